@@ -1,0 +1,67 @@
+/**
+ * The call-control port: what the CLI, later the API and a cluster, say to the signalling process, and
+ * what it tells them. Serialisable both ways; imports nothing.
+ *
+ * Over `control.sock`: one JSON object a line. Client: {id, command}. Server: {id, result} or
+ * {id, error: {code, message}}, and for a subscription {id, event} until the client goes.
+ */
+
+export type ControlCommand =
+  | { readonly type: "status" }
+  | { readonly type: "calls" }
+  | { readonly type: "call"; readonly callId: string }
+  | { readonly type: "hangup"; readonly callId: string; readonly reason: string }
+  /** The same decision a call would get, from the running snapshot. */
+  | { readonly type: "route"; readonly number: string; readonly from: string | undefined; readonly caller: string | undefined }
+  /** Past CDRs, newest first. */
+  | { readonly type: "cdr"; readonly limit: number; readonly callId: string | undefined; readonly number: string | undefined }
+  /** Ladder events of a call (id or unique prefix, or SIP Call-ID; undefined: the last call); `follow` goes on live. */
+  | { readonly type: "trace"; readonly call: string | undefined; readonly follow: boolean }
+  /** A one-time permission to call `number` as if from `trunk`, for `tandem call`. */
+  | { readonly type: "test-call"; readonly number: string; readonly trunk: string | undefined }
+  | { readonly type: "reload" }
+  /** No new calls; ends when the last call is over or after the time. */
+  | { readonly type: "drain"; readonly timeoutMs: number };
+
+export interface CallSummary {
+  readonly callId: string;
+  readonly tenant: string;
+  readonly state: "routing" | "hunting" | "ringing" | "answered" | "ending";
+  readonly caller: string;
+  readonly called: string;
+  readonly from: string;
+  readonly to: string;
+  readonly startedAtMs: number;
+  readonly answeredAtMs: number | undefined;
+  readonly held: boolean;
+}
+
+export interface TestCallTicket {
+  /** Where to send the INVITE, ticket included, e.g. sip:+15551234567@10.0.0.1:5060;tandem-test=… */
+  readonly uri: string;
+  readonly listener: string;
+}
+
+export interface StatusReport {
+  readonly version: string;
+  readonly node: string;
+  readonly pid: number;
+  readonly startedAtMs: number;
+  readonly configGeneration: number;
+  readonly configFile: string;
+  readonly calls: number;
+  readonly callsMax: number;
+  readonly media: { readonly engine: string; readonly up: boolean; readonly detail: string };
+  readonly listeners: readonly { readonly name: string; readonly address: string; readonly transports: readonly string[] }[];
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+/**
+ * What a call runs when it is told what to do rather than bridged: verbs, menus and agents fulfil it.
+ * Declared here so that `call/` needs to know none of them. Reserved: nothing builds one yet.
+ */
+export interface CallProgram {
+  readonly name: string;
+  /** Serialisable state, journaled with the call. */
+  readonly state: unknown;
+}

@@ -1,0 +1,43 @@
+/** The frozen configuration of one process: what file and environment said, validated as a whole. */
+import type { Snapshot } from "#routing/snapshot.ts";
+
+export interface NodeConfig {
+  /** Two characters of [0-9a-z], in every token we sign. */
+  readonly id: string;
+  readonly name: string;
+  /** State folder. */
+  readonly home: string;
+  /** Folder of control.sock and media.sock. */
+  readonly runDir: string;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+  /** Whole node; lowered to what descriptors allow. */
+  readonly callsMax: number;
+  /** INVITEs a second that one source may send before they are refused. */
+  readonly invitesPerSecondPerSource: number;
+  readonly traceBytesMax: number;
+  readonly media: {
+    readonly workers: number;
+    /** Largest coalescing delay of the packet loop, µs; 0 switches it off. */
+    readonly coalesceUs: number;
+    /** undefined: koffi on Linux where it loads. */
+    readonly sockets: "koffi" | "dgram" | undefined;
+  };
+}
+
+export interface Config {
+  readonly node: NodeConfig;
+  readonly snapshot: Snapshot;
+  /** Where it came from; "" when from environment alone. */
+  readonly file: string;
+}
+
+export interface ConfigProblem {
+  readonly file: string;
+  /** 1-based; 0 when no place can be named. */
+  readonly line: number;
+  /** "gateways[2].uri" */
+  readonly field: string;
+  readonly message: string;
+  /** What would be right. */
+  readonly remedy: string;
+}

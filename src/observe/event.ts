@@ -1,0 +1,57 @@
+/**
+ * The one event schema: ladder, log, metrics, webhooks and live events are all fed from it.
+ * Published once, where it happens. Types only, so every room may import it.
+ */
+import type { CallId, TenantId } from "#base/ids.ts";
+
+interface About {
+  readonly tenant?: TenantId;
+  readonly callId?: CallId;
+  /** "a", "b1" …; which of our legs. */
+  readonly leg?: string;
+}
+
+export type TandemEvent = About &
+  (
+    | {
+        readonly type: "sip";
+        readonly direction: "in" | "out";
+        readonly transport: string;
+        readonly listener: string;
+        readonly local: string;
+        readonly remote: string;
+        /** The whole message; observers mask. */
+        readonly wire: string;
+        /** A repeat that a transaction sent or absorbed. */
+        readonly retransmission: boolean;
+      }
+    | { readonly type: "garbage"; readonly listener: string; readonly remote: string; readonly reason: string; readonly bytes: number }
+    | { readonly type: "refused"; readonly listener: string; readonly remote: string; readonly reason: string }
+    | { readonly type: "call-started"; readonly caller: string; readonly called: string; readonly peer: string; readonly sipCallId: string }
+    | { readonly type: "route-decided"; readonly route: string; readonly attempts: readonly string[]; readonly skipped: readonly string[]; readonly generation: number }
+    | { readonly type: "attempt-started"; readonly attempt: number; readonly peer: string; readonly target: string }
+    | { readonly type: "attempt-ended"; readonly attempt: number; readonly peer: string; readonly status: number; readonly outcome: string; readonly reason: string }
+    | { readonly type: "call-ringing" }
+    | { readonly type: "call-answered"; readonly setupMs: number; readonly peer: string }
+    | { readonly type: "call-held"; readonly held: boolean }
+    | { readonly type: "dtmf"; readonly digit: string; readonly via: "info" | "rtp" }
+    | { readonly type: "call-ended"; readonly outcome: string; readonly sipStatus: number; readonly endedBy: string; readonly reason: string; readonly durationMs: number }
+    | { readonly type: "media"; readonly what: string; readonly side: string; readonly detail: string }
+    | { readonly type: "gateway-health"; readonly gateway: string; readonly target: string; readonly up: boolean; readonly reason: string }
+    | { readonly type: "listener"; readonly listener: string; readonly state: "open" | "closed" | "failed"; readonly detail: string }
+    | { readonly type: "config"; readonly generation: number; readonly hash: string }
+    | { readonly type: "process"; readonly what: string; readonly detail: string }
+    | { readonly type: "limit"; readonly limit: string; readonly detail: string }
+  );
+
+/** An event with its time, as it is stored and sent. */
+export interface Stamped {
+  /** Epoch ms. */
+  readonly at: number;
+  /** Grows by one per event of a process; orders events of the same millisecond. */
+  readonly sequence: number;
+  readonly event: TandemEvent;
+}
+
+/** Never throws, never blocks. */
+export type Publish = (event: TandemEvent) => void;

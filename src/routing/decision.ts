@@ -1,0 +1,73 @@
+/** What routing answers: who is calling, and where the call goes. Serialisable; kept in the CDR. */
+import type { TenantId } from "#base/ids.ts";
+import type { HuntTimes, Peer, TransportName } from "./snapshot.ts";
+
+/** What is known of a request's sender before anything is decided. */
+export interface SourceFacts {
+  readonly listener: string;
+  readonly transport: TransportName;
+  readonly address: string;
+  readonly port: number;
+  /** User part of the R-URI, unescaped; "" when absent. */
+  readonly requestUser: string;
+  readonly requestHost: string;
+  readonly toHost: string;
+  readonly fromUser: string;
+  readonly fromHost: string;
+  /** One-time permission of `tandem call`, checked by the caller of identify. */
+  readonly testTicketFor: string | undefined;
+}
+
+export type Identified =
+  | { readonly type: "peer"; readonly peer: Peer; readonly by: string }
+  /** Several fit and nothing narrows them: refused, naming the candidates. */
+  | { readonly type: "ambiguous"; readonly candidates: readonly string[] }
+  /** An address that only a proxy or container rewriting explains. */
+  | { readonly type: "rewritten"; readonly detail: string }
+  | { readonly type: "unknown" };
+
+export interface PeerHealth {
+  readonly up: boolean;
+  readonly calls: number;
+  /** Epoch ms until which it rests (503 Retry-After); 0: not. */
+  readonly restsUntilMs: number;
+}
+
+export interface PlannedAttempt {
+  readonly peer: Peer;
+  /** R-URI to send; host part from the peer's uri. */
+  readonly requestUri: string;
+  /** Number or name in the peer's format. */
+  readonly called: string;
+  readonly caller: string;
+}
+
+export interface Skipped {
+  readonly peer: string;
+  readonly reason: string;
+}
+
+export type DialPlan =
+  | {
+      readonly type: "dial";
+      readonly tenant: TenantId;
+      /** "did +15551234567" or "outbound germany". */
+      readonly route: string;
+      readonly called: string;
+      readonly caller: string;
+      readonly attempts: readonly PlannedAttempt[];
+      readonly skipped: readonly Skipped[];
+      readonly hunt: HuntTimes;
+    }
+  | {
+      readonly type: "reject";
+      readonly tenant: TenantId;
+      readonly route: string;
+      readonly called: string;
+      readonly caller: string;
+      readonly status: number;
+      readonly reasonPhrase: string;
+      /** In words, for the CDR and `tandem route`. */
+      readonly reason: string;
+      readonly skipped: readonly Skipped[];
+    };

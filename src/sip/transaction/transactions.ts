@@ -1,0 +1,80 @@
+/**
+ * The transaction layer as its user sees it (RFC 3261 §17). The four machines are pure functions
+ * in this folder; `driver.ts` runs their effects over a TransportLayer and a Clock.
+ */
+import type { OutgoingRequest, OutgoingResponse, ReceivedRequest, ReceivedResponse } from "#sip/message/message.ts";
+import type { Flow, Target, TransportFailure } from "#sip/transport/transport.ts";
+
+/**
+ * The server's side of one request. After `onRequest` returns without a response the driver sends 100
+ * to an INVITE itself (§17.2.1), so that what the user journals in `onRequest` precedes it.
+ */
+export interface ServerTransaction {
+  readonly request: ReceivedRequest;
+  readonly flow: Flow;
+  /** Via, From, To, Call-ID and CSeq are copied from the request by `responseTo`; see dialog/. */
+  respond(response: OutgoingResponse): void;
+  /** False once a final response was sent. */
+  readonly pending: boolean;
+}
+
+export interface ClientTransaction {
+  readonly request: OutgoingRequest;
+  readonly target: Target;
+  /** The branch without the Via around it. */
+  readonly branch: string;
+  /**
+   * Sends CANCEL for this INVITE (§9.1): waits for the first provisional, does nothing after a final.
+   * @param headers e.g. Reason
+   */
+  cancel(headers?: OutgoingRequest["headers"]): void;
+  /** Stops retransmitting and forgets the transaction without telling the user. */
+  abandon(): void;
+}
+
+export type ClientOutcome =
+  /** Timer B or F fired: nobody answered (or, for an INVITE, nobody finished while proceeding is not timed). */
+  | { readonly type: "timeout" }
+  | { readonly type: "transport-error"; readonly failure: TransportFailure };
+
+export interface ClientUser {
+  /** Every response, 100 included. For an INVITE each 2xx, also repeats and other forks (RFC 6026). */
+  onResponse(response: ReceivedResponse, flow: Flow): void;
+  onFailure(outcome: ClientOutcome): void;
+}
+
+/** Given to the driver at construction. */
+export interface TransactionUser {
+  /**
+   * Asked before a transaction is made for a request that matches none (ACK and CANCEL are not asked).
+   * False: dropped in silence and counted. Identification and flood limits stand here, so an unknown
+   * source never costs a transaction and never sees the automatic 100.
+   */
+  admit(request: ReceivedRequest, flow: Flow): boolean;
+  /** A new request that is neither ACK nor CANCEL. */
+  onRequest(transaction: ServerTransaction): void;
+  /** An ACK that no transaction absorbed: for a 2xx, or stray. */
+  onAck(request: ReceivedRequest, flow: Flow): void;
+  /** CANCEL matched this pending INVITE and was answered 200 by the driver; the user answers the INVITE 487. */
+  onCancel(invite: ServerTransaction, cancel: ReceivedRequest): void;
+  /** A server INVITE transaction in which no ACK came for the final non-2xx response (timer H), or the response could not be sent. */
+  onServerFailure(transaction: ServerTransaction, reason: "no-ack" | "transport-error"): void;
+  /** A response that matches nothing, e.g. a late 2xx of a transaction gone since 64*T1. */
+  onStrayResponse(response: ReceivedResponse, flow: Flow): void;
+}
+
+export interface TransactionLayer {
+  /**
+   * Sends a request in a new client transaction; adds the topmost Via with this branch and rport.
+   * @param branch without the magic cookie, a token of base/ids.ts with a suffix; unique per transaction
+   */
+  request(request: OutgoingRequest, target: Target, branch: string, user: ClientUser): ClientTransaction;
+  /** Sends an ACK to a 2xx: no transaction, never retransmitted by the layer (§13.2.2.4). */
+  sendAck(request: OutgoingRequest, target: Target, branch: string): void;
+  /** Transactions alive, for counters and tests. */
+  readonly size: { readonly client: number; readonly server: number };
+}
+
+export const T1_MS = 500;
+export const T2_MS = 4000;
+export const T4_MS = 5000;
