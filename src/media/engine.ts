@@ -53,7 +53,14 @@ export interface RemoteMedia {
   readonly payloadTypes: readonly number[];
 }
 
-export type MediaFailureCode = "PORTS_EXHAUSTED" | "DESCRIPTORS_EXHAUSTED" | "ENGINE_GONE" | "UNKNOWN_POOL" | "UNKNOWN_SESSION" | "BAD_ADDRESS" | "REFUSED";
+export type MediaFailureCode =
+  | "PORTS_EXHAUSTED"
+  | "DESCRIPTORS_EXHAUSTED"
+  | "ENGINE_GONE"
+  | "UNKNOWN_POOL"
+  | "UNKNOWN_SESSION"
+  | "BAD_ADDRESS"
+  | "REFUSED";
 
 export type Prepared =
   | { readonly ok: true; readonly local: Readonly<Record<SideName, LocalMedia>> }

@@ -28,14 +28,34 @@ export type TandemEvent = About &
     | { readonly type: "garbage"; readonly listener: string; readonly remote: string; readonly reason: string; readonly bytes: number }
     | { readonly type: "refused"; readonly listener: string; readonly remote: string; readonly reason: string }
     | { readonly type: "call-started"; readonly caller: string; readonly called: string; readonly peer: string; readonly sipCallId: string }
-    | { readonly type: "route-decided"; readonly route: string; readonly attempts: readonly string[]; readonly skipped: readonly string[]; readonly generation: number }
+    | {
+        readonly type: "route-decided";
+        readonly route: string;
+        readonly attempts: readonly string[];
+        readonly skipped: readonly string[];
+        readonly generation: number;
+      }
     | { readonly type: "attempt-started"; readonly attempt: number; readonly peer: string; readonly target: string }
-    | { readonly type: "attempt-ended"; readonly attempt: number; readonly peer: string; readonly status: number; readonly outcome: string; readonly reason: string }
+    | {
+        readonly type: "attempt-ended";
+        readonly attempt: number;
+        readonly peer: string;
+        readonly status: number;
+        readonly outcome: string;
+        readonly reason: string;
+      }
     | { readonly type: "call-ringing" }
     | { readonly type: "call-answered"; readonly setupMs: number; readonly peer: string }
     | { readonly type: "call-held"; readonly held: boolean }
     | { readonly type: "dtmf"; readonly digit: string; readonly via: "info" | "rtp" }
-    | { readonly type: "call-ended"; readonly outcome: string; readonly sipStatus: number; readonly endedBy: string; readonly reason: string; readonly durationMs: number }
+    | {
+        readonly type: "call-ended";
+        readonly outcome: string;
+        readonly sipStatus: number;
+        readonly endedBy: string;
+        readonly reason: string;
+        readonly durationMs: number;
+      }
     | { readonly type: "media"; readonly what: string; readonly side: string; readonly detail: string }
     | { readonly type: "gateway-health"; readonly gateway: string; readonly target: string; readonly up: boolean; readonly reason: string }
     | { readonly type: "listener"; readonly listener: string; readonly state: "open" | "closed" | "failed"; readonly detail: string }

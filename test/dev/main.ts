@@ -1,0 +1,60 @@
+/** `./dev`: every chore of a contributor, one command each. The chores stand beside this file. */
+import { Command } from "commander";
+import { check } from "./check.ts";
+import { runTests } from "./tests.ts";
+import { installPeers } from "./peers.ts";
+import { runBench, benchNames } from "./bench.ts";
+import { runFuzz, runSoak } from "./long.ts";
+import { makeNew } from "./new.ts";
+
+const dev = new Command("./dev").description("Tandem's chores for contributors").showHelpAfterError();
+
+dev
+  .command("check")
+  .description("types (tsc), lint (oxlint), format (Biome)")
+  .option("--fix", "mend what can be mended")
+  .action(async (options: { fix?: boolean }) => exitWith(await check(options.fix === true)));
+
+dev
+  .command("test [pattern]")
+  .description("all tests, or those whose file path contains the pattern")
+  .option("--no-peers", "do not install missing peers; their tests are skipped aloud")
+  .action(async (pattern: string | undefined, options: { peers: boolean }) => {
+    if (options.peers && pattern === undefined) installPeers({ onlyIfRoot: true });
+    exitWith(await runTests(pattern));
+  });
+
+dev
+  .command("bench [name] [args...]")
+  .description(`measure against Kamailio and rtpengine: ${benchNames().join(", ")}; the last line is one JSON object`)
+  .allowUnknownOption()
+  .action(async (name: string | undefined, args: string[]) => exitWith(await runBench(name, args)));
+
+dev
+  .command("fuzz [args...]")
+  .description("mutated SIP messages against the parser (10 million by default; --count, --seconds, --seed)")
+  .allowUnknownOption()
+  .action(async (args: string[]) => exitWith(await runFuzz(args)));
+
+dev
+  .command("soak [args...]")
+  .description("kills of signalling and media under load, CDRs reconciled (--kills, --seconds)")
+  .allowUnknownOption()
+  .action(async (args: string[]) => exitWith(await runSoak(args)));
+
+dev
+  .command("peers")
+  .description("install the real SIP peers that tests talk to (Debian packages, needs root)")
+  .action(() => exitWith(installPeers({ onlyIfRoot: false })));
+
+dev
+  .command("new <kind> <name>")
+  .description("start a file from its pattern: adr, test, bench")
+  .action((kind: string, name: string) => exitWith(makeNew(kind, name)));
+
+function exitWith(ok: boolean): void {
+  process.exitCode = ok ? 0 : 1;
+}
+
+if (process.argv.length <= 2) dev.outputHelp();
+else await dev.parseAsync();
