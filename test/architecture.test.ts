@@ -36,7 +36,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 const NARROWED: readonly { readonly from: string; readonly to: string; readonly only: readonly string[] }[] = [
   { from: "call", to: "media", only: ["media/engine.ts"] },
   { from: "cli", to: "call", only: ["call/control.ts"] },
-  { from: "phone", to: "media", only: ["media/rtp/"] },
+  { from: "phone", to: "media", only: ["media/rtp/", "media/codec/"] },
 ];
 const IMPORTS_NOTHING = ["call/control.ts"];
 const BASE_IS_CLOSED = ["assert", "bytes", "clock", "ids", "random"];
