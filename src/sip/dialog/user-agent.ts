@@ -73,6 +73,11 @@ export interface OutgoingInviteUser {
    */
   onAnswer(response: ReceivedResponse, dialog: Dialog): void;
   onFailure(outcome: FailureOutcome): void;
+  /**
+   * A request of the callee in an early dialog (UPDATE, INFO …); answer it with `respondInDialog`.
+   * Without it the agent answers: OPTIONS 200, others 500 with Retry-After.
+   */
+  onRequest?(transaction: ServerTransaction, remoteTag: string): void;
 }
 
 export interface OutgoingInvite {
@@ -109,7 +114,7 @@ export interface ReinviteUser {
 export interface DialogUser {
   /** Re-INVITE or initial. §14.2 is done already: 491 while our INVITE is pending, 500 while another of theirs is. */
   onReinvite(invite: IncomingInvite): void;
-  /** INFO, UPDATE, REFER, NOTIFY, MESSAGE, OPTIONS …, CSeq checked; answer it with `dialogResponse` + respond. */
+  /** INFO, UPDATE, REFER, NOTIFY, MESSAGE, OPTIONS …, CSeq checked; answer it with `respondInDialog`. */
   onRequest(transaction: ServerTransaction): void;
   /** BYE, answered 200 already. Nothing more comes. */
   onBye(request: ReceivedRequest): void;
@@ -132,8 +137,13 @@ export interface IncomingInvite {
   /** 200, repeated until the ACK (§13.3.1.4). For an initial INVITE `user` becomes the dialog's. */
   answer(parts: RequestParts, user: DialogUser): Dialog;
   reject(status: number, reasonPhrase: string, headers?: readonly HeaderField[]): void;
-  /** Set by the owner: CANCEL came (200 and 487 were sent by the agent already). */
+  /**
+   * Set by the owner: CANCEL came (200 and 487 were sent by the agent already), or the caller sent BYE in
+   * the early dialog, which means the same. Not heard for a re-INVITE that ends with its dialog.
+   */
   onCancelled: ((cancel: ReceivedRequest) => void) | undefined;
+  /** Set by the owner: UPDATE, INFO … before the answer. Without it: OPTIONS 200, others 500 with Retry-After. */
+  onRequest?: (transaction: ServerTransaction) => void;
   readonly pending: boolean;
 }
 
@@ -146,14 +156,23 @@ export interface AgentUser {
   onInvite(invite: IncomingInvite): void;
   /** Out-of-dialog requests but INVITE: OPTIONS, REGISTER, MESSAGE … §8.2 inspection is done. */
   onRequest(transaction: ServerTransaction): void;
-  /** Every message in or out, once, for the ladder. */
 }
 
 export interface UserAgent {
   invite(parameters: InviteParameters, user: OutgoingInviteUser, dialogUser: DialogUser): OutgoingInvite;
   /** Takes up a confirmed dialog after a restart. */
   restore(state: DialogState, user: DialogUser): Dialog;
+  /**
+   * After a restart, for an INVITE of the former process whose end nobody saw: sends CANCEL at once, ACKs
+   * whatever final response comes and ends a 2xx with BYE. Parameters as they were given to `invite`;
+   * headers and body of the INVITE are not needed.
+   */
+  recoverInvite(parameters: InviteParameters, headers?: readonly HeaderField[]): void;
   /** Out-of-dialog request (OPTIONS, REGISTER later). */
-  request(parameters: Omit<InviteParameters, "localContact"> & { readonly method: string; readonly localContact?: string }, onFinal: (outcome: FailureOutcome) => void): void;
+  request(
+    parameters: Omit<InviteParameters, "localContact"> & { readonly method: string; readonly localContact?: string },
+    onFinal: (outcome: FailureOutcome) => void,
+  ): void;
+  /** Dialogs and INVITEs alive, early ones included. */
   readonly dialogs: number;
 }
