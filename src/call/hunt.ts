@@ -1,0 +1,352 @@
+/**
+ * Hunting: which gateway is tried, for how long, and what the caller hears in the end. A pure function
+ * (state, event) → state + moves over the plan's candidates; `call.ts` runs the moves.
+ *
+ * RFC 3261 §16.7 step 6 (choosing the best response), RFC 3263 §4.3 (further addresses of one name),
+ * RFC 3398 §7.2.4.1 (status → Q.850), RFC 3960 (early media). One attempt runs at a time: forking in
+ * parallel is deliberately absent. Nothing here knows SIP messages, SDP or timers; `deadlineMs` says when
+ * the owner must send `clock`.
+ */
+import { outcomeOf, type Outcome } from "#cdr/outcome.ts";
+import type { EarlyMediaPolicy, HuntTimes } from "#routing/snapshot.ts";
+
+export interface HuntCandidate {
+  readonly kind: "trunk" | "gateway";
+  readonly nextOn: readonly number[];
+  readonly earlyMedia: EarlyMediaPolicy;
+  readonly followRedirects: boolean;
+}
+
+/** How one attempt, or the whole hunt, failed. `status` 0: no final response came. */
+export interface Ending {
+  readonly status: number;
+  readonly q850: number | undefined;
+  readonly outcome: Outcome;
+  readonly reason: string;
+}
+
+/** `dialling`: addresses and ports are being asked for, nothing was sent yet. */
+export type HuntStage = "dialling" | "sent" | "trying" | "ringing" | "answered" | "over";
+
+export interface HuntState {
+  readonly stage: HuntStage;
+  /** Index of the candidate being tried. */
+  readonly candidate: number;
+  /** Resolved addresses of it that were not tried yet. */
+  readonly addressesLeft: number;
+  readonly redirects: number;
+  /** Monotonic; Infinity when no time runs. */
+  readonly deadlineMs: number;
+  /** When the set-up budget is over. */
+  readonly budgetEndMs: number;
+  readonly best: Ending | undefined;
+}
+
+export type HuntEvent =
+  | { readonly type: "sent"; readonly addressesLeft: number }
+  /** It could not be dialled: no address, no capacity. */
+  | { readonly type: "unavailable"; readonly outcome: Outcome; readonly reason: string }
+  /** We ourselves have no ports, descriptors or engine. */
+  | { readonly type: "no-media"; readonly reason: string }
+  /** The caller's offer has nothing this candidate could be offered. */
+  | { readonly type: "not-acceptable"; readonly reason: string }
+  | { readonly type: "trying" }
+  | { readonly type: "provisional"; readonly status: number; readonly sdp: boolean }
+  | { readonly type: "answer" }
+  /** A 2xx whose description is missing or unusable. */
+  | { readonly type: "bad-answer"; readonly reason: string }
+  | { readonly type: "response"; readonly status: number; readonly q850: number | undefined; readonly retryAfterS: number | undefined; readonly contact: boolean }
+  | { readonly type: "timeout" }
+  | { readonly type: "transport-error"; readonly code: string }
+  | { readonly type: "clock" }
+  | { readonly type: "caller-gone" }
+  | { readonly type: "stop"; readonly status: number; readonly reason: string };
+
+export type HuntMove =
+  /** Resolve, prepare and send to this candidate. */
+  | { readonly type: "dial"; readonly candidate: number }
+  /** The same candidate at its next resolved address. */
+  | { readonly type: "dial-next-address" }
+  /** The same candidate at the Contact of its 3xx. */
+  | { readonly type: "dial-redirect" }
+  /** The attempt is over. `leave` says what is still owed on the wire. */
+  | { readonly type: "leave"; readonly how: "done" | "cancel" | "bye"; readonly ending: Ending }
+  /** 503 with Retry-After: the gateway rests (RFC 3261 §21.5.4). */
+  | { readonly type: "rest"; readonly seconds: number }
+  | { readonly type: "provisional"; readonly status: number; readonly sdp: boolean }
+  | { readonly type: "accept" }
+  /** The final response to the caller. */
+  | { readonly type: "refuse"; readonly ending: Ending };
+
+export interface HuntStep {
+  readonly state: HuntState;
+  readonly moves: readonly HuntMove[];
+}
+
+const REDIRECTS_MAX = 3;
+/** A resting gateway is asked again after this at the latest. */
+export const REST_S_MAX = 3600;
+
+export const NEXT_ON = [408, 430, 480] as const;
+/** An AI gateway that doesn't know the number, our account or our codecs says nothing about the person called. */
+export const NEXT_ON_FROM_GATEWAY = [401, 403, 404, 407, 488] as const;
+const STOP_ALWAYS = [486, 600, 603, 604, 606] as const;
+
+export function beginHunt(candidates: readonly HuntCandidate[], times: HuntTimes, nowMs: number): HuntStep {
+  const state: HuntState = {
+    stage: "dialling",
+    candidate: 0,
+    addressesLeft: 0,
+    redirects: 0,
+    deadlineMs: nowMs + times.setupBudgetMs,
+    budgetEndMs: nowMs + times.setupBudgetMs,
+    best: undefined,
+  };
+  if (candidates.length === 0) return refuse(state, { status: 0, q850: 38, outcome: "failed", reason: "no candidate" });
+  return { state, moves: [{ type: "dial", candidate: 0 }] };
+}
+
+export function hunt(state: HuntState, event: HuntEvent, candidates: readonly HuntCandidate[], times: HuntTimes, nowMs: number): HuntStep {
+  if (state.stage === "answered" || state.stage === "over") return { state, moves: [] };
+  const candidate = candidates[state.candidate]!;
+  const last = state.candidate === candidates.length - 1;
+  switch (event.type) {
+    case "sent":
+      return { state: { ...state, stage: "sent", addressesLeft: event.addressesLeft, deadlineMs: within(state, nowMs + times.tryTimeoutMs) }, moves: [] };
+    case "trying":
+      if (state.stage !== "sent") return { state, moves: [] };
+      return { state: { ...state, stage: "trying", deadlineMs: progressDeadline(state, last, times, nowMs) }, moves: [] };
+    case "provisional":
+      return provisional(state, event, candidate, last, times, nowMs);
+    case "answer":
+      return { state: { ...state, stage: "answered", deadlineMs: Infinity }, moves: [{ type: "accept" }] };
+    case "bad-answer":
+      return next(state, { status: 502, q850: 88, outcome: "media_failed", reason: event.reason }, "bye", candidates);
+    case "response":
+      return response(state, event, candidate, candidates);
+    case "timeout":
+      return next(state, { status: 0, q850: 102, outcome: "timeout", reason: "no final response" }, "done", candidates, true);
+    case "transport-error":
+      return next(state, { status: 0, q850: 27, outcome: "failed", reason: `${event.code}, next at once` }, "done", candidates, true);
+    case "unavailable":
+      return next(state, { status: 0, q850: event.outcome === "capacity" ? 42 : 27, outcome: event.outcome, reason: event.reason }, "done", candidates);
+    case "not-acceptable":
+      return next(state, { status: 488, q850: 88, outcome: "media_failed", reason: event.reason }, "done", candidates);
+    case "no-media":
+      // Our own overload concerns every candidate, and is the one reason for a 503 upward.
+      return refuseOurselves(state, { status: 503, q850: 42, outcome: "capacity", reason: event.reason }, "done");
+    case "clock":
+      return clock(state, candidates, times, nowMs);
+    case "caller-gone": {
+      const ending: Ending = { status: 487, q850: 16, outcome: "cancelled", reason: "the caller cancelled" };
+      return { state: { ...state, stage: "over", deadlineMs: Infinity }, moves: [{ type: "leave", how: "cancel", ending }] };
+    }
+    case "stop": {
+      const ending: Ending = { status: event.status, q850: 31, outcome: "failed", reason: event.reason };
+      return refuseOurselves(state, ending, "cancel");
+    }
+  }
+}
+
+const within = (state: HuntState, atMs: number): number => Math.min(atMs, state.budgetEndMs);
+
+/** Deviation from "100 only for progressTimeoutMs": the last candidate has the rest of the budget, as nobody is left to move to. */
+const progressDeadline = (state: HuntState, last: boolean, times: HuntTimes, nowMs: number): number =>
+  last && state.addressesLeft === 0 ? state.budgetEndMs : within(state, nowMs + times.progressTimeoutMs);
+
+function provisional(
+  state: HuntState,
+  event: { readonly status: number; readonly sdp: boolean },
+  candidate: HuntCandidate,
+  last: boolean,
+  times: HuntTimes,
+  nowMs: number,
+): HuntStep {
+  // 199 ends an early dialog (RFC 6228) and 101–179 are not progress of the call.
+  if (event.status < 180 || event.status === 199) {
+    return state.stage === "sent" ? { state: { ...state, stage: "trying", deadlineMs: progressDeadline(state, last, times, nowMs) }, moves: [] } : { state, moves: [] };
+  }
+  const sdp = event.sdp && (candidate.earlyMedia === "relay" || last);
+  const deadlineMs = state.stage === "ringing" ? state.deadlineMs : last ? state.budgetEndMs : within(state, nowMs + times.ringTimeoutMs);
+  // A 183 is early media and nothing else: without its description it says nothing to the caller.
+  const moves: HuntMove[] = event.status !== 183 || sdp ? [{ type: "provisional", status: event.status, sdp }] : [];
+  return { state: { ...state, stage: "ringing", deadlineMs }, moves };
+}
+
+function response(
+  state: HuntState,
+  event: { readonly status: number; readonly q850: number | undefined; readonly retryAfterS: number | undefined; readonly contact: boolean },
+  candidate: HuntCandidate,
+  candidates: readonly HuntCandidate[],
+): HuntStep {
+  const { status } = event;
+  const ending: Ending = { status, q850: event.q850, outcome: outcomeOf(status, event.q850), reason: `answered ${status}` };
+  if (status < 400) {
+    if (candidate.followRedirects && event.contact && state.redirects < REDIRECTS_MAX) {
+      const moved: HuntState = { ...state, stage: "dialling", redirects: state.redirects + 1, addressesLeft: 0, deadlineMs: state.budgetEndMs };
+      return { state: moved, moves: [{ type: "leave", how: "done", ending: { ...ending, reason: `${status}, redirected` } }, { type: "dial-redirect" }] };
+    }
+    if (!candidate.nextOn.includes(status)) return refuse(state, ending, [{ type: "leave", how: "done", ending }]);
+    return next(state, ending, "done", candidates);
+  }
+  if (status === 503) {
+    const step = next(state, ending, "done", candidates, event.retryAfterS === undefined);
+    if (event.retryAfterS === undefined) return step;
+    return { state: step.state, moves: [{ type: "rest", seconds: Math.min(event.retryAfterS, REST_S_MAX) }, ...step.moves] };
+  }
+  if (movesOn(status, candidate)) return next(state, ending, "done", candidates);
+  return refuse(state, ending, [{ type: "leave", how: "done", ending }]);
+}
+
+/** The table's rows of statuses, then the candidate's own list; 486, 600, 603, 604 and 606 speak for the person called. */
+function movesOn(status: number, candidate: HuntCandidate): boolean {
+  if ((STOP_ALWAYS as readonly number[]).includes(status)) return false;
+  if (status >= 500 && status < 600) return true;
+  if ((NEXT_ON as readonly number[]).includes(status)) return true;
+  if (candidate.kind === "gateway" && (NEXT_ON_FROM_GATEWAY as readonly number[]).includes(status)) return true;
+  return candidate.nextOn.includes(status);
+}
+
+function clock(state: HuntState, candidates: readonly HuntCandidate[], times: HuntTimes, nowMs: number): HuntStep {
+  if (nowMs < state.deadlineMs) return { state, moves: [] };
+  if (nowMs >= state.budgetEndMs) {
+    const ending: Ending = { status: 480, q850: 19, outcome: "no_answer", reason: `no answer within ${times.setupBudgetMs} ms` };
+    return refuseOurselves(state, ending, "cancel");
+  }
+  if (state.stage === "sent") {
+    return next(state, { status: 0, q850: 102, outcome: "timeout", reason: `no response within ${times.tryTimeoutMs} ms` }, "cancel", candidates, true);
+  }
+  if (state.stage === "trying") {
+    return next(state, { status: 0, q850: 102, outcome: "timeout", reason: `only 100 within ${times.progressTimeoutMs} ms` }, "cancel", candidates);
+  }
+  return next(state, { status: 0, q850: 19, outcome: "no_answer", reason: `no answer within ${times.ringTimeoutMs} ms` }, "cancel", candidates);
+}
+
+/** @param sameName try the further addresses of this candidate first (RFC 3263 §4.3: failure of the transport, a timeout or 503) */
+function next(state: HuntState, ending: Ending, how: "done" | "cancel" | "bye", candidates: readonly HuntCandidate[], sameName = false): HuntStep {
+  const leave: HuntMove = { type: "leave", how, ending };
+  const best = better(state.best, ending);
+  if (sameName && state.addressesLeft > 0) {
+    return { state: { ...state, stage: "dialling", deadlineMs: state.budgetEndMs, best }, moves: [leave, { type: "dial-next-address" }] };
+  }
+  const candidate = state.candidate + 1;
+  if (candidate >= candidates.length) return refuse({ ...state, best }, best, [leave]);
+  return {
+    state: { ...state, stage: "dialling", candidate, addressesLeft: 0, redirects: 0, deadlineMs: state.budgetEndMs, best },
+    moves: [leave, { type: "dial", candidate }],
+  };
+}
+
+/** With the status as it stands: it is our own verdict, not a gateway's. */
+function refuseOurselves(state: HuntState, ending: Ending, how: "done" | "cancel"): HuntStep {
+  return {
+    state: { ...state, stage: "over", deadlineMs: Infinity, best: ending },
+    moves: [{ type: "leave", how, ending: { ...ending, status: 0 } }, { type: "refuse", ending }],
+  };
+}
+
+function refuse(state: HuntState, ending: Ending, before: readonly HuntMove[] = []): HuntStep {
+  return { state: { ...state, stage: "over", deadlineMs: Infinity, best: ending }, moves: [...before, { type: "refuse", ending: upward(ending) }] };
+}
+
+/** RFC 3261 §16.7 step 6: 6xx first, then the lowest class; what a person did before what a machine failed at. */
+function better(a: Ending | undefined, b: Ending): Ending {
+  return a === undefined || rank(b) < rank(a) ? b : a;
+}
+
+function rank(ending: Ending): number {
+  const { status } = ending;
+  if (ending.outcome === "no_answer") return 1;
+  if (status >= 600) return 0;
+  if (status === 401 || status === 407) return 7;
+  if (status >= 400 && status < 500) return status === 404 ? 2 : status === 403 ? 3 : 4;
+  if (status >= 500) return 5;
+  if (status >= 300) return 6;
+  return 8;
+}
+
+/**
+ * What the caller is told: our own verdict, never the far side's topology or its account with us.
+ * 401 and 407 stay ours; 503 would rest us at the carrier, so it is kept for our own overload.
+ */
+export function upward(ending: Ending): Ending {
+  const status = upwardStatus(ending);
+  return { ...ending, status, q850: ending.q850 ?? q850Of(ending.status) };
+}
+
+function upwardStatus({ status, outcome }: Ending): number {
+  switch (status) {
+    case 0:
+      return outcome === "no_answer" ? 480 : 502;
+    case 401:
+    case 407:
+      return 500;
+    case 408:
+    case 430:
+    case 487:
+      return 480;
+    case 420:
+    case 421:
+    case 422:
+    case 423:
+    case 481:
+    case 491:
+      return 500;
+    case 502:
+    case 503:
+    case 504:
+      return 502;
+  }
+  if (status < 400) return 502;
+  if (status >= 500 && status < 600) return 500;
+  return status;
+}
+
+/** RFC 3398 §7.2.4.1, for a gateway that gave no Reason; undefined where that table has nothing certain. */
+export function q850Of(status: number): number | undefined {
+  switch (status) {
+    case 401:
+    case 402:
+    case 403:
+    case 407:
+    case 603:
+      return 21;
+    case 404:
+    case 485:
+    case 604:
+      return 1;
+    case 405:
+      return 63;
+    case 406:
+    case 415:
+    case 501:
+      return 79;
+    case 408:
+    case 504:
+      return 102;
+    case 410:
+      return 22;
+    case 480:
+      return 18;
+    case 482:
+    case 483:
+      return 25;
+    case 484:
+      return 28;
+    case 486:
+    case 600:
+      return 17;
+    case 488:
+    case 606:
+      return 88;
+    case 502:
+      return 38;
+    case 400:
+    case 481:
+    case 500:
+    case 503:
+      return 41;
+    default:
+      return status >= 300 && status < 400 ? 23 : status >= 400 ? 127 : undefined;
+  }
+}
