@@ -1,0 +1,21 @@
+/** `tandem status`: is it up, what does it listen on, how much is going on. */
+import type { StatusReport } from "#call/control.ts";
+import { type CommandContext, EXIT_OK } from "./context.ts";
+import { clockTime, paint } from "./table.ts";
+
+export async function status(context: CommandContext): Promise<number> {
+  const control = await context.control();
+  const report = await control.ask<StatusReport>({ type: "status" });
+  if (context.json) {
+    context.print(JSON.stringify(report));
+    return EXIT_OK;
+  }
+  const { look } = context;
+  context.print(paint(look, "bold", `Tandem ${report.version}, node ${report.node}, process ${report.pid}, up since ${clockTime(report.startedAtMs)} UTC`));
+  context.print(`configuration ${report.configGeneration} from ${report.configFile}`);
+  context.print(`calls ${report.calls} of at most ${report.callsMax}`);
+  context.print(`media ${report.media.engine}: ${paint(look, report.media.up ? "green" : "red", report.media.up ? "up" : "DOWN")} ${report.media.detail}`);
+  for (const listener of report.listeners) context.print(`listener ${listener.name}: ${listener.address} ${listener.transports.join(", ")}`);
+  for (const [name, value] of Object.entries(report.counters)) if (value !== 0) context.print(`${name} ${value}`);
+  return EXIT_OK;
+}
