@@ -34,8 +34,7 @@ export interface ClientTransaction {
 
 export type ClientOutcome =
   /** Timer B or F fired: nobody answered (or, for an INVITE, nobody finished while proceeding is not timed). */
-  | { readonly type: "timeout" }
-  | { readonly type: "transport-error"; readonly failure: TransportFailure };
+  { readonly type: "timeout" } | { readonly type: "transport-error"; readonly failure: TransportFailure };
 
 export interface ClientUser {
   /** Every response, 100 included. For an INVITE each 2xx, also repeats and other forks (RFC 6026). */
