@@ -1,0 +1,405 @@
+/**
+ * The audio of one call: what each side offered and answered, what we told each side, and the engine's
+ * session that carries it (RFC 3264 offer/answer, RFC 3960 early media). Both sides' descriptions are
+ * generated (`sdp/relay-description.ts`); nothing of one side's text reaches the other.
+ *
+ * Side "a" is the caller's and stays for the whole call; "b" is replaced with every gateway tried. The
+ * description that reached the caller first is pinned: it is what any later answer says. Who sends which
+ * SIP message is `call.ts`'s and `bridge.ts`'s business.
+ */
+import type { CallId } from "#base/ids.ts";
+import type { Commit, LocalMedia, MediaEngine, PrepareSide, Prepared, RemoteMedia, SessionStats, SideName } from "#media/engine.ts";
+import type { Peer } from "#routing/snapshot.ts";
+import { codecsOf } from "#sdp/codecs.ts";
+import type { MediaDescription, SessionDescription } from "#sdp/description.ts";
+import { sameMedia } from "#sdp/offer-answer.ts";
+import { parseSdp } from "#sdp/parse-sdp.ts";
+import { relayDescription } from "#sdp/relay-description.ts";
+import { remoteMediaOf } from "#sdp/remote-media.ts";
+import { writeSdp } from "#sdp/write-sdp.ts";
+import { ownOffer } from "./own-offer.ts";
+
+export type Side = "a" | "b";
+export const otherSide = (side: Side): Side => (side === "a" ? "b" : "a");
+
+/** One side's half, as the journal keeps it. */
+export interface StreamState {
+  readonly name: SideName;
+  readonly local: LocalMedia;
+  readonly rtcpMux: boolean;
+  /** The o= line's id of what we send to this side. */
+  readonly sessionId: string;
+  /** The o= line's version last used towards this side. */
+  readonly version: number;
+  /** The last description of that peer that is in force, and the last one that we sent it; "" for none. */
+  readonly received: string;
+  readonly sent: string;
+}
+export interface MediaState {
+  readonly a: StreamState;
+  readonly b: StreamState;
+  readonly timeoutMs: number;
+}
+
+export type Told = { readonly ok: true; readonly sdp: string } | { readonly ok: false; readonly reason: string };
+
+class Stream {
+  readonly name: SideName;
+  readonly local: LocalMedia;
+  readonly rtcpMux: boolean;
+  readonly sessionId: string;
+  version: number;
+  received: string;
+  sent: string;
+  constructor(state: StreamState) {
+    this.name = state.name;
+    this.local = state.local;
+    this.rtcpMux = state.rtcpMux;
+    this.sessionId = state.sessionId;
+    this.version = state.version;
+    this.received = state.received;
+    this.sent = state.sent;
+  }
+  get state(): StreamState {
+    const { name, local, rtcpMux, sessionId, version, received, sent } = this;
+    return { name, local, rtcpMux, sessionId, version, received, sent };
+  }
+}
+
+/** An offer that waits for its answer: in force only when that came. */
+interface Pending {
+  readonly offerer: Side;
+  readonly received: string;
+  /** What we sent to the answerer, and what it had before. */
+  readonly sent: string;
+  readonly sentBefore: string;
+}
+
+const failed = (reason: string): Told => ({ ok: false, reason });
+
+export class MediaSession {
+  readonly #engine: MediaEngine;
+  readonly id: CallId;
+  readonly #sessionId: number;
+  #a: Stream | undefined;
+  #b: Stream | undefined;
+  #callerPeer: Peer;
+  #calleePeer: Peer | undefined;
+  /** The caller's offer, parsed, while hunting; undefined for a late offer and after the answer. */
+  #callerOffer: SessionDescription | undefined;
+  #callerOfferText = "";
+  #wantsMux = false;
+  /** Payload types of the description that is pinned at the caller. */
+  #pinned: readonly string[] | undefined;
+  #pending: Pending | undefined;
+  #timeoutMs = 0;
+  #opened = false;
+
+  /** @param sessionId a number for the o= lines that says nothing of us: RFC 8866 §5.2 wants it unique only */
+  constructor(engine: MediaEngine, id: CallId, callerPeer: Peer, sessionId: number) {
+    this.#engine = engine;
+    this.id = id;
+    this.#callerPeer = callerPeer;
+    this.#sessionId = sessionId;
+  }
+
+  static restore(engine: MediaEngine, id: CallId, caller: Peer, callee: Peer, state: MediaState): MediaSession {
+    const session = new MediaSession(engine, id, caller, 0);
+    session.#a = new Stream(state.a);
+    session.#b = new Stream(state.b);
+    session.#calleePeer = callee;
+    session.#timeoutMs = state.timeoutMs;
+    session.#opened = true;
+    return session;
+  }
+
+  get state(): MediaState | undefined {
+    return this.#a === undefined || this.#b === undefined ? undefined : { a: this.#a.state, b: this.#b.state, timeoutMs: this.#timeoutMs };
+  }
+  /** True once the engine was asked for anything, so that it must be told of the end. */
+  get opened(): boolean {
+    return this.#opened;
+  }
+  /** True once a description reached the caller. */
+  get pinned(): boolean {
+    return this.#pinned !== undefined;
+  }
+  /** The first codec of the description in force at this side. */
+  codec(side: Side): string {
+    const parsed = parseSdp(this.#stream(side)?.received ?? "");
+    const audio = parsed.ok ? audioOf(parsed.value) : undefined;
+    return (audio === undefined ? undefined : codecsOf(audio)[0]?.name) ?? "";
+  }
+
+  /** The INVITE's offer. Without one (late offer) the session makes its own towards the callee. */
+  callerOffers(text: string): Told {
+    const parsed = parseSdp(text);
+    if (!parsed.ok) return failed(`offer: ${parsed.reason}`);
+    if (remoteOf(parsed.value) === undefined) return failed("the offer has no audio");
+    this.#callerOffer = parsed.value;
+    this.#callerOfferText = text;
+    this.#wantsMux = audioOf(parsed.value)!.attributes.some((attribute) => attribute.name === "rtcp-mux");
+    return { ok: true, sdp: "" };
+  }
+
+  /** Ports for a gateway's side, and with the first one for the caller's. */
+  async prepare(name: SideName, callee: Peer, calleeAddress: string, callerAddress: string): Promise<Prepared> {
+    const rtcpMux = this.#wantsMux;
+    const sides: PrepareSide[] = [];
+    const caller = this.#callerPeer;
+    if (this.#a === undefined) sides.push({ side: "a", pool: caller.listener, nat: caller.nat, signallingAddress: callerAddress, rtcpMux });
+    sides.push({ side: name, pool: callee.listener, nat: callee.nat, signallingAddress: calleeAddress, rtcpMux });
+    this.#opened = true;
+    const prepared = await this.#engine.prepare(this.id, sides);
+    if (!prepared.ok) return prepared;
+    const localA = prepared.local["a"];
+    const localB = prepared.local[name];
+    if (this.#a === undefined && localA !== undefined) this.#a = this.#newStream("a", localA, rtcpMux, 0);
+    if (localB === undefined || this.#a === undefined) return { ok: false, code: "REFUSED", detail: "the engine named no port" };
+    this.#b = this.#newStream(name, localB, rtcpMux, 1);
+    this.#calleePeer = callee;
+    this.#timeoutMs = shorter(caller.mediaTimeoutMs, callee.mediaTimeoutMs);
+    return prepared;
+  }
+
+  /** The offer for the gateway that was prepared last; reduced to what is pinned at the caller. */
+  offerCallee(): Told {
+    const stream = this.#b!;
+    const codecs = this.#codecsToward("b");
+    if (this.#callerOffer === undefined) {
+      return this.#say(stream, (origin) => ({ ok: true, value: ownOffer(codecs?.order ?? [], origin, stream.local) }));
+    }
+    const received = this.#callerOffer;
+    const keepOnly = this.#pinned;
+    return this.#say(stream, (origin) =>
+      relayDescription({
+        received, origin, local: stream.local, rtcpMux: stream.rtcpMux, role: "offer",
+        ...(codecs === undefined ? {} : { codecs }),
+        ...(keepOnly === undefined ? {} : { keepOnly: keepOnly.map(Number) }),
+      }),
+    );
+  }
+
+  /**
+   * The gateway's description, early or final. It gets the caller's audio from now on.
+   * @param toCaller whether the description goes to the caller now; then it is pinned
+   * @returns what to tell the caller; for a late offer that is an offer
+   */
+  calleeAnswers(text: string, toCaller: boolean): Told {
+    const callee = this.#b!;
+    const parsed = parseSdp(text);
+    if (!parsed.ok) return failed(`answer: ${parsed.reason}`);
+    const remote = remoteOf(parsed.value);
+    if (remote === undefined) return failed("the answer declines the audio");
+    callee.received = text;
+    if (this.#callerOffer === undefined) return toCaller ? this.#offerCaller(parsed.value) : { ok: true, sdp: "" };
+    const caller = this.#a!;
+    if (toCaller && this.#pinned === undefined) {
+      const told = this.#tellCaller(parsed.value, this.#callerOffer);
+      if (!told.ok) return told;
+      caller.received = this.#callerOfferText;
+    }
+    if (toCaller || this.#pinned !== undefined) {
+      const own = remoteOf(this.#callerOffer)!;
+      this.#commit({ a: own, [callee.name]: remote });
+    }
+    return { ok: true, sdp: caller.sent };
+  }
+
+  /** The answer to a late offer, from the caller's ACK. */
+  callerAnswers(text: string): Told {
+    const parsed = parseSdp(text);
+    if (!parsed.ok) return failed(`answer: ${parsed.reason}`);
+    const own = remoteOf(parsed.value);
+    const far = remoteOfText(this.#b!.received);
+    if (own === undefined || far === undefined) return failed("the answer declines the audio");
+    this.#a!.received = text;
+    this.#commit({ a: own, [this.#b!.name]: far });
+    return { ok: true, sdp: "" };
+  }
+
+  /** Nothing of hunting is needed any more. */
+  settled(): void {
+    this.#callerOffer = undefined;
+    this.#callerOfferText = "";
+  }
+
+  /** A gateway was left behind. */
+  abort(name: SideName): void {
+    if (this.#b?.name === name) this.#b = undefined;
+    this.#engine.abort(this.id, name);
+  }
+
+  /**
+   * A new offer in the running call.
+   * @returns same: answer it with `sdp`, nothing changed; relay: `sdp` is the offer for the other side
+   */
+  reoffer(side: Side, text: string): { readonly type: "same" | "relay"; readonly sdp: string } | { readonly type: "bad"; readonly reason: string } {
+    const stream = this.#stream(side)!;
+    const other = this.#stream(otherSide(side))!;
+    if (text === stream.received) return { type: "same", sdp: stream.sent };
+    const parsed = parseSdp(text);
+    if (!parsed.ok) return { type: "bad", reason: `offer: ${parsed.reason}` };
+    const before = parseSdp(stream.received);
+    if (before.ok && sameMedia(before.value, parsed.value)) return { type: "same", sdp: stream.sent };
+    if (remoteOf(parsed.value) === undefined) return { type: "bad", reason: "the offer has no audio" };
+    // RFC 3264 §8: what was once described stays, so a description shorter than its predecessor is refused.
+    if (before.ok && parsed.value.media.length < before.value.media.length) return { type: "bad", reason: "the offer has fewer streams than before" };
+    const sentBefore = other.sent;
+    const codecs = this.#codecsToward(otherSide(side));
+    const told = this.#say(other, (origin) =>
+      relayDescription({
+        received: parsed.value, origin, local: other.local, rtcpMux: other.rtcpMux, role: "offer",
+        ...(codecs === undefined ? {} : { codecs }),
+      }),
+    );
+    if (!told.ok) return { type: "bad", reason: told.reason };
+    this.#pending = { offerer: side, received: text, sent: told.sdp, sentBefore };
+    return { type: "relay", sdp: told.sdp };
+  }
+
+  /** The other side's answer to what `reoffer` relayed; @returns the answer for the offerer */
+  reanswer(text: string): Told {
+    const pending = this.#pending!;
+    const stream = this.#stream(pending.offerer)!;
+    const other = this.#stream(otherSide(pending.offerer))!;
+    const offer = parseSdp(pending.received);
+    const parsed = parseSdp(text);
+    if (!parsed.ok || !offer.ok) return failed(parsed.ok ? "offer lost" : `answer: ${parsed.reason}`);
+    const own = remoteOf(offer.value);
+    const far = remoteOf(parsed.value);
+    if (own === undefined || far === undefined) return failed("the answer declines the audio");
+    const told = this.#answer(stream, parsed.value, offer.value);
+    if (!told.ok) return told;
+    this.#pending = undefined;
+    stream.received = pending.received;
+    other.received = text;
+    this.#commit({ [stream.name]: own, [other.name]: far });
+    return told;
+  }
+
+  /** The pending offer came to nothing. @returns what the side that got it should be offered again, if it took it */
+  rollBack(): string {
+    const pending = this.#pending;
+    if (pending === undefined) return "";
+    this.#pending = undefined;
+    const other = this.#stream(otherSide(pending.offerer))!;
+    other.sent = pending.sentBefore;
+    return pending.sentBefore;
+  }
+  get exchanging(): boolean {
+    return this.#pending !== undefined;
+  }
+  /** True where either side may not be heard now: hold (RFC 3264 §8.4). */
+  get held(): boolean {
+    return [this.#a, this.#b].some((stream) => {
+      const remote = remoteOfText(stream?.received ?? "");
+      return remote !== undefined && remote.direction !== "sendrecv";
+    });
+  }
+
+  release(): Promise<SessionStats | undefined> {
+    return this.#engine.release(this.id);
+  }
+
+  /** Late offer: one audio codec of the callee's answer and its events, so that any answer fits it. */
+  #offerCaller(answer: SessionDescription): Told {
+    const stream = this.#a!;
+    if (this.#pinned !== undefined) return { ok: true, sdp: stream.sent };
+    const codecs = codecsOf(audioOf(answer)!);
+    const first = codecs.find((codec) => codec.name.toLowerCase() !== "telephone-event");
+    if (first === undefined) return failed("the answer has no codec");
+    const keepOnly = codecs.filter((codec) => codec === first || codec.name.toLowerCase() === "telephone-event").map((codec) => codec.payloadType);
+    const told = this.#say(stream, (origin) =>
+      relayDescription({ received: answer, origin, local: stream.local, rtcpMux: stream.rtcpMux, role: "offer", keepOnly }),
+    );
+    if (told.ok) this.#pinned = keepOnly.map(String);
+    return told;
+  }
+
+  #tellCaller(answer: SessionDescription, offer: SessionDescription): Told {
+    const told = this.#answer(this.#a!, answer, offer);
+    if (!told.ok) return told;
+    const parsed = parseSdp(told.sdp);
+    this.#pinned = parsed.ok ? (audioOf(parsed.value)?.formats ?? []) : [];
+    return told;
+  }
+
+  #answer(stream: Stream, answer: SessionDescription, offer: SessionDescription): Told {
+    const keepOnly = audioOf(offer)!.formats.map(Number);
+    return this.#say(stream, (origin) =>
+      relayDescription({
+        received: withStreamsOf(offer, answer), origin, local: stream.local, rtcpMux: stream.rtcpMux && hasMux(offer), role: "answer", keepOnly,
+      }),
+    );
+  }
+
+  /** Generates with the version in use, and with the next one where that changed anything (RFC 3264 §8). */
+  #say(stream: Stream, generate: (origin: Origin) => Generated): Told {
+    const at = (version: number): Told => {
+      const generated = generate({ sessionId: stream.sessionId, sessionVersion: String(version), address: stream.local.address });
+      return generated.ok ? { ok: true, sdp: writeSdp(generated.value) } : failed(generated.reason);
+    };
+    const same = at(stream.version);
+    if (!same.ok || same.sdp === stream.sent) return same;
+    if (stream.sent === "") {
+      stream.sent = same.sdp;
+      return same;
+    }
+    const changed = at(stream.version + 1);
+    if (!changed.ok) return changed;
+    stream.version++;
+    stream.sent = changed.sdp;
+    return changed;
+  }
+
+  #commit(remotes: Readonly<Record<SideName, RemoteMedia>>): void {
+    const commit: Commit = { session: this.id, remotes, pair: this.#b!.name, timeoutMs: this.#timeoutMs };
+    this.#engine.commit(commit);
+  }
+
+  /** Codec names that this side may be offered, in its order; undefined: whatever the other side has. */
+  #codecsToward(side: Side): { readonly order: readonly string[]; readonly only: boolean } | undefined {
+    const own = (side === "a" ? this.#callerPeer : this.#calleePeer)?.codecs ?? [];
+    const other = (side === "a" ? this.#calleePeer : this.#callerPeer)?.codecs ?? [];
+    if (own.length === 0 && other.length === 0) return undefined;
+    const allowed = other.map((name) => name.toLowerCase());
+    const order = own.length === 0 ? other : other.length === 0 ? own : own.filter((name) => allowed.includes(name.toLowerCase()));
+    const events = order.some((name) => name.toLowerCase() === "telephone-event") ? [] : ["telephone-event"];
+    return { order: [...order, ...events], only: true };
+  }
+
+  #newStream(name: SideName, local: LocalMedia, rtcpMux: boolean, offset: number): Stream {
+    return new Stream({ name, local, rtcpMux, sessionId: String(this.#sessionId + offset), version: 1, received: "", sent: "" });
+  }
+  #stream(side: Side): Stream | undefined {
+    return side === "a" ? this.#a : this.#b;
+  }
+}
+
+type Origin = Parameters<typeof relayDescription>[0]["origin"];
+type Generated = ReturnType<typeof relayDescription>;
+
+const audioIndex = (description: SessionDescription): number => description.media.findIndex((media) => media.media === "audio" && media.port !== 0);
+const audioOf = (description: SessionDescription): MediaDescription | undefined => description.media[audioIndex(description)];
+const hasMux = (description: SessionDescription): boolean => audioOf(description)?.attributes.some((attribute) => attribute.name === "rtcp-mux") === true;
+
+/** Where the audio goes; undefined where there is none. */
+function remoteOf(description: SessionDescription): RemoteMedia | undefined {
+  const index = audioIndex(description);
+  return index < 0 ? undefined : remoteMediaOf(description, index);
+}
+function remoteOfText(text: string): RemoteMedia | undefined {
+  const parsed = parseSdp(text);
+  return parsed.ok ? remoteOf(parsed.value) : undefined;
+}
+
+/** RFC 3264 §6: an answer has the offer's m-lines, in number and order; missing ones are declined. */
+function withStreamsOf(offer: SessionDescription, answer: SessionDescription): SessionDescription {
+  if (answer.media.length === offer.media.length) return answer;
+  const media = offer.media.map((offered, index) => answer.media[index] ?? { ...offered, port: 0, attributes: [], bandwidths: [], connection: undefined });
+  return { ...answer, media };
+}
+
+/** The shorter of two times, of which 0 means none. */
+const shorter = (a: number, b: number): number => (a === 0 ? b : b === 0 ? a : Math.min(a, b));
