@@ -1,0 +1,157 @@
+/**
+ * A laboratory for real peers: a carrier network, Tandem with a leg in both, and an AI network.
+ *
+ * Two kinds, the same tests: on loopback, where each laboratory takes a /24 of 127/8 of its own (no root
+ * needed, port 5060 is free there), and in three network namespaces without a route between the two
+ * networks, where whatever leaks the wrong side's address cannot be reached and fails loudly.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { ROOT } from "../dev/root.ts";
+import { type Child, runToEnd, start } from "./child.ts";
+
+export interface Host {
+  readonly name: string;
+  readonly address: string;
+  /** Put before a program's argv: ["ip", "netns", "exec", …] or nothing. */
+  readonly prefix: readonly string[];
+}
+
+export interface Lab {
+  readonly kind: "loopback" | "namespaces";
+  readonly folder: string;
+  readonly carrier: Host;
+  /** A second host in the carrier's network. */
+  readonly carrier2: Host;
+  readonly sbcPrivate: Host;
+  readonly sbcPublic: Host;
+  readonly gateways: readonly [Host, Host, Host];
+  start(host: Host, program: string, args: readonly string[], cwd?: string): Child;
+  run(host: Host, program: string, args: readonly string[], timeoutMs: number, cwd?: string): Promise<{ readonly code: number; readonly output: string }>;
+}
+
+let labs = 0;
+
+export function loopbackLab(t: TestContext): Lab {
+  const net = `127.${100 + (process.pid % 100)}.${1 + ((Math.floor(process.pid / 100) + labs++ * 7) % 250)}`;
+  const host = (name: string, last: number): Host => ({ name, address: `${net}.${last}`, prefix: [] });
+  return makeLab(t, "loopback", {
+    carrier: host("carrier", 11),
+    carrier2: host("carrier2", 12),
+    sbcPrivate: host("sbc", 10),
+    sbcPublic: host("sbc", 20),
+    gateways: [host("gateway1", 21), host("gateway2", 22), host("gateway3", 23)],
+  });
+}
+
+export function namespaceLab(t: TestContext): Lab {
+  const id = `t${process.pid}n${labs++}`;
+  const names = { carrier: `${id}c`, sbc: `${id}s`, ai: `${id}a` };
+  const ip = (...args: readonly string[]): void => {
+    const { status, stderr } = spawnSync("ip", args, { encoding: "utf8" });
+    if (status !== 0) throw new Error(`ip ${args.join(" ")}: ${stderr}`);
+  };
+  t.after(() => {
+    for (const name of Object.values(names)) spawnSync("ip", ["netns", "del", name]);
+  });
+  for (const name of Object.values(names)) {
+    ip("netns", "add", name);
+    ip("-n", name, "link", "set", "lo", "up");
+  }
+  ip("link", "add", "c0", "netns", names.carrier, "type", "veth", "peer", "name", "s0", "netns", names.sbc);
+  ip("link", "add", "a0", "netns", names.ai, "type", "veth", "peer", "name", "s1", "netns", names.sbc);
+  const address = (space: string, device: string, ...addresses: readonly string[]): void => {
+    for (const one of addresses) ip("-n", space, "addr", "add", `${one}/24`, "dev", device);
+    ip("-n", space, "link", "set", device, "up");
+  };
+  address(names.carrier, "c0", "10.230.73.220", "10.230.73.221");
+  address(names.sbc, "s0", "10.230.73.225");
+  address(names.sbc, "s1", "203.0.113.234");
+  address(names.ai, "a0", "203.0.113.50", "203.0.113.51", "203.0.113.52");
+  const host = (name: string, space: string, at: string): Host => ({ name, address: at, prefix: ["ip", "netns", "exec", space] });
+  return makeLab(t, "namespaces", {
+    carrier: host("carrier", names.carrier, "10.230.73.220"),
+    carrier2: host("carrier2", names.carrier, "10.230.73.221"),
+    sbcPrivate: host("sbc", names.sbc, "10.230.73.225"),
+    sbcPublic: host("sbc", names.sbc, "203.0.113.234"),
+    gateways: [host("gateway1", names.ai, "203.0.113.50"), host("gateway2", names.ai, "203.0.113.51"), host("gateway3", names.ai, "203.0.113.52")],
+  });
+}
+
+function makeLab(t: TestContext, kind: Lab["kind"], hosts: Pick<Lab, "carrier" | "carrier2" | "sbcPrivate" | "sbcPublic" | "gateways">): Lab {
+  const folder = mkdtempSync(join(tmpdir(), "tandem-lab-"));
+  const children: Child[] = [];
+  // node:test runs `after` hooks in the order they were added: this one stands after the namespaces' own, so end processes here first where it matters.
+  t.after(async () => {
+    for (const child of children) child.kill("SIGKILL");
+    await Promise.all(children.map((child) => child.ended));
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const argv = (host: Host, program: string, args: readonly string[]): readonly [string, readonly string[]] => {
+    const [first, ...rest] = [...host.prefix, program, ...args];
+    return [first!, rest];
+  };
+  return {
+    kind,
+    folder,
+    ...hosts,
+    start(host, program, args, cwd = folder) {
+      const child = start(...argv(host, program, args), { cwd });
+      children.push(child);
+      return child;
+    },
+    run: (host, program, args, timeoutMs, cwd = folder) => runToEnd(...argv(host, program, args), timeoutMs, { cwd }),
+  };
+}
+
+export interface RunningTandem {
+  readonly child: Child;
+  readonly home: string;
+  /** Pid of one of its two processes, now. */
+  pidOf(role: "signalling" | "media"): number;
+  /** A command of the CLI with --json; the parsed value. */
+  cli<T>(...args: readonly string[]): Promise<T>;
+  /** Until status answers. */
+  ready(timeoutMs?: number): Promise<void>;
+  stop(): Promise<number>;
+}
+
+/** Starts Tandem on the laboratory's SBC with this configuration and waits until it takes calls. */
+export async function startTandem(t: TestContext, lab: Lab, yaml: string): Promise<RunningTandem> {
+  const home = join(lab.folder, "home");
+  mkdirSync(home, { recursive: true });
+  const config = join(lab.folder, "tandem.yaml");
+  writeFileSync(config, yaml);
+  const env = ["env", `TANDEM_HOME=${home}`, `XDG_RUNTIME_DIR=${home}`, "NO_COLOR=1"];
+  const node = [process.execPath, "--disable-warning=ExperimentalWarning", join(ROOT, "src/cli-main.ts")];
+  const child = lab.start(lab.sbcPrivate, env[0]!, [...env.slice(1), ...node, "start", "--config", config]);
+  const tandem: RunningTandem = {
+    child,
+    home,
+    pidOf: (role) => (JSON.parse(readFileSync(join(home, `${role}.pid`), "utf8")) as { pid: number }).pid,
+    async cli(...args) {
+      const { code, output } = await lab.run(lab.sbcPrivate, env[0]!, [...env.slice(1), ...node, ...args, "--json"], 20_000);
+      try {
+        return JSON.parse(output);
+      } catch {
+        throw new Error(`tandem ${args.join(" ")} ended with ${code}:\n${output}`);
+      }
+    },
+    async ready(timeoutMs = 15_000) {
+      await child.says(/ready/, timeoutMs);
+    },
+    async stop() {
+      child.kill("SIGTERM");
+      return child.ended;
+    },
+  };
+  t.after(async () => {
+    child.kill("SIGTERM");
+    await child.ended;
+  });
+  await tandem.ready();
+  return tandem;
+}
