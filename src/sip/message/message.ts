@@ -83,6 +83,8 @@ export interface ReceivedCommon {
   header(name: string): string | undefined;
   /** All fields of that name, in order, one entry a line, not split at commas. */
   headerLines(name: string): readonly string[];
+  /** How many fields of that name there are. */
+  headerCount(name: string): number;
   /** All values of a comma-separated header over all its lines, each trimmed. Quotes, <> and comments respected. */
   headerValues(name: string): readonly string[];
   /** Every field in wire order. */
@@ -103,6 +105,8 @@ export interface ReceivedCommon {
   recordRoutes(): Parsed<readonly NameAddr[]>;
   /** undefined when absent; malformed when not 0–255. */
   maxForwards(): Parsed<number | undefined>;
+  /** undefined when absent; malformed when no number or when two of them differ. */
+  contentLength(): Parsed<number | undefined>;
   /** Cut at Content-Length where there is one (UDP: excess bytes are dropped, §18.3). */
   readonly body: string;
   /** Lower-case media type without parameters ("application/sdp"); "" when absent. */
@@ -116,6 +120,8 @@ export interface ReceivedRequest extends ReceivedCommon {
   readonly method: string;
   /** As written. */
   readonly requestUri: string;
+  /** As written: "SIP/2.0", or what else stood there (505, 400). */
+  readonly version: string;
   uri(): Parsed<Uri>;
 }
 

@@ -1,0 +1,51 @@
+/** Comma-separated header values (RFC 3261 §7.3.1): the comma inside quotes, <> and comments divides nothing. */
+import { COMMA, GREATER, LESS, QUOTE, skipQuoted } from "./characters.ts";
+
+const OPEN = 0x28;
+
+/** Each value trimmed; empty ones are left out. What opens and never closes reaches to the end. */
+export function splitHeaderValues(line: string): string[] {
+  if (!line.includes(",")) {
+    const only = line.trim();
+    return only === "" ? [] : [only];
+  }
+  const values: string[] = [];
+  let start = 0;
+  let at = 0;
+  const push = (end: number): void => {
+    const value = line.slice(start, end).trim();
+    if (value !== "") values.push(value);
+  };
+  while (at < line.length) {
+    const code = line.charCodeAt(at);
+    if (code === COMMA) {
+      push(at);
+      start = ++at;
+    } else if (code === QUOTE) {
+      const end = skipQuoted(line, at);
+      at = end < 0 ? line.length : end;
+    } else if (code === LESS) {
+      const end = line.indexOf(">", at);
+      at = end < 0 ? line.length : end + 1;
+    } else if (code === OPEN) {
+      at = skipComment(line, at);
+    } else {
+      at++;
+    }
+  }
+  push(line.length);
+  return values;
+}
+
+/** "(" is also a character of URIs: without its ")" it opens nothing. */
+function skipComment(line: string, at: number): number {
+  let depth = 0;
+  for (let i = at; i < line.length; i++) {
+    const code = line.charCodeAt(i);
+    if (code === 0x5c) i++;
+    else if (code === OPEN) depth++;
+    else if (code === 0x29 && --depth === 0) return i + 1;
+    else if (code === GREATER || code === LESS) break;
+  }
+  return at + 1;
+}
