@@ -1,0 +1,62 @@
+/**
+ * Where a request inside a dialog goes (RFC 3261 §12.2.1.1, §8.1.2): to the first route or the remote
+ * target. Addresses are used as they stand; names go through the Locator (RFC 3263); what can't be resolved
+ * goes where the peer was last seen.
+ */
+import { parseUri } from "#sip/message/parse-uri.ts";
+import type { Uri } from "#sip/message/message.ts";
+import type { Target, TransportName } from "#sip/transport/transport.ts";
+import { nextHopUri } from "./dialog.ts";
+import type { DialogState } from "./user-agent.ts";
+
+/** Server location as dialogs need it; an empty list: can't be resolved. */
+export interface Locator {
+  /**
+   * @param uriText a sip: or sips: URI whose host is a name
+   * @param listener name of the listener that the request leaves by
+   */
+  locate(uriText: string, listener: string): readonly Target[] | Promise<readonly Target[]>;
+}
+
+const DEFAULT_PORT = 5060;
+const DEFAULT_TLS_PORT = 5061;
+const TRANSPORTS: readonly TransportName[] = ["UDP", "TCP", "TLS", "WS", "WSS"];
+
+export function nextHop(state: DialogState, locator: Locator): Target | Promise<Target> {
+  const text = nextHopUri(state);
+  const uri = parseUri(text);
+  if (!uri.ok || (uri.value.scheme !== "sip" && uri.value.scheme !== "sips")) return state.target;
+  const host = uri.value.parameters.get("maddr") ?? uri.value.host;
+  if (isNumeric(host)) return numericTarget(uri.value, host, state.target);
+  const located = locator.locate(text, state.target.listener);
+  if (!isPromise(located)) return chosen(located, state.target);
+  return located.then(
+    (targets) => chosen(targets, state.target),
+    () => state.target,
+  );
+}
+
+function numericTarget(uri: Uri, host: string, seen: Target): Target {
+  const named = uri.parameters.get("transport")?.toUpperCase() as TransportName | undefined;
+  // RFC 3263 §4.1 says UDP where nothing is named; a peer that came over a stream is met on a stream.
+  const plain = named !== undefined && TRANSPORTS.includes(named) ? named : seen.transport;
+  const transport = uri.scheme === "sips" && plain === "TCP" ? "TLS" : plain;
+  const address = host.startsWith("[") ? host.slice(1, -1) : host;
+  const port = uri.port ?? (transport === "TLS" || transport === "WSS" ? DEFAULT_TLS_PORT : DEFAULT_PORT);
+  return withConnection({ transport, listener: seen.listener, address, port }, seen);
+}
+
+const chosen = (targets: readonly Target[], seen: Target): Target =>
+  targets[0] === undefined ? seen : withConnection(targets[0], seen);
+
+/** A stream on which the peer reached us leads back to it, also through NAT (RFC 5923 in spirit). */
+const withConnection = (target: Target, seen: Target): Target =>
+  target.transport === seen.transport && target.listener === seen.listener && seen.connection !== undefined
+    ? { ...target, connection: seen.connection }
+    : target;
+
+const isPromise = (value: readonly Target[] | Promise<readonly Target[]>): value is Promise<readonly Target[]> =>
+  "then" in value;
+
+const IPV4 = /^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$/;
+const isNumeric = (host: string): boolean => IPV4.test(host) || host.includes(":");
