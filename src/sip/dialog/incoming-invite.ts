@@ -25,11 +25,13 @@ export class PendingInvite implements IncomingInvite, DialogEnd, Cancellable {
   readonly #host: DialogHost;
   readonly #transaction: ServerTransaction;
   readonly #localContact: string;
-  /** The dialog that a re-INVITE belongs to. */
-  readonly #dialog: ConfirmedDialog | undefined;
+  readonly #isInitial: boolean;
+  /** The dialog that a re-INVITE belongs to, or that the answer made. */
+  #dialog: ConfirmedDialog | undefined;
   /** The early dialog of an initial INVITE, once something needs it. */
   #early: DialogState | undefined;
   #pending = true;
+  #answered = false;
   #repeat: Timer | undefined;
 
   constructor(host: DialogHost, transaction: ServerTransaction, localTag: string, localContact: string, dialog?: ConfirmedDialog) {
@@ -39,6 +41,7 @@ export class PendingInvite implements IncomingInvite, DialogEnd, Cancellable {
     this.#host = host;
     this.#transaction = transaction;
     this.#localContact = localContact;
+    this.#isInitial = dialog === undefined;
     this.#dialog = dialog;
     host.awaitCancel(transaction, this);
     if (dialog === undefined) host.enlist(localTag, this);
@@ -56,13 +59,15 @@ export class PendingInvite implements IncomingInvite, DialogEnd, Cancellable {
   }
 
   answer(parts: RequestParts, user: DialogUser): Dialog {
-    const dialog = this.#dialog ?? this.#host.openDialog({ ...this.#earlyState(), confirmed: true }, user);
+    this.#dialog ??= this.#host.openDialog({ ...this.#earlyState(), confirmed: true }, user);
+    const dialog = this.#dialog;
     if (this.#settle()) {
-      if (this.#dialog === undefined) this.#host.enlist(this.localTag, dialog);
+      if (this.#isInitial) this.#host.enlist(this.localTag, dialog);
       dialog.beginAnswer(this.#transaction, this.#response(200, "OK", parts));
-    } else if (this.#dialog === undefined) {
+    } else if (!this.#answered && this.#isInitial) {
       dialog.closeUnanswered();
     }
+    this.#answered = true;
     return dialog;
   }
 

@@ -22,7 +22,8 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
   /** Without headers and body: the transaction has them as long as they are needed. */
   readonly #parameters: InviteParameters;
   readonly #dialogUser: DialogUser;
-  readonly #transaction: ClientTransaction;
+  /** Let go at the end: it holds the whole INVITE. */
+  #transaction: ClientTransaction | undefined;
   /** undefined once the owner heard the end, or abandoned it. */
   #user: OutgoingInviteUser | undefined;
   /** A final response came, or none will. */
@@ -45,7 +46,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
   cancel(headers: readonly HeaderField[] = []): void {
     if (this.#over || this.#cancelled) return;
     this.#cancelled = true;
-    this.#transaction.cancel(headers);
+    this.#transaction?.cancel(headers);
   }
 
   abandon(headers: readonly HeaderField[] = []): void {
@@ -107,6 +108,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
     if (this.#over || this.#cancelled || user === undefined) return this.#refuseAnswer(response, flow);
     this.#over = true;
     this.#user = undefined;
+    this.#transaction = undefined;
     // §13.2.2.4: the route set is made anew from the 2xx; the CSeq that the early dialog saw stays.
     const remoteSequence = this.#early?.get(tag)?.remoteSequence;
     const state = { ...dialogOfUac(this.#parameters, response, flow, true), remoteSequence };
@@ -126,6 +128,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
   #end(outcome: FailureOutcome): void {
     if (this.#over) return;
     this.#over = true;
+    this.#transaction = undefined;
     this.#early = undefined;
     this.#host.release(this.#parameters.localTag, this);
     const user = this.#user;
