@@ -1,0 +1,202 @@
+/**
+ * Payload formats: from an m-line with rtpmap, fmtp and the static table (RFC 3551 §6), and what we know of
+ * each codec, which is what may pass to another party: the spelling of its name, its rates, and the fmtp
+ * parameters with the form of their values. An unknown codec or parameter never passes.
+ */
+import type { Codec, MediaDescription } from "./description.ts";
+import { decimal } from "./parse-sdp.ts";
+
+/** RFC 3551 tables 4 and 5, audio. */
+const STATIC: ReadonlyMap<number, readonly [name: string, clockRateHz: number, channels: number]> = new Map([
+  [0, ["PCMU", 8000, 1]],
+  [3, ["GSM", 8000, 1]],
+  [4, ["G723", 8000, 1]],
+  [5, ["DVI4", 8000, 1]],
+  [6, ["DVI4", 16000, 1]],
+  [7, ["LPC", 8000, 1]],
+  [8, ["PCMA", 8000, 1]],
+  // RFC 3551 §4.5.2: sampled at 16 kHz, counted at 8 kHz.
+  [9, ["G722", 8000, 1]],
+  [10, ["L16", 44100, 2]],
+  [11, ["L16", 44100, 1]],
+  [12, ["QCELP", 8000, 1]],
+  [13, ["CN", 8000, 1]],
+  [14, ["MPA", 90000, 1]],
+  [15, ["G728", 8000, 1]],
+  [16, ["DVI4", 11025, 1]],
+  [17, ["DVI4", 22050, 1]],
+  [18, ["G729", 8000, 1]],
+] as const);
+
+const PAYLOAD_TYPE_MAX = 127;
+const CLOCK_RATE_MAX = 192_000;
+const CHANNELS_MAX = 255;
+
+/** The formats in the order of the m-line; those that nobody described are left out. */
+export function codecsOf(media: MediaDescription): Codec[] {
+  const rtpmaps = new Map<number, string>();
+  const fmtps = new Map<number, string>();
+  for (const { name, value } of media.attributes) {
+    const into = name === "rtpmap" ? rtpmaps : name === "fmtp" ? fmtps : undefined;
+    if (into === undefined || value === undefined) continue;
+    const space = value.indexOf(" ");
+    const payloadType = decimal(value.slice(0, space), PAYLOAD_TYPE_MAX);
+    if (space > 0 && payloadType !== undefined && !into.has(payloadType)) into.set(payloadType, value.slice(space + 1).trim());
+  }
+  const codecs: Codec[] = [];
+  const seen = new Set<number>();
+  for (const format of media.formats) {
+    const payloadType = decimal(format, PAYLOAD_TYPE_MAX);
+    if (payloadType === undefined || seen.has(payloadType)) continue;
+    seen.add(payloadType);
+    const described = rtpmaps.get(payloadType);
+    const format3551 = described === undefined ? STATIC.get(payloadType) : parseRtpmap(described);
+    if (format3551 === undefined) continue;
+    const [name, clockRateHz, channels] = format3551;
+    codecs.push({ payloadType, name, clockRateHz, channels, fmtp: fmtps.get(payloadType) });
+  }
+  return codecs;
+}
+
+/** "opus/48000/2" (RFC 8866 §6.6). */
+function parseRtpmap(text: string): readonly [name: string, clockRateHz: number, channels: number] | undefined {
+  const [name, rate, channels = "1"] = text.split("/");
+  const clockRateHz = decimal(rate ?? "", CLOCK_RATE_MAX);
+  const count = decimal(channels, CHANNELS_MAX);
+  return name === undefined || name === "" || clockRateHz === undefined || count === undefined ? undefined : [name, clockRateHz, count];
+}
+
+/** What we know of a codec. Audio codecs carry speech; the others accompany one. */
+export interface KnownCodec {
+  readonly name: string;
+  readonly speech: boolean;
+  readonly clockRatesHz: readonly number[];
+  readonly channelsMax: number;
+  /** Parameter names in lower case → form of the value. */
+  readonly fmtp: ReadonlyMap<string, RegExp>;
+  /** Form of an fmtp that is no list of parameters (telephone-event, red). */
+  readonly fmtpValue?: RegExp;
+}
+
+const NUMBER = /^\d{1,7}$/;
+const BIT = /^[01]$/;
+const NUMBERS = /^\d{1,3}(?:,\d{1,3}){0,15}$/;
+const YES_NO = /^(?:yes|no)$/;
+const RATE_RANGE = /^\d{1,3}(?:\.\d{1,2})?(?:-\d{1,3}(?:\.\d{1,2})?)?$/;
+const BAND_RANGE = /^(?:nb|wb|swb|fb)(?:-(?:nb|wb|swb|fb))?$/;
+
+const NOTHING: ReadonlyMap<string, RegExp> = new Map();
+const OPUS = new Map([
+  ["maxplaybackrate", NUMBER],
+  ["sprop-maxcapturerate", NUMBER],
+  ["minptime", NUMBER],
+  ["maxaveragebitrate", NUMBER],
+  ["stereo", BIT],
+  ["sprop-stereo", BIT],
+  ["cbr", BIT],
+  ["useinbandfec", BIT],
+  ["usedtx", BIT],
+]);
+const AMR = new Map([
+  ["octet-align", BIT],
+  ["mode-set", NUMBERS],
+  ["mode-change-period", NUMBER],
+  ["mode-change-capability", NUMBER],
+  ["mode-change-neighbor", BIT],
+  ["crc", BIT],
+  ["robust-sorting", BIT],
+  ["interleaving", NUMBER],
+  ["max-red", NUMBER],
+]);
+const EVS = new Map([
+  ["br", RATE_RANGE],
+  ["br-send", RATE_RANGE],
+  ["br-recv", RATE_RANGE],
+  ["bw", BAND_RANGE],
+  ["bw-send", BAND_RANGE],
+  ["bw-recv", BAND_RANGE],
+  ["ch-aw-recv", /^-?\d$/],
+  ["cmr", /^-?\d$/],
+  ["dtx", BIT],
+  ["dtx-recv", BIT],
+  ["hf-only", BIT],
+  ["evs-mode-switch", BIT],
+  ["max-red", NUMBER],
+  ["mode-set", NUMBERS],
+]);
+
+const speech = (name: string, clockRatesHz: readonly number[], fmtp: ReadonlyMap<string, RegExp> = NOTHING, channelsMax = 1): KnownCodec => ({
+  name,
+  speech: true,
+  clockRatesHz,
+  channelsMax,
+  fmtp,
+});
+const beside = (name: string, fmtpValue?: RegExp): KnownCodec => ({
+  name,
+  speech: false,
+  clockRatesHz: [8000, 16000, 24000, 32000, 44100, 48000],
+  channelsMax: 2,
+  fmtp: NOTHING,
+  ...(fmtpValue === undefined ? {} : { fmtpValue }),
+});
+
+const KNOWN: ReadonlyMap<string, KnownCodec> = new Map(
+  [
+    speech("PCMU", [8000, 16000]),
+    speech("PCMA", [8000, 16000]),
+    speech("G722", [8000]),
+    speech("GSM", [8000]),
+    speech("G723", [8000], new Map([["bitrate", RATE_RANGE], ["annexa", YES_NO]])),
+    speech("G728", [8000]),
+    speech("G729", [8000], new Map([["annexb", YES_NO]])),
+    speech("G726-16", [8000]),
+    speech("G726-24", [8000]),
+    speech("G726-32", [8000]),
+    speech("G726-40", [8000]),
+    speech("iLBC", [8000], new Map([["mode", /^[23]0$/]])),
+    speech("speex", [8000, 16000, 32000], new Map([["vbr", /^(?:on|off|vad)$/], ["cng", /^(?:on|off)$/], ["mode", NUMBER]])),
+    speech("opus", [48000], OPUS, 2),
+    speech("L16", [8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000], NOTHING, 2),
+    speech("AMR", [8000], AMR),
+    speech("AMR-WB", [16000], AMR),
+    speech("EVS", [16000], EVS),
+    beside("telephone-event", /^\d{1,3}(?:-\d{1,3})?(?:,\d{1,3}(?:-\d{1,3})?){0,15}$/),
+    beside("CN"),
+    beside("red", /^\d{1,3}(?:\/\d{1,3}){1,7}$/),
+  ].map((codec) => [codec.name.toLowerCase(), codec] as const),
+);
+
+/** undefined: not one that we let through. */
+export function knownCodec(codec: Codec): KnownCodec | undefined {
+  const known = KNOWN.get(codec.name.toLowerCase());
+  if (known === undefined || codec.channels > known.channelsMax) return undefined;
+  return known.clockRatesHz.includes(codec.clockRateHz) ? known : undefined;
+}
+
+/** Carries speech by itself: telephone-event, CN and red do not. */
+export const isSpeech = (codec: Codec): boolean => knownCodec(codec)?.speech === true;
+
+/** The fmtp with known parameters of the right form only; undefined when none remains. */
+export function harmlessFmtp(codec: Codec): string | undefined {
+  const known = knownCodec(codec);
+  if (known === undefined || codec.fmtp === undefined) return undefined;
+  if (known.fmtpValue !== undefined) {
+    const value = codec.fmtp.replaceAll(" ", "");
+    return known.fmtpValue.test(value) ? value : undefined;
+  }
+  const kept: string[] = [];
+  for (const parameter of codec.fmtp.split(";")) {
+    const [name = "", value = ""] = parameter.trim().split(/ *= */);
+    const form = known.fmtp.get(name.toLowerCase());
+    if (form?.test(value.toLowerCase()) && !kept.some((other) => other.startsWith(`${name.toLowerCase()}=`))) {
+      kept.push(`${name.toLowerCase()}=${value.toLowerCase()}`);
+    }
+  }
+  return kept.length === 0 ? undefined : kept.join(";");
+}
+
+/** "opus/48000/2", in our spelling. */
+export function writeRtpmap(codec: Codec, known: KnownCodec): string {
+  return `${known.name}/${codec.clockRateHz}${codec.channels > 1 ? `/${codec.channels}` : ""}`;
+}

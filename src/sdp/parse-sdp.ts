@@ -1,0 +1,147 @@
+/**
+ * Session descriptions from the wire (RFC 8866). Tolerant where devices are sloppy and nothing is at stake:
+ * lines may end with LF only, s= and t= may be missing, line types that the shape has no room for (i= u= e=
+ * p= r= z= k= and times) are left out. What decides where media goes (o= c= m=) must be right.
+ */
+import { type Parsed, malformed, parsed } from "#base/bytes.ts";
+import type { Attribute, Bandwidth, Connection, MediaDescription, Origin, SessionDescription } from "./description.ts";
+
+/** m-lines of one description. An answer repeats them all, so a sender could make us write many. */
+export const MEDIA_MAX = 32;
+export const SDP_BYTES_MAX = 65_535;
+const PORT_MAX = 65_535;
+const KBPS_MAX = 2 ** 31 - 1;
+
+const TOKEN = /^[A-Za-z0-9!#$%&'*+\-.^_`{|}~]+$/;
+const PROTOCOL = /^[A-Za-z0-9!#$%&'*+\-.^_`{|}~]+(?:\/[A-Za-z0-9!#$%&'*+\-.^_`{|}~]+)*$/;
+/** Numeric address or host name; without the characters that a name and an address cannot have. */
+const ADDRESS = /^[A-Za-z0-9.:_-]+$/;
+const DIGITS = /^[0-9]+$/;
+
+/** A section under way: the session's own lines or those of one m-line. */
+interface Section {
+  connection: Connection | undefined;
+  readonly bandwidths: Bandwidth[];
+  readonly attributes: Attribute[];
+}
+interface MediaLine extends Section {
+  readonly media: string;
+  readonly port: number;
+  readonly portCount: number;
+  readonly protocol: string;
+  readonly formats: readonly string[];
+}
+
+/** @param wire the body of an application/sdp part; the offset of a failure counts in it */
+export function parseSdp(wire: string): Parsed<SessionDescription> {
+  if (wire.length > SDP_BYTES_MAX) return malformed("SDP is too long", SDP_BYTES_MAX);
+  let origin: Origin | undefined;
+  let sessionName = "-";
+  const session: Section = { connection: undefined, bandwidths: [], attributes: [] };
+  const media: MediaLine[] = [];
+  let section = session;
+  let versionSeen = false;
+  for (let at = 0; at < wire.length; ) {
+    const lf = wire.indexOf("\n", at);
+    const end = lf < 0 ? wire.length : lf;
+    const line = wire.slice(at, end > at && wire[end - 1] === "\r" ? end - 1 : end);
+    const lineStart = at;
+    at = end + 1;
+    if (line === "") continue;
+    if (line[1] !== "=") return malformed("SDP line without a type and =", lineStart);
+    const value = line.slice(2);
+    const type = line[0]!;
+    if (!versionSeen) {
+      // RFC 8866 §5.1: v=0 comes first.
+      if (type !== "v" || value.trim() !== "0") return malformed("SDP does not begin with v=0", lineStart);
+      versionSeen = true;
+    } else if (type === "o" && origin === undefined) {
+      origin = parseOrigin(value);
+      if (origin === undefined) return malformed("bad o= line", lineStart);
+    } else if (type === "s" && section === session) {
+      // §5.3: an empty name is wrong and is sent; "-" is what it means.
+      sessionName = value === "" ? "-" : value;
+    } else if (type === "c") {
+      const connection = parseConnection(value);
+      if (connection === undefined) return malformed("bad c= line", lineStart);
+      section.connection ??= connection;
+    } else if (type === "m") {
+      const next = parseMedia(value);
+      if (next === undefined) return malformed("bad m= line", lineStart);
+      if (media.length === MEDIA_MAX) return malformed("too many m= lines", lineStart);
+      media.push(next);
+      section = next;
+    } else {
+      readOther(section, type, value);
+    }
+  }
+  if (!versionSeen) return malformed("empty SDP", 0);
+  if (origin === undefined) return malformed("no o= line", 0);
+  return parsed({
+    origin,
+    sessionName,
+    connection: session.connection,
+    bandwidths: session.bandwidths,
+    attributes: session.attributes,
+    media: media satisfies MediaDescription[],
+  });
+}
+
+function readOther(section: Section, type: string, value: string): void {
+  const colon = value.indexOf(":");
+  if (type === "a") {
+    const name = colon < 0 ? value : value.slice(0, colon);
+    if (TOKEN.test(name)) section.attributes.push({ name, value: colon < 0 ? undefined : value.slice(colon + 1) });
+  } else if (type === "b" && colon > 0) {
+    const kbps = decimal(value.slice(colon + 1).trim(), KBPS_MAX);
+    const name = value.slice(0, colon);
+    if (kbps !== undefined && TOKEN.test(name)) section.bandwidths.push({ type: name, kbps });
+  }
+}
+
+/** §5.2. Spaces in the user name are wrong and occur: the last five fields count. */
+function parseOrigin(value: string): Origin | undefined {
+  const fields = value.trim().split(/ +/);
+  const [sessionId, sessionVersion, network, addressType, address] = fields.slice(-5);
+  if (fields.length < 6 || !DIGITS.test(sessionId!) || !DIGITS.test(sessionVersion!)) return undefined;
+  const typed = addressTypeOf(network, addressType);
+  if (typed === undefined || !ADDRESS.test(address!)) return undefined;
+  return {
+    username: fields.slice(0, -5).join(" "),
+    sessionId: sessionId!,
+    sessionVersion: sessionVersion!,
+    addressType: typed,
+    address: address!,
+  };
+}
+
+/** §5.7. TTL and count of multicast are left out: nobody calls a group. */
+function parseConnection(value: string): Connection | undefined {
+  const [network, addressType, slashed] = value.trim().split(/ +/);
+  const typed = addressTypeOf(network, addressType);
+  const address = slashed?.split("/", 1)[0];
+  if (typed === undefined || address === undefined || !ADDRESS.test(address)) return undefined;
+  return { addressType: typed, address };
+}
+
+const addressTypeOf = (network: string | undefined, type: string | undefined): "IP4" | "IP6" | undefined =>
+  network === "IN" && (type === "IP4" || type === "IP6") ? type : undefined;
+
+/** §5.14: media, port[/count], protocol, formats. */
+function parseMedia(value: string): MediaLine | undefined {
+  const [media, ports, protocol, ...formats] = value.trim().split(/ +/);
+  if (media === undefined || ports === undefined || protocol === undefined || formats.length === 0) return undefined;
+  const slash = ports.indexOf("/");
+  const port = decimal(slash < 0 ? ports : ports.slice(0, slash), PORT_MAX);
+  const portCount = slash < 0 ? 1 : decimal(ports.slice(slash + 1), PORT_MAX);
+  if (port === undefined || portCount === undefined || portCount === 0) return undefined;
+  if (!TOKEN.test(media) || !PROTOCOL.test(protocol)) return undefined;
+  return { media, port, portCount, protocol, formats, connection: undefined, bandwidths: [], attributes: [] };
+}
+
+/** Digits only, not above max. */
+export function decimal(text: string, max: number): number | undefined {
+  if (!DIGITS.test(text) || text.length > 15) return undefined;
+  const value = Number(text);
+  return value <= max ? value : undefined;
+}
