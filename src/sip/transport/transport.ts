@@ -64,8 +64,9 @@ export interface TransportUser {
   /** Requests have `received` and `rport` filled into `flow`, not into the message. */
   onMessage(message: ReceivedMessage, flow: Flow): void;
   /**
-   * Bytes that are no SIP message. `answer` is a serialized 400 where the request was readable enough to
-   * answer, sent by the transport itself when the user returns true.
+   * Bytes that are no SIP message.
+   * @param answer a serialized 400, where the request was readable enough to be answered; the transport
+   *   sends it when the user returns true (at most some per second)
    */
-  onGarbage(reason: string, bytes: string, flow: Flow): void;
+  onGarbage(reason: string, bytes: string, flow: Flow, answer?: string): boolean | void;
 }

@@ -1,0 +1,61 @@
+/**
+ * Sockets that need more than Node's options offer (a network device, DSCP): made and bound by foreign
+ * calls and given to dgram and net as descriptors. Where koffi does not load, there are none.
+ */
+
+export interface SocketOptions {
+  /** SO_BINDTODEVICE: packets leave and come in by this interface only, whatever the routes say. */
+  readonly device?: string | undefined;
+  /** 0–63, RFC 2474. */
+  readonly dscp?: number | undefined;
+}
+
+export interface Descriptors {
+  /**
+   * A bound UDP socket that others may share from now on.
+   * @param joining true for a further socket on a port that already has one of ours
+   */
+  datagram(address: string, port: number, options: SocketOptions, joining: boolean): number;
+  /** A bound TCP socket to listen on. */
+  stream(address: string, port: number, options: SocketOptions): number;
+}
+
+/** Its methods throw an Error with `code`, as bind does. Undefined where foreign calls do not work. */
+export async function loadDescriptors(): Promise<Descriptors | undefined> {
+  let ffi: typeof import("./ffi.ts");
+  try {
+    ffi = await import("./ffi.ts");
+  } catch {
+    return undefined;
+  }
+  function open(type: number, address: string, port: number, options: SocketOptions, reuseFirst: boolean): number {
+    const encoded = ffi.encodeSockaddr(address, port);
+    if (encoded === undefined) throw systemError("EINVAL", "address", address);
+    const family = address.includes(":") ? ffi.AF_INET6 : ffi.AF_INET;
+    const fd = ffi.socket(family, type | ffi.SOCK_NONBLOCK | ffi.SOCK_CLOEXEC, 0);
+    if (fd < 0) throw systemError(ffi.errnoName(ffi.errno()), "socket", address);
+    const must = (done: boolean, call: string): void => {
+      if (done) return;
+      const code = ffi.errnoName(ffi.errno());
+      ffi.close(fd);
+      throw systemError(code, call, address);
+    };
+    if (family === ffi.AF_INET6) must(ffi.only6(fd), "IPV6_V6ONLY");
+    if (options.device !== undefined) must(ffi.bindToDevice(fd, options.device), `SO_BINDTODEVICE ${options.device}`);
+    if (options.dscp !== undefined) must(ffi.setDscp(fd, family, options.dscp), "IP_TOS");
+    if (reuseFirst) must(ffi.allowReuse(fd), "SO_REUSEADDR");
+    must(ffi.bind(fd, encoded, encoded.length) === 0, "bind");
+    // After bind, so that a port which somebody else has was refused.
+    must(ffi.allowReuse(fd), "SO_REUSEADDR");
+    return fd;
+  }
+  return {
+    datagram: (address, port, options, joining) => open(ffi.SOCK_DGRAM, address, port, options, joining),
+    // For TCP the option only skips TIME_WAIT: a port on which somebody listens is refused all the same.
+    stream: (address, port, options) => open(ffi.SOCK_STREAM, address, port, options, true),
+  };
+}
+
+function systemError(code: string, call: string, address: string): Error {
+  return Object.assign(new Error(`${call} ${address}: ${code}`), { code });
+}

@@ -1,0 +1,168 @@
+/**
+ * UDP sockets over node:dgram: one unconnected socket that receives from everyone, and beside it, on the
+ * same port, sockets connected to one peer each, because only a connected socket hears that the peer's
+ * host refused a datagram (ICMP port unreachable → ECONNREFUSED).
+ *
+ * Addresses are numeric; nothing here asks DNS. IP_RECVERR is never set: Node aborts on it.
+ */
+import dgram from "node:dgram";
+import { type SocketError, socketError } from "./socket-error.ts";
+import type { Descriptors, SocketOptions } from "./socket-options.ts";
+
+/** Asked for; the kernel grants up to net.core.rmem_max and wmem_max. */
+const BUFFER_BYTES = 4 * 1024 * 1024;
+/** A freed port can be taken by somebody between the two binds of `openUdpSocket`; then it starts over. */
+const BIND_ATTEMPTS = 8;
+const PORT_MAX = 65_535;
+
+export interface UdpSocketUser {
+  /** The receiver may keep the buffer. */
+  onDatagram(bytes: Buffer, remoteAddress: string, remotePort: number): void;
+  /** What the kernel reports out of turn; ECONNREFUSED on a connected socket. The socket lives on. */
+  onError(error: SocketError): void;
+}
+
+export interface UdpAddress {
+  /** Numeric. */
+  readonly address: string;
+  /** 0 lets the kernel choose. */
+  readonly port: number;
+}
+
+type Lookup = (hostname: string, options: unknown, done: (error: null, address: string, family: number) => void) => void;
+/** dgram asks this for every send; calling back at once keeps the send synchronous. */
+const numericLookup: Lookup = (hostname, _options, done) => done(null, hostname, familyOf(hostname));
+const familyOf = (address: string): 4 | 6 => (address.includes(":") ? 6 : 4);
+
+export class UdpSocket {
+  readonly address: string;
+  readonly port: number;
+  readonly #socket: dgram.Socket;
+  #open = true;
+
+  /** @param socket bound */
+  constructor(socket: dgram.Socket, user: UdpSocketUser) {
+    this.#socket = socket;
+    const bound = socket.address();
+    this.address = bound.address;
+    this.port = bound.port;
+    socket.on("message", (bytes, remote) => {
+      // A datagram that was already read from the kernel may arrive after close().
+      if (this.#open) user.onDatagram(bytes, remote.address, remote.port);
+    });
+    socket.removeAllListeners("error");
+    socket.on("error", (error) => {
+      if (this.#open) user.onError(socketError(error));
+    });
+    growBuffers(socket);
+  }
+
+  /** @param onError called later than this call returns, and only when the datagram was not sent */
+  send(bytes: Buffer, address: string, port: number, onError: (error: SocketError) => void): void {
+    if (!this.#open) return queueMicrotask(() => onError(CLOSED));
+    if (!(port > 0 && port <= PORT_MAX)) return queueMicrotask(() => onError(badPort(port)));
+    this.#socket.send(bytes, port, address, (error) => {
+      if (error !== null) onError(socketError(error));
+    });
+  }
+
+  /** Sends to the peer that the socket is connected to. */
+  sendToPeer(bytes: Buffer, onError: (error: SocketError) => void): void {
+    if (!this.#open) return queueMicrotask(() => onError(CLOSED));
+    this.#socket.send(bytes, (error) => {
+      if (error !== null) onError(socketError(error));
+    });
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#socket.close();
+  }
+}
+
+const CLOSED: SocketError = { code: "CLOSED", detail: "the socket is closed" };
+const badPort = (port: number): SocketError => ({ code: "EINVAL", detail: `no such port: ${port}` });
+
+/** Options and the means to set them. */
+export interface UdpSocketExtras {
+  readonly options: SocketOptions;
+  readonly descriptors: Descriptors;
+}
+
+/**
+ * Opens the unconnected socket. Throws what bind throws (an Error with `code`): the address is ours to
+ * choose, so it is the operator who has to hear of it.
+ *
+ * The sockets of `connectUdpSocket` need SO_REUSEADDR on this one too, but with it a second process could
+ * bind the same port unnoticed. So the port is first bound without, to find out whether it is taken.
+ */
+export function openUdpSocket(wanted: UdpAddress, user: UdpSocketUser, extras?: UdpSocketExtras): UdpSocket {
+  if (extras !== undefined) return new UdpSocket(adopt(wanted, extras, false), user);
+  for (let attempt = 1; ; attempt++) {
+    const probe = createSocket(wanted.address, false);
+    let port: number;
+    try {
+      port = probe.bindSync({ address: wanted.address, port: wanted.port }).port;
+    } finally {
+      probe.close();
+    }
+    const socket = createSocket(wanted.address, true);
+    try {
+      socket.bindSync({ address: wanted.address, port });
+      return new UdpSocket(socket, user);
+    } catch (error) {
+      socket.close();
+      if (wanted.port !== 0 || attempt === BIND_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/**
+ * A socket on the same local address and port that is connected to one peer. The kernel gives it that
+ * peer's datagrams; until it is connected, for some microseconds, it may get anyone's, so its user must
+ * look at the address it is given. Undefined when the kernel refuses (descriptors used up, no route).
+ */
+export function connectUdpSocket(local: UdpSocket, peer: UdpAddress, user: UdpSocketUser, extras?: UdpSocketExtras): UdpSocket | undefined {
+  let socket: dgram.Socket | undefined;
+  try {
+    if (extras === undefined) {
+      socket = createSocket(local.address, true);
+      socket.bindSync({ address: local.address, port: local.port });
+    } else {
+      socket = adopt(local, extras, true);
+    }
+    socket.connectSync(peer.port, peer.address);
+    return new UdpSocket(socket, user);
+  } catch {
+    socket?.close();
+    return undefined;
+  }
+}
+
+/** @param joining true for a further socket on a port that already has one of ours */
+function adopt(wanted: UdpAddress, extras: UdpSocketExtras, joining: boolean): dgram.Socket {
+  const fd = extras.descriptors.datagram(wanted.address, wanted.port, extras.options, joining);
+  const socket = createSocket(wanted.address, true);
+  socket.bind({ fd });
+  return socket;
+}
+
+function createSocket(address: string, reuseAddr: boolean): dgram.Socket {
+  const socket =
+    familyOf(address) === 6
+      ? dgram.createSocket({ type: "udp6", ipv6Only: true, reuseAddr, lookup: numericLookup })
+      : dgram.createSocket({ type: "udp4", reuseAddr, lookup: numericLookup });
+  // Without a listener an error event ends the process, even on a socket that is being closed.
+  socket.on("error", () => {});
+  return socket;
+}
+
+function growBuffers(socket: dgram.Socket): void {
+  try {
+    socket.setRecvBufferSize(BUFFER_BYTES);
+    socket.setSendBufferSize(BUFFER_BYTES);
+  } catch {
+    // The kernel's default stays: bursts lose datagrams earlier, and SIP repeats them.
+  }
+}
