@@ -1,0 +1,255 @@
+/**
+ * The media engine as the signalling process sees it: one relay worker of `tandem-media` behind
+ * media.sock. Commands of one tick leave in one write, in their order.
+ *
+ * When the connection goes, waiting prepares fail with ENGINE_GONE, waiting releases and stats resolve
+ * undefined, and the calls' audio goes on. Commits, aborts and releases meant meanwhile are sent after the
+ * reconnect; a process that was restarted gets the last commit of every session once more, because
+ * its journal may lack the newest.
+ */
+import { type Socket, createConnection } from "node:net";
+import { unreachable } from "#base/assert.ts";
+import type { Clock, Timer } from "#base/clock.ts";
+import type { CallId } from "#base/ids.ts";
+import type { Commit, MediaCapability, MediaEngine, MediaEvent, PortPool, Prepared, PrepareSide, SessionId, SessionStats, SideName } from "#media/engine.ts";
+import type { Publish } from "#observe/event.ts";
+import { FrameReader, MESSAGE_BYTES_MAX, encodeFrame } from "./frames.ts";
+import { type Command, type Hello, PROTOCOL_VERSION, parseMessage } from "./protocol.ts";
+
+/** The first attempt is quick: a restarted media process is back within some 100 ms. */
+const RECONNECT_MS = [10, 20, 40, 80, 160, 320, 500] as const;
+/** Commands kept for a process that is away; what exceeds it could not be meant for running calls. */
+const DEFERRED_MAX = 100_000;
+
+export interface EmbeddedEngineOptions {
+  readonly socketPath: string;
+  readonly pools: readonly PortPool[];
+  readonly clock: Clock;
+  readonly publish: Publish;
+  /** Largest coalescing delay of the packet loop, µs; undefined leaves the process's own. */
+  readonly coalesceUs?: number;
+}
+
+export interface EmbeddedEngine extends MediaEngine {
+  /** Between an "up" and a "down" event. */
+  readonly connected: boolean;
+  /** What the relay said of itself; undefined before the first connection. */
+  readonly hello: Hello | undefined;
+  /** Replaces the pools, e.g. when the configuration changes. Sessions keep their ports. */
+  setPools(pools: readonly PortPool[]): void;
+  close(): void;
+}
+
+/** Starts connecting; prepares before the first "up" event fail with ENGINE_GONE. */
+export function connectEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngine {
+  return new Connection(options);
+}
+
+type Waiting = { readonly prepared: (prepared: Prepared) => void } | { readonly stats: (stats: SessionStats | undefined) => void };
+
+const goneWhile = (detail: string): Prepared => ({ ok: false, code: "ENGINE_GONE", detail });
+
+class Connection implements EmbeddedEngine {
+  readonly name = "embedded";
+  readonly capabilities: ReadonlySet<MediaCapability> = new Set(["relay", "rtcp-mux", "nat-learning", "restart-on-same-ports"]);
+  onEvent: ((event: MediaEvent) => void) | undefined = undefined;
+  hello: Hello | undefined = undefined;
+  connected = false;
+  readonly #options: EmbeddedEngineOptions;
+  #pools: readonly PortPool[];
+  #socket: Socket | undefined;
+  #closed = false;
+  #retry: Timer | undefined;
+  #failures = 0;
+  #nextId = 1;
+  readonly #waiting = new Map<number, Waiting>();
+  #out: Buffer[] = [];
+  /** Meant while nobody was there. */
+  #deferred: Command[] = [];
+  /** What each session was last told, merged. */
+  readonly #commits = new Map<SessionId, Commit>();
+
+  constructor(options: EmbeddedEngineOptions) {
+    this.#options = options;
+    this.#pools = options.pools;
+    this.#connect();
+  }
+
+  #connect(): void {
+    if (this.#closed) return;
+    const socket = createConnection(this.#options.socketPath);
+    this.#socket = socket;
+    const reader = new FrameReader(MESSAGE_BYTES_MAX);
+    let reason = "connection closed";
+    socket.on("data", (chunk) => {
+      const frames = reader.push(chunk);
+      if (!frames.ok) {
+        reason = frames.reason;
+        socket.destroy();
+        return;
+      }
+      for (const value of frames.values) this.#receive(value);
+    });
+    socket.on("error", (error) => {
+      reason = error.message;
+    });
+    socket.on("close", () => this.#lost(socket, reason));
+  }
+
+  #lost(socket: Socket, reason: string): void {
+    if (socket !== this.#socket) return;
+    this.#socket = undefined;
+    this.#out = [];
+    const wasConnected = this.connected;
+    this.connected = false;
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const each of waiting) {
+      if ("prepared" in each) each.prepared(goneWhile(reason));
+      else each.stats(undefined);
+    }
+    if (wasConnected) {
+      this.#failures = 0;
+      this.#options.publish({ type: "process", what: "media-down", detail: reason });
+      this.onEvent?.({ type: "down", reason });
+    }
+    if (this.#closed) return;
+    const delayMs = RECONNECT_MS[Math.min(this.#failures++, RECONNECT_MS.length - 1)]!;
+    this.#retry = this.#options.clock.after(delayMs, () => this.#connect());
+  }
+
+  #receive(value: unknown): void {
+    const message = parseMessage(value);
+    if (message === undefined) return;
+    switch (message.type) {
+      case "hello":
+        this.#greeted(message);
+        return;
+      case "prepared": {
+        const waiting = this.#take(message.id);
+        if (waiting !== undefined && "prepared" in waiting) waiting.prepared(message.prepared);
+        return;
+      }
+      case "stats": {
+        const waiting = this.#take(message.id);
+        if (waiting !== undefined && "stats" in waiting) waiting.stats(message.stats ?? undefined);
+        return;
+      }
+      case "event":
+        if (message.event.type === "gone") this.#commits.delete(message.event.session);
+        this.onEvent?.(message.event);
+        return;
+      case "problem": {
+        // A session is a call of ours; problems of pools name none.
+        const about = message.session === "" ? {} : { callId: message.session as CallId };
+        this.#options.publish({ type: "media", what: "problem", side: message.side, detail: message.detail, ...about });
+        return;
+      }
+      default:
+        unreachable(message);
+    }
+  }
+
+  #take(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    return waiting;
+  }
+
+  #greeted(hello: Hello): void {
+    if (hello.version !== PROTOCOL_VERSION) {
+      this.#options.publish({ type: "process", what: "media-version", detail: `tandem-media speaks version ${hello.version}, this process ${PROTOCOL_VERSION}: restart both` });
+      this.#socket?.destroy();
+      return;
+    }
+    const restarted = this.hello !== undefined && this.hello.bootId !== hello.bootId;
+    this.hello = hello;
+    this.connected = true;
+    this.#failures = 0;
+    this.#sendPools();
+    if (restarted) for (const commit of this.#commits.values()) this.#send({ op: "commit", commit });
+    const deferred = this.#deferred;
+    this.#deferred = [];
+    for (const command of deferred) this.#send(command);
+    this.#options.publish({ type: "process", what: "media-up", detail: `${hello.bootId}, ${hello.sessions.length} sessions, ${hello.socketsMax} sockets over ${hello.sockets}` });
+    this.onEvent?.({ type: "up", bootId: hello.bootId, sessions: hello.sessions });
+  }
+
+  #sendPools(): void {
+    this.#send({ op: "pools", pools: this.#pools, ...(this.#options.coalesceUs === undefined ? {} : { coalesceUs: this.#options.coalesceUs }) });
+  }
+
+  #send(command: Command): void {
+    if (this.#out.push(encodeFrame(command)) === 1) process.nextTick(() => this.#flush());
+  }
+
+  #flush(): void {
+    const frames = this.#out;
+    this.#out = [];
+    if (frames.length > 0) this.#socket?.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
+  }
+
+  /** Sends now, or after the next connection. */
+  #sendOrDefer(command: Command): void {
+    if (this.connected) this.#send(command);
+    else if (this.#deferred.length < DEFERRED_MAX) this.#deferred.push(command);
+  }
+
+  setPools(pools: readonly PortPool[]): void {
+    this.#pools = pools;
+    if (this.connected) this.#sendPools();
+  }
+
+  prepare(session: SessionId, sides: readonly PrepareSide[]): Promise<Prepared> {
+    if (!this.connected) return Promise.resolve(goneWhile("tandem-media is not connected"));
+    const id = this.#nextId++;
+    return new Promise((prepared) => {
+      this.#waiting.set(id, { prepared });
+      this.#send({ op: "prepare", id, session, sides });
+    });
+  }
+
+  commit(commit: Commit): void {
+    const before = this.#commits.get(commit.session);
+    this.#commits.set(commit.session, before === undefined ? commit : { ...before, ...commit, remotes: { ...before.remotes, ...commit.remotes } });
+    this.#sendOrDefer({ op: "commit", commit });
+  }
+
+  abort(session: SessionId, side: SideName): void {
+    const before = this.#commits.get(session);
+    if (before !== undefined) {
+      const { [side]: _, ...remotes } = before.remotes;
+      this.#commits.set(session, { ...before, remotes });
+    }
+    this.#sendOrDefer({ op: "abort", session, side });
+  }
+
+  release(session: SessionId): Promise<SessionStats | undefined> {
+    this.#commits.delete(session);
+    return this.#ask("release", session);
+  }
+
+  stats(session: SessionId): Promise<SessionStats | undefined> {
+    return this.#ask("stats", session);
+  }
+
+  #ask(op: "release" | "stats", session: SessionId): Promise<SessionStats | undefined> {
+    const id = this.#nextId++;
+    if (!this.connected) {
+      if (op === "release") this.#sendOrDefer({ op, id, session });
+      return Promise.resolve(undefined);
+    }
+    return new Promise((stats) => {
+      this.#waiting.set(id, { stats });
+      this.#send({ op, id, session });
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#retry?.cancel();
+    this.#socket?.end();
+    const socket = this.#socket;
+    if (socket !== undefined) this.#lost(socket, "closed by us");
+  }
+}

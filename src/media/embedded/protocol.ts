@@ -1,0 +1,81 @@
+/**
+ * What travels between the signalling process and a relay worker, both ways, as JSON frames. The shapes
+ * of `media/engine.ts` are used as they are. Commands of the relay's own user only arrive here (0600), so
+ * their reading checks what could break the relay, not every field.
+ */
+import type { Commit, MediaEvent, PortPool, PrepareSide, Prepared, SessionId, SessionStats, SideName } from "#media/engine.ts";
+
+export const PROTOCOL_VERSION = 1;
+
+export type Command =
+  /** First after hello, and again whenever they change. */
+  | { readonly op: "pools"; readonly pools: readonly PortPool[]; readonly coalesceUs?: number }
+  | { readonly op: "prepare"; readonly id: number; readonly session: SessionId; readonly sides: readonly PrepareSide[] }
+  | { readonly op: "commit"; readonly commit: Commit }
+  | { readonly op: "abort"; readonly session: SessionId; readonly side: SideName }
+  | { readonly op: "release"; readonly id: number; readonly session: SessionId }
+  | { readonly op: "stats"; readonly id: number; readonly session: SessionId };
+
+export interface Hello {
+  readonly type: "hello";
+  readonly version: number;
+  /** New at each start of the process. */
+  readonly bootId: string;
+  readonly pid: number;
+  readonly sockets: "koffi" | "dgram";
+  /** How many sockets descriptors allow; a call needs four, two with rtcp-mux. */
+  readonly socketsMax: number;
+  readonly sessions: readonly SessionId[];
+}
+
+export type Message =
+  | Hello
+  | { readonly type: "prepared"; readonly id: number; readonly prepared: Prepared }
+  /** null: unknown session. */
+  | { readonly type: "stats"; readonly id: number; readonly stats: SessionStats | null }
+  | { readonly type: "event"; readonly event: MediaEvent }
+  | { readonly type: "problem"; readonly session: SessionId; readonly side: SideName; readonly detail: string };
+
+const SESSION_ID_CHARS_MAX = 128;
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+const isSession = (value: unknown): value is SessionId => typeof value === "string" && value !== "" && value.length <= SESSION_ID_CHARS_MAX;
+const isId = (value: unknown): value is number => Number.isSafeInteger(value);
+const areRecords = (value: unknown, ...texts: readonly string[]): boolean =>
+  Array.isArray(value) && value.every((each) => isRecord(each) && texts.every((text) => typeof each[text] === "string"));
+
+function isPool(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { portMin, portMax } = value;
+  return Number.isInteger(portMin) && Number.isInteger(portMax) && (portMin as number) >= 0 && (portMax as number) <= 65_535;
+}
+
+function isCommit(value: unknown): boolean {
+  if (!isRecord(value) || !isSession(value["session"]) || !isRecord(value["remotes"])) return false;
+  return Object.values(value["remotes"]).every((remote) => isRecord(remote) && typeof remote["address"] === "string" && typeof remote["rtcpAddress"] === "string");
+}
+
+/** @returns undefined when it is no command that this version knows */
+export function parseCommand(value: unknown): Command | undefined {
+  if (!isRecord(value)) return undefined;
+  const { op, id, session } = value;
+  const valid =
+    op === "pools"
+      ? areRecords(value["pools"], "name", "bindAddress", "advertisedAddress") && (value["pools"] as unknown[]).every(isPool)
+      : op === "prepare"
+        ? isId(id) && isSession(session) && areRecords(value["sides"], "side", "pool", "signallingAddress")
+        : op === "commit"
+          ? isCommit(value["commit"])
+          : op === "abort"
+            ? isSession(session) && typeof value["side"] === "string"
+            : (op === "release" || op === "stats") && isId(id) && isSession(session);
+  return valid ? (value as unknown as Command) : undefined;
+}
+
+/** The relay is of our own release; only its version is looked at. */
+export function parseMessage(value: unknown): Message | undefined {
+  if (!isRecord(value) || typeof value["type"] !== "string") return undefined;
+  return value as unknown as Message;
+}

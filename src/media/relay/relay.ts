@@ -1,0 +1,353 @@
+/**
+ * The sessions of one relay worker: commands change them, the journal remembers them, a scan each second
+ * ends or reports the silent ones. Behaviour is that of `media/engine.ts`; sockets, time and journal are
+ * arguments. It deliberately does not frame commands (controller-link.ts) or touch packets (packet-path.ts).
+ */
+import type { Commit, LocalMedia, MediaEvent, MediaFailureCode, PortPool, Prepared, PrepareSide, RemoteMedia, SessionId, SessionStats, SideName } from "#media/engine.ts";
+import { type Flow, Session, Side, type SideLocal, mustSpeak } from "./flow.ts";
+import { type Endpoint, canonicalAddress, endpoint, reachable, sameEndpoint } from "./learning.ts";
+import { PacketPath } from "./packet-path.ts";
+import type { OpenFailure, PacketSockets } from "./packet-sockets.ts";
+import { PortPool as Ports } from "./port-pool.ts";
+import type { SessionRecord, SideRecord } from "./session-record.ts";
+
+const SESSIONS_MAX = 50_000;
+const SIDES_MAX = 16;
+/** Ports held by other programs that one `prepare` steps over before it gives up. */
+const TAKEN_PORTS_MAX = 200;
+/** After so much silence of a locked source, a socket beside it counts who else sends. */
+const STRAY_WATCH_AFTER_MS = 3_000;
+/** Nobody commands us and nothing is sent: such a session ends, whatever its timeout. */
+const ABANDONED_MS = 300_000;
+
+export interface RelayJournal {
+  /** Remembers the session's newest state; written before the next reply leaves. */
+  changed(session: SessionId, record: SessionRecord | undefined): void;
+}
+
+export interface RelayOutput {
+  event(event: MediaEvent): void;
+  /** Something that a person should read; the call goes on. */
+  problem(session: SessionId, side: SideName, detail: string): void;
+}
+
+interface Pool {
+  readonly spec: PortPool;
+  readonly bindAddress: string;
+  readonly ports: Ports;
+}
+
+const FAILURE: Readonly<Record<OpenFailure, MediaFailureCode>> = {
+  taken: "PORTS_EXHAUSTED",
+  descriptors: "DESCRIPTORS_EXHAUSTED",
+  address: "BAD_ADDRESS",
+  refused: "REFUSED",
+};
+
+type Opened<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly code: MediaFailureCode; readonly detail: string };
+
+export class Relay {
+  readonly path: PacketPath;
+  readonly #sockets: PacketSockets<Flow>;
+  readonly #journal: RelayJournal;
+  readonly #output: RelayOutput;
+  readonly #sessions = new Map<SessionId, Session>();
+  readonly #pools = new Map<string, Pool>();
+  readonly #dirty = new Set<Session>();
+  readonly #portStart: (below: number) => number;
+  /** Says whether someone commands us. */
+  controlled = false;
+
+  constructor(options: {
+    readonly sockets: PacketSockets<Flow>;
+    readonly journal: RelayJournal;
+    readonly output: RelayOutput;
+    /** A random integer in [0, below): where in its range a fresh pool begins. */
+    readonly portStart: (below: number) => number;
+  }) {
+    this.#sockets = options.sockets;
+    this.#journal = options.journal;
+    this.#output = options.output;
+    this.#portStart = options.portStart;
+    this.path = new PacketPath(options.sockets, {
+      learned: (side) => this.#learned(side),
+      event: (event) => this.#output.event(event),
+    });
+    this.#sockets.user = this.path;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+  sessionIds(): SessionId[] {
+    return [...this.#sessions.keys()];
+  }
+
+  /** The controller's pools. A pool that stays as it was keeps its ports and their drain times. */
+  setPools(specs: readonly PortPool[]): void {
+    const before = new Map(this.#pools);
+    this.#pools.clear();
+    for (const spec of specs) {
+      const bindAddress = canonicalAddress(spec.bindAddress);
+      if (bindAddress === undefined) {
+        this.#output.problem("", "", `pool ${spec.name}: ${spec.bindAddress} is not a numeric address`);
+        continue;
+      }
+      const same = ({ bindAddress: address, spec: other }: Pool) => address === bindAddress && other.portMin === spec.portMin && other.portMax === spec.portMax;
+      const known = [...before.values(), ...this.#pools.values()].find(same);
+      this.#pools.set(spec.name, { spec, bindAddress, ports: known?.ports ?? this.#freshPorts(bindAddress, spec) });
+    }
+  }
+
+  #freshPorts(bindAddress: string, spec: PortPool): Ports {
+    const taken = new Set<number>();
+    for (const session of this.#sessions.values()) for (const side of session.sides.values()) if (side.local.bindAddress === bindAddress) taken.add(side.local.port);
+    const pairs = Math.max(1, (spec.portMax - spec.portMin) >> 1);
+    return new Ports(spec.portMin, spec.portMax, this.#portStart(pairs), taken);
+  }
+
+  prepare(id: SessionId, sides: readonly PrepareSide[]): Prepared {
+    const known = this.#sessions.get(id);
+    if (known === undefined && this.#sessions.size >= SESSIONS_MAX) return { ok: false, code: "DESCRIPTORS_EXHAUSTED", detail: `${SESSIONS_MAX} sessions is this engine's limit` };
+    const session = known ?? new Session(id);
+    const made: Side[] = [];
+    const local: Record<SideName, LocalMedia> = {};
+    for (const wanted of sides) {
+      let side = session.sides.get(wanted.side);
+      if (side === undefined) {
+        const opened = session.sides.size >= SIDES_MAX ? ({ ok: false, code: "REFUSED", detail: `${SIDES_MAX} sides at most` } as const) : this.#openSide(session, wanted);
+        if (!opened.ok) {
+          for (const each of made) this.#closeSide(each);
+          return opened;
+        }
+        side = opened.value;
+        made.push(side);
+        session.sides.set(side.name, side);
+      }
+      local[side.name] = { address: side.local.advertisedAddress, port: side.local.port, rtcpPort: side.local.port + 1 };
+    }
+    this.#sessions.set(id, session);
+    session.pairUp();
+    this.#dirty.add(session);
+    return { ok: true, local };
+  }
+
+  #openSide(session: Session, wanted: PrepareSide): Opened<Side> {
+    const pool = this.#pools.get(wanted.pool);
+    if (pool === undefined) return { ok: false, code: "UNKNOWN_POOL", detail: `no port pool is named ${wanted.pool}` };
+    const nowMs = this.#sockets.nowMs;
+    for (let tries = 0; tries < TAKEN_PORTS_MAX; tries++) {
+      const port = pool.ports.take(nowMs);
+      if (port === undefined) break;
+      const { spec, bindAddress } = pool;
+      const side = new Side(session, wanted.side, {
+        pool: spec.name,
+        bindAddress,
+        advertisedAddress: spec.advertisedAddress,
+        port,
+        ...(spec.device === undefined ? {} : { device: spec.device }),
+        ...(spec.dscp === undefined ? {} : { dscp: spec.dscp }),
+        nat: wanted.nat,
+        signallingAddress: canonicalAddress(wanted.signallingAddress) ?? "",
+      });
+      side.heardAtMs = nowMs;
+      const failure = this.#openFlow(side.rtp) ?? this.#openFlow(side.rtcp);
+      if (failure === undefined) return { ok: true, value: side };
+      this.#closeSide(side);
+      if (failure.code !== "PORTS_EXHAUSTED") return failure;
+    }
+    return { ok: false, code: "PORTS_EXHAUSTED", detail: `pool ${wanted.pool} (${pool.bindAddress} ${pool.spec.portMin}-${pool.spec.portMax}) has no free port` };
+  }
+
+  /** @returns the failure, undefined when the flow has its socket */
+  #openFlow(flow: Flow): { readonly ok: false; readonly code: MediaFailureCode; readonly detail: string } | undefined {
+    const { local } = flow.side;
+    const opened = this.#sockets.open(
+      {
+        address: local.bindAddress,
+        port: flow.use === "rtcp" ? local.port + 1 : local.port,
+        beside: flow.use === "stray",
+        ...(local.device === undefined ? {} : { device: local.device }),
+        ...(local.dscp === undefined ? {} : { dscp: local.dscp }),
+      },
+      flow,
+    );
+    if (!opened.ok) return { ok: false, code: FAILURE[opened.code], detail: opened.detail };
+    flow.socket = opened.socket;
+    return undefined;
+  }
+
+  #closeFlow(flow: Flow): void {
+    flow.socket?.close();
+    flow.socket = undefined;
+    flow.connected = false;
+    flow.learned = undefined;
+  }
+
+  #closeSide(side: Side): void {
+    for (const flow of [side.stray, side.rtcp, side.rtp]) this.#closeFlow(flow);
+    side.session.sides.delete(side.name);
+    // Every pool of this range shares one set of ports; a pool that was reconfigured meanwhile ignores it.
+    for (const pool of this.#pools.values()) if (pool.bindAddress === side.local.bindAddress) pool.ports.put(side.local.port, this.#sockets.nowMs);
+  }
+
+  commit(commit: Commit): void {
+    const session = this.#sessions.get(commit.session);
+    if (session === undefined) {
+      this.#output.event({ type: "gone", session: commit.session, reason: "UNKNOWN_SESSION" });
+      return;
+    }
+    for (const [name, remote] of Object.entries(commit.remotes)) {
+      const side = session.sides.get(name);
+      if (side === undefined) this.#output.problem(session.id, name, "commit names a side that was not prepared");
+      else this.#setRemote(side, remote);
+    }
+    if (commit.pair !== undefined) session.pair = commit.pair;
+    if (commit.timeoutMs !== undefined) session.timeoutMs = commit.timeoutMs;
+    session.pairUp();
+    for (const side of session.sides.values()) {
+      side.heardAtMs = this.#sockets.nowMs;
+      side.timeoutReported = false;
+    }
+    this.#dirty.add(session);
+  }
+
+  #setRemote(side: Side, remote: RemoteMedia): void {
+    const rtp = endpoint(remote.address, remote.port);
+    const rtcp = endpoint(remote.rtcpAddress, remote.rtcpPort);
+    side.remote = remote;
+    // RFC 5761 §5.1.1: once both agreed, RTCP's own port is not used any more.
+    if (remote.rtcpMux) this.#closeFlow(side.rtcp);
+    else if (side.rtcp.socket === undefined) {
+      const failure = this.#openFlow(side.rtcp);
+      if (failure !== undefined) this.#output.problem(side.session.id, side.name, `RTCP stays closed: ${failure.detail}`);
+    }
+    if (rtp === undefined) this.#output.problem(side.session.id, side.name, `${remote.address}:${remote.port} is not a transport address; packets go where theirs come from`);
+    this.#aim(side.rtp, rtp);
+    this.#aim(side.rtcp, rtcp);
+  }
+
+  /** A changed remote opens the lock (a re-INVITE moved the stream); the same one again changes nothing. */
+  #aim(flow: Flow, remote: Endpoint | undefined): void {
+    // A name or nonsense still lets the signalling peer be learned.
+    const target = remote ?? endpoint("0.0.0.0", 0);
+    if (flow.remote !== undefined && sameEndpoint(flow.remote, target)) return;
+    flow.remote = target;
+    if (flow.use === "rtp") this.#closeFlow(flow.side.stray);
+    if (flow.learned !== undefined) this.path.unlock(flow);
+  }
+
+  abort(id: SessionId, name: SideName): void {
+    const session = this.#sessions.get(id);
+    const side = session?.sides.get(name);
+    if (session === undefined || side === undefined) return;
+    this.#closeSide(side);
+    session.pairUp();
+    this.#dirty.add(session);
+  }
+
+  stats(id: SessionId): SessionStats | undefined {
+    const session = this.#sessions.get(id);
+    return session && { session: id, sides: [...session.sides.values()].map((side) => side.stats()) };
+  }
+
+  release(id: SessionId): SessionStats | undefined {
+    const session = this.#sessions.get(id);
+    if (session === undefined) return undefined;
+    const stats = this.stats(id);
+    for (const side of [...session.sides.values()]) this.#closeSide(side);
+    this.#sessions.delete(id);
+    this.#dirty.delete(session);
+    this.#journal.changed(id, undefined);
+    return stats;
+  }
+
+  #learned(side: Side): void {
+    if (side.local.nat) this.#watchStrays(side);
+    this.#dirty.add(side.session);
+  }
+
+  /** A connected socket does not see strangers: where they matter, an unconnected one stands beside it. */
+  #watchStrays(side: Side): void {
+    if (!side.rtp.connected || side.stray.socket !== undefined) return;
+    side.rtp.socket?.shareAddress();
+    this.#openFlow(side.stray);
+  }
+
+  /** Silence and strays; once a second. */
+  scan(): void {
+    const nowMs = this.#sockets.nowMs;
+    for (const session of this.#sessions.values()) {
+      let quietMs = Number.POSITIVE_INFINITY;
+      for (const side of session.sides.values()) {
+        const silentMs = nowMs - side.heardAtMs;
+        quietMs = Math.min(quietMs, silentMs);
+        this.path.reportStrays(side);
+        if (!mustSpeak(side)) continue;
+        if (silentMs >= STRAY_WATCH_AFTER_MS) this.#watchStrays(side);
+        if (session.timeoutMs > 0 && silentMs >= session.timeoutMs && !side.timeoutReported) this.#timedOut(side, silentMs);
+      }
+      if (!this.controlled && quietMs >= ABANDONED_MS) this.#end(session, "abandoned");
+    }
+  }
+
+  #timedOut(side: Side, silentMs: number): void {
+    side.timeoutReported = true;
+    this.#output.event({ type: "timeout", session: side.session.id, side: side.name, silentMs: Math.round(silentMs) });
+    if (!this.controlled) this.#end(side.session, `${side.name} silent for ${Math.round(silentMs)} ms and nobody in control`);
+  }
+
+  #end(session: Session, reason: string): void {
+    if (this.release(session.id) !== undefined) this.#output.event({ type: "gone", session: session.id, reason });
+  }
+
+  /** Hands what changed to the journal; after each batch of commands and packets. */
+  settle(): void {
+    if (this.#dirty.size === 0) return;
+    for (const session of this.#dirty) this.#journal.changed(session.id, this.record(session.id));
+    this.#dirty.clear();
+  }
+
+  record(id: SessionId): SessionRecord | undefined {
+    const session = this.#sessions.get(id);
+    if (session === undefined) return undefined;
+    const sides: Record<SideName, SideRecord> = {};
+    for (const side of session.sides.values()) {
+      sides[side.name] = {
+        local: side.local,
+        ...(side.remote === undefined ? {} : { remote: side.remote }),
+        ...(side.rtp.learned === undefined ? {} : { learned: { address: side.rtp.learned.address, port: side.rtp.learned.port } }),
+        ...(side.rtcp.learned === undefined ? {} : { rtcpLearned: { address: side.rtcp.learned.address, port: side.rtcp.learned.port } }),
+      };
+    }
+    return { session: id, timeoutMs: session.timeoutMs, sides, ...(session.pair === undefined ? {} : { pair: session.pair }) };
+  }
+
+  /** Takes a journaled session up again on its ports. False: a port was lost, the session is gone. */
+  restore(record: SessionRecord): boolean {
+    const session = new Session(record.session);
+    session.timeoutMs = record.timeoutMs;
+    session.pair = record.pair;
+    for (const [name, kept] of Object.entries(record.sides)) {
+      const side = new Side(session, name, kept.local as SideLocal);
+      side.heardAtMs = this.#sockets.nowMs;
+      session.sides.set(name, side);
+      const failure = this.#openFlow(side.rtp);
+      if (failure !== undefined) {
+        for (const each of [...session.sides.values()]) this.#closeSide(each);
+        return false;
+      }
+      if (kept.remote === undefined) this.#openFlow(side.rtcp);
+      else this.#setRemote(side, kept.remote);
+    }
+    this.#sessions.set(session.id, session);
+    session.pairUp();
+    // Locking reads what waits already, so everything must stand before.
+    for (const [name, kept] of Object.entries(record.sides)) {
+      const side = session.sides.get(name)!;
+      if (kept.learned !== undefined && reachable(kept.learned)) this.path.lock(side.rtp, { ...kept.learned });
+      if (kept.rtcpLearned !== undefined && side.rtcp.socket !== undefined) this.path.lock(side.rtcp, { ...kept.rtcpLearned });
+    }
+    return true;
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Composition root of one relay worker: sockets, journal, sessions and the controller's socket in one
+ * thread. Sessions of the journal are on their ports again before anything else happens.
+ *
+ * Its descriptors outlive the thread, not the process: when the worker fails, media-main ends the process,
+ * and the supervisor's restart takes the sessions up again.
+ */
+import { readFileSync, unlinkSync } from "node:fs";
+import { createConnection } from "node:net";
+import { isMainThread, parentPort, workerData } from "node:worker_threads";
+import { assert } from "#base/assert.ts";
+import { systemRandom } from "#base/random.ts";
+import { type Hello, PROTOCOL_VERSION } from "#media/embedded/protocol.ts";
+import type { ControlListener } from "#media/relay/control-stream.ts";
+import { ControllerLink } from "#media/relay/controller-link.ts";
+import type { Flow } from "#media/relay/flow.ts";
+import type { PacketSockets } from "#media/relay/packet-sockets.ts";
+import { Relay } from "#media/relay/relay.ts";
+import { SessionJournal } from "#media/relay/session-journal.ts";
+
+export interface RelayWorkerOptions {
+  readonly socketPath: string;
+  readonly journalPath: string;
+  readonly bootId: string;
+  readonly workers: number;
+  readonly coalesceUs: number;
+  readonly sockets: "koffi" | "dgram" | undefined;
+}
+export type RelayWorkerMessage =
+  | { readonly type: "ready"; readonly socketPath: string; readonly sockets: string; readonly sessions: number; readonly lost: number; readonly restoredAfterMs: number }
+  | { readonly type: "log"; readonly detail: string }
+  /** Neither a session nor a controller for IDLE_EXIT_MS; told when it changes. */
+  | { readonly type: "idle"; readonly idle: boolean };
+
+const SCAN_MS = 1_000;
+const IDLE_EXIT_MS = 60_000;
+/** Descriptors kept for Node, the journal, controllers and what comes next. */
+const RESERVED_DESCRIPTORS = 128;
+const DESCRIPTORS_UNKNOWN = 1_024;
+
+/** Node raises the soft limit to the hard one at start. */
+function descriptorLimit(): number {
+  try {
+    const line = /^Max open files\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "latin1"));
+    return line?.[1] === "unlimited" ? 1 << 20 : Number(line?.[1] ?? DESCRIPTORS_UNKNOWN);
+  } catch {
+    return DESCRIPTORS_UNKNOWN;
+  }
+}
+
+/** Removes the socket file of a dead process; refuses to take a living one's place. */
+async function clearSocketPath(path: string): Promise<void> {
+  const alive = await new Promise<boolean>((resolve) => {
+    const socket = createConnection(path);
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
+  if (alive) throw new Error(`${path} is served by a running tandem-media`);
+  try {
+    unlinkSync(path);
+  } catch {
+    // It was not there.
+  }
+}
+
+interface Engine {
+  readonly sockets: PacketSockets<Flow> & { settle: () => void };
+  listen(path: string, link: ControllerLink): Promise<ControlListener>;
+  setCoalescing(maxUs: number): void;
+  /** Starts the loop that never ends. */
+  run(): void;
+}
+
+async function koffiEngine(socketsMax: number, coalesceUs: number): Promise<Engine> {
+  const [{ EpollLoop }, { listenInLoop }] = await Promise.all([import("#media/relay/epoll-loop.ts"), import("#media/relay/epoll-control.ts")]);
+  const sockets = new EpollLoop<Flow>({ socketsMax, coalesceUs });
+  return {
+    sockets,
+    listen: async (path, link) => listenInLoop(sockets, path, link),
+    setCoalescing: (maxUs) => {
+      sockets.coalescing.maxUs = maxUs;
+    },
+    run: () => {
+      const turn = (): void => {
+        sockets.turn();
+        setImmediate(turn);
+      };
+      turn();
+    },
+  };
+}
+
+async function dgramEngine(socketsMax: number): Promise<Engine> {
+  const [{ DgramSockets }, { listenOverNet }] = await Promise.all([import("#media/relay/dgram-sockets.ts"), import("#media/relay/net-control.ts")]);
+  return { sockets: new DgramSockets<Flow>({ socketsMax }), listen: listenOverNet, setCoalescing: () => {}, run: () => {} };
+}
+
+async function openEngine(options: RelayWorkerOptions, log: (detail: string) => void): Promise<Engine> {
+  const socketsMax = Math.floor((descriptorLimit() - RESERVED_DESCRIPTORS) / options.workers);
+  if (options.sockets === "dgram") return dgramEngine(socketsMax);
+  try {
+    return await koffiEngine(socketsMax, options.coalesceUs);
+  } catch (error) {
+    if (options.sockets === "koffi") throw error;
+    log(`koffi's sockets are not available (${String(error)}): node:dgram does the same, slower`);
+    return dgramEngine(socketsMax);
+  }
+}
+
+async function main(options: RelayWorkerOptions, tell: (message: RelayWorkerMessage) => void): Promise<void> {
+  const log = (detail: string): void => tell({ type: "log", detail });
+  const [engine] = await Promise.all([openEngine(options, log), clearSocketPath(options.socketPath)]);
+  const { sockets } = engine;
+  const { journal, live } = SessionJournal.open(options.journalPath, log);
+  const hello = (): Hello => ({
+    type: "hello",
+    version: PROTOCOL_VERSION,
+    bootId: options.bootId,
+    pid: process.pid,
+    sockets: sockets.name,
+    socketsMax: sockets.socketsMax,
+    sessions: relay.sessionIds(),
+  });
+  const settle = (): void => {
+    relay.settle();
+    journal.flush(relay);
+    link.flush();
+  };
+  const link = new ControllerLink({ hello, settle, coalesce: (maxUs) => engine.setCoalescing(maxUs) });
+  const relay = new Relay({ sockets, journal, output: link, portStart: systemRandom.integer });
+  link.attach(relay);
+  sockets.settle = settle;
+
+  let lost = 0;
+  for (const record of live.values()) {
+    if (relay.restore(record)) continue;
+    lost++;
+    journal.changed(record.session, undefined);
+  }
+  const restoredAfterMs = performance.now();
+  settle();
+  await engine.listen(options.socketPath, link);
+  tell({ type: "ready", socketPath: options.socketPath, sockets: sockets.name, sessions: relay.size, lost, restoredAfterMs });
+
+  let idleSinceMs = sockets.nowMs;
+  let idle = false;
+  setInterval(() => {
+    relay.scan();
+    settle();
+    if (link.connected || relay.size > 0) idleSinceMs = sockets.nowMs;
+    if (sockets.nowMs - idleSinceMs >= IDLE_EXIT_MS === idle) return;
+    idle = !idle;
+    tell({ type: "idle", idle });
+  }, SCAN_MS);
+  engine.run();
+}
+
+assert(!isMainThread && parentPort !== null, "relay-main.ts runs as a worker of media-main.ts");
+const port = parentPort;
+await main(workerData as RelayWorkerOptions, (message) => port.postMessage(message));
