@@ -12,6 +12,8 @@ export interface SourceFacts {
   readonly requestUser: string;
   readonly requestHost: string;
   readonly toHost: string;
+  /** RFC 4904 `tgrp` parameter of the R-URI's user part or of the Contact, where there is one. */
+  readonly trunkGroup?: string | undefined;
   readonly fromUser: string;
   readonly fromHost: string;
   /** One-time permission of `tandem call`, checked by the caller of identify. */
@@ -24,7 +26,8 @@ export type Identified =
   | { readonly type: "ambiguous"; readonly candidates: readonly string[] }
   /** An address that only a proxy or container rewriting explains. */
   | { readonly type: "rewritten"; readonly detail: string }
-  | { readonly type: "unknown" };
+  /** `detail` says what nearly fitted ("peer x has this address, on listener y"), for the log only. */
+  | { readonly type: "unknown"; readonly detail?: string };
 
 export interface PeerHealth {
   readonly up: boolean;

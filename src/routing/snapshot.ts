@@ -60,6 +60,10 @@ interface PeerCommon {
   readonly listener: string;
   /** "10.0.0.1" or "10.0.0.0/24" (also IPv6): proof of identity. */
   readonly addresses: readonly string[];
+  /** R-URI or To domains, lower case, that narrow several peers of one address to this one; never proof. */
+  readonly domains?: readonly string[];
+  /** RFC 4904 trunk-group label that narrows likewise. */
+  readonly trunkGroup?: string;
   /** "sip:host:port;transport=tcp": where calls to it go; undefined: inbound only. */
   readonly uri: string | undefined;
   readonly numbers: NumberFormat;

@@ -1,0 +1,31 @@
+/** Resources that passed the check → the frozen snapshot that calls are routed by. The store feeds it the same. */
+import { createHash } from "node:crypto";
+import type { Snapshot } from "#routing/snapshot.ts";
+import type { Resources } from "./resources.ts";
+
+/** @param text what the resources were read from; its SHA-256 names the configuration in every decision */
+export function buildSnapshot(resources: Resources, generation: number, text: string): Snapshot {
+  return Object.freeze({
+    generation,
+    hash: createHash("sha256").update(text).digest("hex"),
+    listeners: index(resources.listeners, ({ name }) => name),
+    trunks: index(resources.trunks, ({ name }) => name),
+    gateways: index(resources.gateways, ({ name }) => name),
+    groups: index(resources.groups, ({ name }) => name),
+    dids: index(resources.dids, ({ number }) => number),
+    outbound: deepFreeze(resources.outbound),
+  });
+}
+
+function index<T extends object>(records: readonly T[], keyOf: (record: T) => string): ReadonlyMap<string, T> {
+  const map = new Map<string, T>();
+  for (const record of records) map.set(keyOf(record), deepFreeze(record));
+  return map;
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  if (Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const inner of Object.values(value)) if (typeof inner === "object" && inner !== null) deepFreeze(inner);
+  return value;
+}

@@ -1,0 +1,225 @@
+/**
+ * What the entries of a configuration say about each other: names that dangle or occur twice, tenants that cross,
+ * ports that collide, peers that can't be told apart. Errors keep a configuration from being used, warnings don't.
+ *
+ * Deliberately not here: whether an address is this machine's, or a port free. Start-up finds out.
+ */
+import { sameAddress } from "#routing/addresses.ts";
+import type { Did, GatewayGroup, HuntTimes, OutboundRule, Peer, RouteTarget } from "#routing/snapshot.ts";
+import { type Note, checkListeners } from "./check-listeners.ts";
+import { type DidUse, didUseOf, tellApart } from "./describe-identification.ts";
+import { parsePeerUri } from "./peer-uri.ts";
+import type { Finding, Path } from "./reading.ts";
+import type { Resources } from "./resources.ts";
+import { suggestion } from "./suggest.ts";
+
+export interface Checked {
+  readonly errors: readonly Finding[];
+  readonly warnings: readonly Finding[];
+}
+
+interface Named {
+  readonly tenant: string;
+  readonly kind: "trunk" | "gateway" | "group";
+  readonly uri: string | undefined;
+}
+
+interface Checking {
+  readonly resources: Resources;
+  readonly names: ReadonlyMap<string, Named>;
+  /** Names of entries too broken to be read: referring to them is no second problem. */
+  readonly alsoNamed: ReadonlySet<string>;
+  readonly error: Note;
+  readonly warn: Note;
+}
+
+export function checkResources(resources: Resources, alsoNamed: ReadonlySet<string> = new Set()): Checked {
+  const errors: Finding[] = [];
+  const warnings: Finding[] = [];
+  const error: Note = (path, message, remedy) => void errors.push({ path, message, remedy });
+  const warn: Note = (path, message, remedy) => void warnings.push({ path, message, remedy });
+  if (!(resources.listeners.length === 0 && alsoNamed.size > 0)) checkListeners(resources.listeners, error);
+  const names = collectNames(resources, error);
+  const checking: Checking = { resources, names, alsoNamed, error, warn };
+
+  unique("listeners", resources.listeners, ({ name }) => name, error);
+  unique("dids", resources.dids, ({ number }) => number, error);
+  unique("outbound", resources.outbound, ({ name }) => name, error);
+  for (const [i, trunk] of resources.trunks.entries()) checkPeer(trunk, ["trunks", i], checking);
+  for (const [i, gateway] of resources.gateways.entries()) checkPeer(gateway, ["gateways", i], checking);
+  for (const [i, group] of resources.groups.entries()) checkGroup(group, i, checking);
+  const routes = new RouteCheck(checking);
+  for (const [i, did] of resources.dids.entries()) routes.did(did, i);
+  for (const [i, rule] of resources.outbound.entries()) routes.outbound(rule, i);
+  warnOfTwins(checking, didUseOf(resources.dids));
+  return { errors, warnings };
+}
+
+const SECTION_OF = { trunk: "trunks", gateway: "gateways", group: "groups" } as const;
+
+/** Trunks, gateways and groups share one space of names: routes and `from` name any of them. */
+function collectNames({ trunks, gateways, groups }: Resources, error: Note): Map<string, Named> {
+  const names = new Map<string, Named>();
+  const add = (name: string, named: Named, i: number): void => {
+    const first = names.get(name);
+    if (first === undefined) names.set(name, named);
+    else error([SECTION_OF[named.kind], i, "name"], `the name ${name} is taken by a ${first.kind}`, "trunks, gateways and groups need names of their own");
+  };
+  for (const [i, { name, tenant, uri }] of trunks.entries()) add(name, { tenant, kind: "trunk", uri }, i);
+  for (const [i, { name, tenant, uri }] of gateways.entries()) add(name, { tenant, kind: "gateway", uri }, i);
+  for (const [i, { name, tenant }] of groups.entries()) add(name, { tenant, kind: "group", uri: undefined }, i);
+  return names;
+}
+
+function unique<T>(section: string, items: readonly T[], keyOf: (item: T) => string, error: Note): void {
+  const seen = new Map<string, number>();
+  for (const [i, item] of items.entries()) {
+    const key = keyOf(item);
+    const first = seen.get(key);
+    if (first === undefined) seen.set(key, i);
+    else error([section, i, section === "dids" ? "number" : "name"], `${key} stands here a second time`, "each may stand once in the deployment, whatever its tenant");
+  }
+}
+
+const namesOf = ({ names }: Checking, ...kinds: readonly Named["kind"][]): string[] =>
+  [...names].filter(([, { kind }]) => kinds.includes(kind)).map(([name]) => name);
+
+function checkPeer(peer: Peer, path: Path, checking: Checking): void {
+  const { resources, alsoNamed, error, warn } = checking;
+  const known = resources.listeners.map(({ name }) => name);
+  const listener = resources.listeners.find(({ name }) => name === peer.listener);
+  if (peer.listener === "") {
+    if (known.length > 0) error(path, `${peer.name} names no listener`, `listener: one of ${known.join(", ")}`);
+  } else if (listener === undefined && !alsoNamed.has(peer.listener)) {
+    error([...path, "listener"], `there is no listener ${peer.listener}`, suggestion(peer.listener, known, "listener"));
+  }
+  if (peer.uri === undefined && peer.addresses.length === 0) {
+    warn(path, `${peer.name} has neither uri nor addresses: it can be neither called nor recognised`, "add uri: for calls to it, addresses: for calls from it");
+  }
+  const uri = peer.uri === undefined ? undefined : parsePeerUri(peer.uri);
+  if (listener === undefined || uri === undefined) return;
+  const transport = uri.transport === "" ? "UDP" : uri.transport.toUpperCase();
+  if (!listener.transports.some((one) => one === transport)) {
+    error([...path, "uri"], `the uri wants ${transport}, which listener ${listener.name} doesn't speak`, `add ${transport.toLowerCase()} to its transports, or ;transport=${listener.transports[0]?.toLowerCase() ?? "tcp"} to the uri`);
+  }
+  if (uri.numeric && uri.host.includes(":") !== listener.address.includes(":") && listener.address !== "::") {
+    error([...path, "uri"], `listener ${listener.name} (${listener.address}) can't reach ${uri.host}`, "a listener of the same address family");
+  }
+  const own = resources.listeners.find((one) => one.port === (uri.port ?? 5060) && (sameAddress(one.address, uri.host) || sameAddress(one.advertised, uri.host)));
+  if (own !== undefined) error([...path, "uri"], `this is our own listener ${own.name}: calls would come back to us`, "the peer's address");
+}
+
+function checkGroup(group: GatewayGroup, i: number, checking: Checking): void {
+  const { names, alsoNamed, error } = checking;
+  if (group.members.length === 0) error(["groups", i, "gateways"], `group ${group.name} is empty`, "gateways: [one, two]");
+  const seen = new Set<string>();
+  for (const [j, { gateway }] of group.members.entries()) {
+    const path = ["groups", i, "gateways", j];
+    const named = names.get(gateway);
+    if (seen.has(gateway)) error(path, `${gateway} stands in the group a second time`, "once, with a weight");
+    seen.add(gateway);
+    if (named === undefined) {
+      if (!alsoNamed.has(gateway)) error(path, `there is no gateway ${gateway}`, suggestion(gateway, namesOf(checking, "gateway"), "gateway"));
+    } else if (named.kind !== "gateway") error(path, `${gateway} is a ${named.kind}, and groups hold gateways`, suggestion(gateway, namesOf(checking, "gateway"), "gateway"));
+    else if (named.tenant !== group.tenant) error(path, `${gateway} is of tenant ${named.tenant}, the group of ${group.tenant}`, "gateways of the group's own tenant");
+  }
+}
+
+/** DIDs and outbound rules. Asks each pair of tenant and name once: there may be 100,000 DIDs. */
+class RouteCheck {
+  readonly #checking: Checking;
+  readonly #tenantsWithTrunks: ReadonlySet<string>;
+  readonly #verdicts = new Map<string, readonly [message: string, remedy: string, severe: boolean] | undefined>();
+  readonly #rules = new Map<string, string>();
+
+  constructor(checking: Checking) {
+    this.#checking = checking;
+    this.#tenantsWithTrunks = new Set(checking.resources.trunks.map(({ tenant }) => tenant));
+  }
+
+  did(did: Did, i: number): void {
+    const { error, warn } = this.#checking;
+    for (const [j, trunk] of did.trunks.entries()) this.#refer(trunk, ["trunk"], did.tenant, ["dids", i, "trunks", j]);
+    this.#targets(did.targets, did.tenant, ["dids", i, "to"]);
+    checkHunt(did.hunt, ["dids", i, "hunt"], error);
+    // A number as long as an international one.
+    if (/^[1-9][0-9]{7,}\*?$/.test(did.number)) warn(["dids", i, "number"], `${did.number} has no plus, so it only matches trunks that send and keep it so`, `"+${did.number}" if it is a whole international number`);
+    if (!this.#tenantsWithTrunks.has(did.tenant) && this.#checking.alsoNamed.size === 0) {
+      warn(["dids", i], `tenant ${did.tenant} has no trunk, so nobody can call ${did.number}`, "a trunk of that tenant, or the DID without tenant");
+    }
+  }
+
+  outbound(rule: OutboundRule, i: number): void {
+    const { error, warn } = this.#checking;
+    for (const [j, from] of rule.from.entries()) this.#refer(from, ["gateway", "group"], rule.tenant, ["outbound", i, "from", j]);
+    this.#targets(rule.targets, rule.tenant, ["outbound", i, "to"]);
+    checkHunt(rule.hunt, ["outbound", i, "hunt"], error);
+    const key = [rule.tenant, rule.prefix, ...[...rule.from].sort()].join("\n");
+    const first = this.#rules.get(key);
+    if (first === undefined) this.#rules.set(key, rule.name);
+    else warn(["outbound", i], `${rule.name} is never reached: ${first} has the same prefix and takes the same calls`, "one rule with both targets");
+  }
+
+  #targets(targets: readonly RouteTarget[], tenant: string, path: Path): void {
+    if (targets.length === 0) this.#checking.error(path, "no target", "group <name>, gateway <name>, trunk <name> or reject <status>");
+    for (const [j, target] of targets.entries()) {
+      const at = [...path, j];
+      if (target.type === "reject") {
+        if (j < targets.length - 1) this.#checking.warn(at, "what stands after a reject is never reached", "reject as the last target");
+      } else if (target.type === "group") this.#refer(target.group, ["group"], tenant, at);
+      else if (target.type === "gateway") this.#refer(target.gateway, ["gateway"], tenant, at, true);
+      else this.#refer(target.trunk, ["trunk"], tenant, at, true);
+    }
+  }
+
+  #refer(name: string, kinds: readonly Named["kind"][], tenant: string, path: Path, dialled = false): void {
+    const key = `${name}\n${kinds.join()}\n${tenant}\n${dialled}`;
+    let verdict = this.#verdicts.get(key);
+    if (verdict === undefined && !this.#verdicts.has(key)) this.#verdicts.set(key, (verdict = this.#judge(name, kinds, tenant, dialled)));
+    if (verdict === undefined) return;
+    const [message, remedy, severe] = verdict;
+    (severe ? this.#checking.error : this.#checking.warn)(path, message, remedy);
+  }
+
+  #judge(name: string, kinds: readonly Named["kind"][], tenant: string, dialled: boolean): readonly [string, string, boolean] | undefined {
+    const named = this.#checking.names.get(name);
+    const wanted = kinds.join(" or ");
+    if (named === undefined) {
+      if (this.#checking.alsoNamed.has(name)) return undefined;
+      return [`there is no ${wanted} ${name}`, suggestion(name, namesOf(this.#checking, ...kinds), wanted), true];
+    }
+    if (!kinds.includes(named.kind)) return [`${name} is a ${named.kind}, not a ${wanted}`, `${named.kind} ${name}, or the name of a ${wanted}`, true];
+    if (named.tenant !== tenant) return [`${name} is of tenant ${named.tenant}, not ${tenant}`, "calls stay within a tenant: use one of its own", true];
+    if (dialled && named.uri === undefined) return [`${name} has no uri, so no call can go there`, "give it a uri", false];
+    return undefined;
+  }
+}
+
+function checkHunt(hunt: HuntTimes, path: Path, error: Note): void {
+  if (hunt.setupBudgetMs < hunt.tryTimeoutMs) {
+    error(path, `a budget of ${hunt.setupBudgetMs} ms ends before the first try of ${hunt.tryTimeoutMs} ms`, "setup_budget_ms above try_timeout_ms, and below the carrier's own timer");
+  }
+}
+
+/** Several peers with one address on one listener, which nothing tells apart. */
+function warnOfTwins({ resources, warn }: Checking, use: DidUse): void {
+  const peers: readonly (readonly [Peer, Path])[] = [
+    ...resources.trunks.map((peer, i) => [peer, ["trunks", i]] as const),
+    ...resources.gateways.map((peer, i) => [peer, ["gateways", i]] as const),
+  ];
+  const byAddress = new Map<string, (readonly [Peer, Path])[]>();
+  for (const entry of peers) {
+    for (const network of new Set(entry[0].addresses)) {
+      const key = `${network} on listener ${entry[0].listener}`;
+      const twins = byAddress.get(key);
+      if (twins === undefined) byAddress.set(key, [entry]);
+      else twins.push(entry);
+    }
+  }
+  for (const [key, twins] of byAddress) {
+    const apart = tellApart(twins.map(([peer]) => peer), use);
+    if (apart.alone || apart.ambiguous.length === 0) continue;
+    const [, path] = twins.at(-1)!;
+    warn([...path, "addresses"], `${apart.ambiguous.join(" and ")} have the address ${key}, and calls from there may fit both`, "DIDs with trunks:, a domains: or trunk_group: each, uris with different ports, or listeners of their own");
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * What `tandem check` says about recognition: on each listener, which address is whom, by which means peers of one
+ * address are told apart, who can't be recognised, and what stays ambiguous.
+ */
+import { IDENTIFICATION_ORDER, type IdentificationStep } from "#routing/identify.ts";
+import type { Did, Peer, Snapshot } from "#routing/snapshot.ts";
+import { parsePeerUri } from "./peer-uri.ts";
+
+export interface IdentificationReport {
+  readonly order: readonly IdentificationStep[];
+  readonly listeners: readonly {
+    readonly listener: string;
+    readonly binds: string;
+    readonly sources: readonly {
+      readonly network: string;
+      readonly peers: readonly { readonly name: string; readonly kind: "trunk" | "gateway"; readonly tenant: string }[];
+      /** "address" when it is one peer's alone. */
+      readonly by: string;
+      /** Names that nothing tells apart. */
+      readonly ambiguous: readonly string[];
+    }[];
+    /** Peers that no address proves: calls can go to them, not come from them. */
+    readonly unrecognised: readonly string[];
+  }[];
+}
+
+/** Which DIDs a trunk may be called for: those open to its tenant, and those that name it. */
+export interface DidUse {
+  readonly tenantsWithOpen: ReadonlySet<string>;
+  readonly trunksNamed: ReadonlySet<string>;
+}
+
+export function didUseOf(dids: Iterable<Did>): DidUse {
+  const tenantsWithOpen = new Set<string>();
+  const trunksNamed = new Set<string>();
+  for (const { tenant, trunks } of dids) {
+    if (trunks.length === 0) tenantsWithOpen.add(tenant);
+    for (const trunk of trunks) trunksNamed.add(trunk);
+  }
+  return { tenantsWithOpen, trunksNamed };
+}
+
+export interface Apart {
+  /** The address is one peer's alone. */
+  readonly alone: boolean;
+  readonly by: readonly string[];
+  readonly ambiguous: readonly string[];
+}
+
+/** How peers that share an address are told apart, and which aren't: every pair needs a means. */
+export function tellApart(peers: readonly Peer[], use: DidUse): Apart {
+  if (peers.length < 2) return { alone: true, by: ["address"], ambiguous: [] };
+  const by = new Set<string>();
+  const ambiguous = new Set<string>();
+  for (const [i, a] of peers.entries()) {
+    for (const b of peers.slice(0, i)) {
+      const means = meansBetween(a, b, use);
+      if (means !== undefined) by.add(means);
+      else {
+        ambiguous.add(b.name);
+        ambiguous.add(a.name);
+      }
+    }
+  }
+  return { alone: false, by: [...by], ambiguous: [...ambiguous] };
+}
+
+function meansBetween(a: Peer, b: Peer, use: DidUse): string | undefined {
+  const shared = (a.domains ?? []).some((domain) => b.domains?.includes(domain));
+  if (a.domains !== undefined && b.domains !== undefined && !shared) return "domain";
+  if (a.trunkGroup !== undefined && b.trunkGroup !== undefined && a.trunkGroup !== b.trunkGroup) return "trunk group";
+  if (ownsDids(a, use) && ownsDids(b, use) && (a.tenant !== b.tenant || !use.tenantsWithOpen.has(a.tenant))) return "DID";
+  // Not a trunk and a gateway by the DID: a carrier's call to any other number would pass as the gateway's.
+  const [portOfA, portOfB] = [portOf(a), portOf(b)];
+  return portOfA !== undefined && portOfB !== undefined && portOfA !== portOfB ? "port" : undefined;
+}
+
+const ownsDids = (peer: Peer, use: DidUse): boolean =>
+  peer.kind === "trunk" && (use.tenantsWithOpen.has(peer.tenant) || use.trunksNamed.has(peer.name));
+
+const portOf = ({ uri }: Peer): number | undefined => (uri === undefined ? undefined : parsePeerUri(uri)?.port);
+
+export function describeIdentification(snapshot: Snapshot): IdentificationReport {
+  const use = didUseOf(snapshot.dids.values());
+  const peers: readonly Peer[] = [...snapshot.trunks.values(), ...snapshot.gateways.values()];
+  const listeners = [...snapshot.listeners.values()].map((listener) => {
+    const here = peers.filter((peer) => peer.listener === listener.name);
+    const networks = new Map<string, Peer[]>();
+    for (const peer of here) for (const network of new Set(peer.addresses)) networks.set(network, [...(networks.get(network) ?? []), peer]);
+    return {
+      listener: listener.name,
+      binds: `${listener.address}:${listener.port} ${listener.transports.join(" ")}`,
+      sources: [...networks].map(([network, sharing]) => {
+        const { by, ambiguous } = tellApart(sharing, use);
+        return { network, peers: sharing.map(({ name, kind, tenant }) => ({ name, kind, tenant })), by: by.join(", "), ambiguous };
+      }),
+      unrecognised: here.filter(({ addresses }) => addresses.length === 0).map(({ name }) => name),
+    };
+  });
+  return { order: IDENTIFICATION_ORDER, listeners };
+}
+
+export function renderIdentification({ order, listeners }: IdentificationReport): readonly string[] {
+  const lines = ["Who is calling is found in this order:"];
+  for (const [i, { name, says, built }] of order.entries()) {
+    lines.push(`  ${String(i + 1).padStart(2)}. ${name.padEnd(16)} ${says}${built ? "" : " (not built yet)"}`);
+  }
+  for (const { listener, binds, sources, unrecognised } of listeners) {
+    lines.push("", `listener ${listener}  ${binds}`);
+    const rows = sources.map(({ network, peers, by, ambiguous }) => [
+      network,
+      peers.map(({ name, kind, tenant }) => `${kind} ${name}${tenant === "default" ? "" : ` (${tenant})`}`).join(", "),
+      ambiguous.length > 0 ? `AMBIGUOUS: ${ambiguous.join(", ")}` : `by ${by}`,
+    ]);
+    const width = (column: number): number => Math.max(0, ...rows.map((row) => row[column]!.length));
+    for (const [network, who, how] of rows) lines.push(`  ${network!.padEnd(width(0))}  ${who!.padEnd(width(1))}  ${how!}`);
+    if (rows.length === 0) lines.push("  nobody is recognised here");
+    if (unrecognised.length > 0) lines.push(`  no address proves ${unrecognised.join(", ")}: calls can go there, not come from there`);
+  }
+  return lines;
+}

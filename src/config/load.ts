@@ -1,0 +1,170 @@
+/**
+ * File and environment → one frozen Config, or every problem at once with file, line, field and remedy.
+ *
+ * Reading files is an argument. Deliberately not here: creating folders, opening sockets, lowering limits to what
+ * the machine has.
+ */
+import { resolve } from "node:path";
+import type { Config, ConfigProblem, NodeConfig } from "./config.ts";
+import { buildSnapshot } from "./build-snapshot.ts";
+import { checkResources } from "./check-resources.ts";
+import { type ReadDocument, readDocument } from "./document.ts";
+import { type Environment, SOCKET_PATH_BYTES_MAX, configFiles, homeFolder, runFolder, tooLongSocketPath } from "./places.ts";
+import { type Finding, type Path, type Placed, Reading, describe, isBlank, isMapping, pathText } from "./reading.ts";
+import { type Sections, toResources } from "./resources.ts";
+import { type NodeFields, SECTIONS, SECTION_READERS, readNode } from "./schema.ts";
+import { suggestion } from "./suggest.ts";
+
+export interface LoadInput {
+  /** --config */
+  readonly file?: string | undefined;
+  /** --home */
+  readonly home?: string | undefined;
+  readonly env: Environment;
+  /** As fs.readFileSync(path, "utf8"): throws with a `code`. */
+  readonly readFile: (path: string) => string;
+  readonly uid: number;
+  readonly hostname: string;
+  /** Cores of the machine. */
+  readonly cpus: number;
+  /** Of the snapshot; 1 at start, one more at each reload. */
+  readonly generation?: number;
+}
+
+export type LoadedConfig =
+  | {
+      readonly ok: true;
+      readonly config: Config;
+      /** The file's text, for the change log. */
+      readonly text: string;
+      readonly warnings: readonly ConfigProblem[];
+    }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+/** One worker saturates a core at about 1,000 calls; signalling wants one for itself. */
+const WORKERS_MAX = 4;
+
+export function loadConfig(input: LoadInput): LoadedConfig {
+  const found = findFile(input);
+  if ("problem" in found) return { ok: false, problems: [found.problem] };
+  return loadText(found.text, found.file, input);
+}
+
+/** The same for text that is at hand. @param file its name in problems */
+export function loadText(text: string, file: string, input: LoadInput): LoadedConfig {
+  const document = readDocument(text);
+  if (!document.ok) {
+    const problems = document.problems.map(({ line, message }) => ({ file, line, field: "", message, remedy: "YAML: spaces for indentation, quotes around special characters" }));
+    return { ok: false, problems };
+  }
+  const locate = locator(file, document);
+  const reading = new Reading();
+  const { node, sections, brokenNames } = readSections(document.value, reading);
+  const nodeConfig = toNodeConfig(node, input);
+  const resources = toResources(sections, nodeConfig.callsMax);
+  const checked = checkResources(resources, brokenNames);
+  const origin = originsOf(sections);
+  const placed = (finding: Finding): Finding => ({ ...finding, path: origin(finding.path) });
+
+  const problems = [...reading.findings, ...checked.errors.map(placed)].map(locate);
+  const socket = tooLongSocketPath(nodeConfig.runDir);
+  if (socket !== undefined) {
+    problems.push({
+      file, line: 0, field: "node.home", message: `${socket.path} has ${socket.bytes} bytes, and a socket's path may have ${SOCKET_PATH_BYTES_MAX}`,
+      remedy: "a shorter --home, TANDEM_HOME or XDG_RUNTIME_DIR",
+    });
+  }
+  if (problems.length > 0) return { ok: false, problems: problems.sort((a, b) => a.line - b.line) };
+  const snapshot = buildSnapshot(resources, input.generation ?? 1, text);
+  const warnings = checked.warnings.map(placed).map(locate);
+  return { ok: true, config: Object.freeze({ node: nodeConfig, snapshot, file }), text, warnings };
+}
+
+function findFile({ file: named, env, readFile }: LoadInput): { readonly file: string; readonly text: string } | { readonly problem: ConfigProblem } {
+  const candidates = configFiles(named, env);
+  for (const candidate of candidates) {
+    try {
+      return { text: readFile(candidate), file: candidate };
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+      if (code === "ENOENT" && candidates.length > 1) continue;
+      const message = code === "ENOENT" ? `there is no file ${resolve(candidate)}` : `${candidate} can't be read: ${code}`;
+      return { problem: { file: candidate, line: 0, field: "", message, remedy: "--config <file>, TANDEM_CONFIG, ./tandem.yaml or /etc/tandem/tandem.yaml" } };
+    }
+  }
+  return {
+    problem: { file: "", line: 0, field: "", message: `no configuration: neither ${candidates.join(" nor ")} exists`, remedy: "--config <file> or TANDEM_CONFIG; examples/minimal.yaml is a beginning" },
+  };
+}
+
+interface ReadSections {
+  readonly node: NodeFields;
+  readonly sections: Sections;
+  /** Names in entries that have problems of their own. */
+  readonly brokenNames: ReadonlySet<string>;
+}
+
+function readSections(value: unknown, reading: Reading): ReadSections {
+  const mapping = isMapping(value) ? value : {};
+  if (!isMapping(value) && !isBlank(value)) reading.note(`${describe(value)} instead of sections`, `sections: ${SECTIONS.join(", ")}`);
+  for (const key of Object.keys(mapping)) {
+    if (!SECTIONS.includes(key)) reading.noteAt(key, `unknown section ${key}`, suggestion(key, SECTIONS, "section"));
+  }
+  const section = <K extends keyof Sections>(key: K): Sections[K] =>
+    (reading.at(key, mapping[key], SECTION_READERS[key].read as (value: unknown, reading: Reading) => Sections[K] | undefined) ?? []) as Sections[K];
+  const sections: Sections = {
+    listeners: section("listeners"), trunks: section("trunks"), gateways: section("gateways"),
+    groups: section("groups"), dids: section("dids"), outbound: section("outbound"),
+  };
+  const node = reading.at("node", mapping["node"], readNode) ?? readNode({}, new Reading())!;
+  return { node, sections, brokenNames: namesOfBroken(mapping, sections) };
+}
+
+function namesOfBroken(mapping: Readonly<Record<string, unknown>>, sections: Sections): Set<string> {
+  const names = new Set<string>();
+  for (const key of ["listeners", "trunks", "gateways", "groups"] as const) {
+    const written = mapping[key];
+    const whole = new Set(sections[key].map(({ index }) => index));
+    if (!Array.isArray(written)) continue;
+    for (const [i, entry] of written.entries()) if (!whole.has(i) && isMapping(entry)) names.add(String(entry["name"]));
+  }
+  return names;
+}
+
+/** From the place in Resources back to the place in the file: broken entries were left out, DIDs with several numbers spread. */
+function originsOf(sections: Sections): (path: Path) => Path {
+  let dids: number[] | undefined;
+  const indexes = (section: keyof Sections): readonly number[] => {
+    if (section === "dids") return (dids ??= sections.dids.flatMap(({ index, value }) => value.number.map(() => index)));
+    return (sections[section] as readonly Placed<unknown>[]).map(({ index }) => index);
+  };
+  return ([section, i, ...rest]) => {
+    const known = section !== undefined && Object.hasOwn(sections, section);
+    if (!known || typeof i !== "number") return [section, i, ...rest].filter((part) => part !== undefined);
+    return [section, indexes(section as keyof Sections)[i] ?? i, ...rest];
+  };
+}
+
+function locator(file: string, document: Extract<ReadDocument, { ok: true }>): (finding: Finding) => ConfigProblem {
+  return ({ path, message, remedy }) => ({ file, line: document.lineOf(path), field: pathText(path), message, remedy });
+}
+
+function toNodeConfig(fields: NodeFields, { home: named, env, uid, hostname, cpus }: LoadInput): NodeConfig {
+  const home = homeFolder(named, fields.home, env, uid);
+  const homeWasNamed = Boolean(named || env["TANDEM_HOME"] || fields.home);
+  return Object.freeze({
+    id: fields.id,
+    name: fields.name ?? hostname,
+    home,
+    runDir: runFolder(home, homeWasNamed, env),
+    logLevel: fields.log_level,
+    callsMax: fields.calls_max,
+    invitesPerSecondPerSource: fields.invites_per_second_per_source,
+    traceBytesMax: fields.trace_mb * 1024 * 1024,
+    media: Object.freeze({
+      workers: fields.media.workers ?? Math.max(1, Math.min(WORKERS_MAX, cpus - 1)),
+      coalesceUs: fields.media.coalesce_us,
+      sockets: fields.media.sockets,
+    }),
+  });
+}

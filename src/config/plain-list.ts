@@ -1,0 +1,58 @@
+/**
+ * A fast reader for one long list in a configuration: entries of plain `key: value` lines, as a program writes
+ * 100,000 DIDs, for which the YAML parser takes seconds.
+ *
+ * It knows only what can't be misread (see ENTRY and VALUE) and gives up at the first other line; the YAML parser
+ * then reads everything. Whatever it takes, it reads as the YAML parser would: a property test holds them together.
+ */
+
+/** Below this the YAML parser is quick enough. */
+const LINES_MIN = 2_000;
+
+const KEY = "[a-z_]+";
+/** In double quotes without escapes, or plain words that YAML gives no meaning. */
+const VALUE = '"[^"\\\\\\t]*"|[A-Za-z0-9+](?:[A-Za-z0-9._+-]| (?=[A-Za-z0-9]))*';
+const ENTRY = new RegExp(`^( +)(- )?(${KEY}): (${VALUE})\\r?$`);
+
+export interface PlainList {
+  readonly entries: readonly Readonly<Record<string, string>>[];
+  /** The text with the section's lines emptied: what is left for the YAML parser. */
+  readonly rest: string;
+}
+
+/** The entries of a top-level section, if the whole section is that plain. */
+export function readPlainList(text: string, section: string, linesMin = LINES_MIN): PlainList | undefined {
+  const header = new RegExp(`^${section}:[ \\t]*\\r?\\n`, "gm");
+  const found = header.exec(text);
+  // Anchors and directives reach across sections; so does a second section of that name.
+  if (found === null || header.exec(text) !== null || /^(%|---|\.\.\.)|(^|[\s,[{:-])[&*]\w|<</m.test(text)) return undefined;
+  const start = found.index + found[0].length;
+  const length = /^[^\s#-]/m.exec(text.slice(start))?.index ?? text.length - start;
+  const lines = text.slice(start, start + length).split("\n");
+  if (lines.length < linesMin) return undefined;
+  const entries = readEntries(lines);
+  if (entries === undefined) return undefined;
+  // Line numbers stay as they were; the section stays, empty.
+  const rest = `${text.slice(0, found.index)}${section}: []${"\n".repeat(lines.length)}${text.slice(start + length)}`;
+  return { entries, rest };
+}
+
+function readEntries(lines: readonly string[]): Record<string, string>[] | undefined {
+  const entries: Record<string, string>[] = [];
+  let entry: Record<string, string> | undefined;
+  let indent = -1;
+  for (const line of lines) {
+    if (line === "" || line === "\r") continue;
+    const parts = ENTRY.exec(line);
+    if (parts === null) return undefined;
+    const [, spaces, dash, key, value] = parts as unknown as [string, string, string | undefined, string, string];
+    if (dash !== undefined) {
+      if (indent < 0) indent = spaces.length;
+      if (spaces.length !== indent) return undefined;
+      entries.push((entry = {}));
+    } else if (spaces.length !== indent + 2) return undefined;
+    if (entry === undefined || Object.hasOwn(entry, key)) return undefined;
+    entry[key] = value.startsWith('"') ? value.slice(1, -1) : value;
+  }
+  return entries;
+}

@@ -1,0 +1,122 @@
+/**
+ * The records of a snapshot as plain lists, and how the fields of a file become them: defaults that depend on
+ * other fields are filled in here. The store will give the same lists.
+ */
+import type { TenantId } from "#base/ids.ts";
+import { textToWire } from "#base/bytes.ts";
+import { toCanonical } from "#routing/numbers.ts";
+import type { Did, Gateway, GatewayGroup, HuntTimes, Listener, NumberFormat, OutboundRule, Trunk } from "#routing/snapshot.ts";
+import { parsePeerUri } from "./peer-uri.ts";
+import type { Placed } from "./reading.ts";
+import { type DidFields, type GatewayFields, type GroupFields, HUNT_DEFAULTS, type ListenerFields, type OutboundFields, type PeerFields } from "./schema.ts";
+
+export interface Resources {
+  readonly listeners: readonly Listener[];
+  readonly trunks: readonly Trunk[];
+  readonly gateways: readonly Gateway[];
+  readonly groups: readonly GatewayGroup[];
+  readonly dids: readonly Did[];
+  readonly outbound: readonly OutboundRule[];
+}
+
+/** What a file's sections held, broken entries left out. */
+export interface Sections {
+  readonly listeners: readonly Placed<ListenerFields>[];
+  readonly trunks: readonly Placed<PeerFields>[];
+  readonly gateways: readonly Placed<GatewayFields>[];
+  readonly groups: readonly Placed<GroupFields>[];
+  readonly dids: readonly Placed<DidFields>[];
+  readonly outbound: readonly Placed<OutboundFields>[];
+}
+
+/** @param callsMax of the node: what a peer may use that names no limit
+ *  @returns resources in the order of the sections; a DID entry with several numbers becomes several DIDs */
+export function toResources(sections: Sections, callsMax: number): Resources {
+  const listeners = sections.listeners.map(({ value }) => toListener(value));
+  // With one listener there is nothing to choose; with several the check asks for a name.
+  const onlyListener = listeners.length === 1 ? listeners[0]!.name : "";
+  const hunts = new Map<string, HuntTimes>();
+  const shared = (fields: DidFields["hunt"]): HuntTimes => {
+    const key = Object.values(fields).join();
+    const times = hunts.get(key) ?? toHunt(fields);
+    hunts.set(key, times);
+    return times;
+  };
+  return {
+    listeners,
+    trunks: sections.trunks.map(({ value }) => ({ kind: "trunk", ...toPeer(value, onlyListener, callsMax) })),
+    gateways: sections.gateways.map(({ value }) => ({ kind: "gateway", ...toPeer(value, onlyListener, callsMax), nextOn: value.next_on })),
+    groups: sections.groups.map(({ value }) => ({ name: value.name, tenant: value.tenant as TenantId, members: value.gateways })),
+    dids: sections.dids.flatMap(({ value }) =>
+      value.number.map((number) => ({ number, tenant: value.tenant as TenantId, trunks: value.trunks, targets: value.to, hunt: shared(value.hunt) })),
+    ),
+    outbound: sections.outbound.map(({ value }) => ({
+      name: value.name, tenant: value.tenant as TenantId, prefix: value.prefix, from: value.from, targets: value.to, hunt: shared(value.hunt),
+    })),
+  };
+}
+
+function toListener(fields: ListenerFields): Listener {
+  const { media } = fields;
+  const advertised = fields.advertise ?? fields.address;
+  const mediaAddress = media.address ?? fields.address;
+  return {
+    name: fields.name,
+    address: fields.address,
+    advertised,
+    port: fields.port,
+    transports: [...new Set(fields.transports)],
+    device: fields.device,
+    dscp: fields.dscp,
+    mediaPortMin: media.ports[0],
+    mediaPortMax: media.ports[1],
+    mediaDscp: media.dscp ?? fields.dscp,
+    mediaAddress,
+    mediaAdvertised: media.advertise ?? (mediaAddress === fields.address ? advertised : mediaAddress),
+    domains: fields.domains,
+  };
+}
+
+function toPeer(fields: PeerFields, onlyListener: string, callsMax: number) {
+  const numbers: NumberFormat = {
+    countryCode: fields.numbers.country_code,
+    nationalPrefix: fields.numbers.national_prefix,
+    internationalPrefix: fields.numbers.international_prefix,
+    write: fields.numbers.write,
+  };
+  const uri = fields.uri === undefined ? undefined : parsePeerUri(fields.uri);
+  return {
+    name: fields.name,
+    tenant: fields.tenant as TenantId,
+    listener: fields.listener ?? onlyListener,
+    addresses: fields.addresses ?? (uri?.numeric ? [uri.host] : []),
+    ...(fields.domains.length > 0 ? { domains: fields.domains } : {}),
+    ...(fields.trunk_group === undefined ? {} : { trunkGroup: fields.trunk_group }),
+    uri: fields.uri,
+    numbers,
+    headers: {
+      pass: fields.headers.pass.map((name) => name.toLowerCase()),
+      // Messages hold wire strings, the file holds text.
+      set: fields.headers.set.map(([name, value]) => [name, textToWire(value)] as const),
+    },
+    nat: fields.nat,
+    codecs: fields.codecs,
+    callsMax: fields.calls_max ?? callsMax,
+    callDurationMaxMs: fields.call_duration_max_s * 1000,
+    mediaTimeoutMs: fields.media_timeout_s * 1000,
+    earlyMedia: fields.early_media,
+    followRedirects: fields.follow_redirects,
+    privacy: fields.privacy,
+    callerNumber: toCanonical(fields.caller_number, numbers),
+    fromDomain: fields.from_domain,
+  };
+}
+
+function toHunt(fields: typeof HUNT_DEFAULTS): HuntTimes {
+  return {
+    tryTimeoutMs: fields.try_timeout_ms,
+    progressTimeoutMs: fields.progress_timeout_ms,
+    ringTimeoutMs: fields.ring_timeout_ms,
+    setupBudgetMs: fields.setup_budget_ms,
+  };
+}

@@ -1,0 +1,58 @@
+/** A decision for people: what `tandem route <number>` prints, as data and as lines. */
+import type { DialPlan, Identified, Skipped } from "./decision.ts";
+
+export interface RouteExplanation {
+  readonly outcome: "dial" | "reject";
+  readonly tenant: string;
+  readonly route: string;
+  readonly called: string;
+  readonly caller: string;
+  /** 0 when dialled. */
+  readonly status: number;
+  readonly reason: string;
+  readonly attempts: readonly {
+    readonly peer: string;
+    readonly kind: "trunk" | "gateway";
+    readonly listener: string;
+    readonly requestUri: string;
+    readonly caller: string;
+  }[];
+  readonly skipped: readonly Skipped[];
+}
+
+export function explainPlan(plan: DialPlan): RouteExplanation {
+  const { tenant, route, called, caller, skipped } = plan;
+  if (plan.type === "reject") {
+    return { outcome: "reject", tenant, route, called, caller, status: plan.status, reason: `${plan.reasonPhrase}: ${plan.reason}`, attempts: [], skipped };
+  }
+  const attempts = plan.attempts.map(({ peer, requestUri, caller: shown }) => ({
+    peer: peer.name, kind: peer.kind, listener: peer.listener, requestUri, caller: shown,
+  }));
+  return { outcome: "dial", tenant, route, called, caller, status: 0, reason: "", attempts, skipped };
+}
+
+export function renderExplanation(explanation: RouteExplanation): readonly string[] {
+  const { tenant, route, called, caller, status, reason, attempts, skipped } = explanation;
+  const lines = [`${caller === "" ? "somebody" : caller} calls ${called}`, `  tenant ${tenant}, route ${route}`];
+  if (explanation.outcome === "reject") lines.push(`  refused with ${status} ${reason}`);
+  const width = Math.max(0, ...attempts.map(({ peer }) => peer.length), ...skipped.map(({ peer }) => peer.length));
+  for (const [i, attempt] of attempts.entries()) {
+    lines.push(`  ${i + 1}. ${attempt.peer.padEnd(width)}  ${attempt.requestUri}  by ${attempt.listener}, as ${attempt.caller || "nobody"}`);
+  }
+  for (const { peer, reason: why } of skipped) lines.push(`  -  ${peer.padEnd(width)}  skipped: ${why}`);
+  return lines;
+}
+
+/** Why a sender is not let in, in one line; "" for a peer. */
+export function explainIdentified(identified: Identified): string {
+  switch (identified.type) {
+    case "peer":
+      return "";
+    case "ambiguous":
+      return `several peers fit and nothing tells them apart: ${identified.candidates.join(", ")}`;
+    case "rewritten":
+      return identified.detail;
+    case "unknown":
+      return identified.detail ?? "no peer of this listener has the address";
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * Who sends this request? Steps in a fixed order, kept as data: proof first where it is strong, then what narrows.
+ *
+ * Domain, trunk-group and DID only choose among peers that the address has proved; alone they let nobody in.
+ * Deliberately not here: TLS certificates, registration flows and digest (their place in the order stands),
+ * refusing or challenging (the caller decides what an unknown sender gets), bans.
+ */
+import { type AddressTable, buildAddressTable, parseAddress, sameAddress } from "./addresses.ts";
+import type { Identified, SourceFacts } from "./decision.ts";
+import { toCanonical } from "./numbers.ts";
+import type { Peer, Snapshot } from "./snapshot.ts";
+import { findDid, findPeer } from "./snapshot-index.ts";
+
+export interface IdentificationStep {
+  readonly name: string;
+  /** "scope" limits who is looked at, "proof" accepts, "narrow" chooses among those that proof left. */
+  readonly role: "scope" | "proof" | "narrow";
+  readonly built: boolean;
+  readonly says: string;
+}
+
+/** `tandem check` prints it. */
+export const IDENTIFICATION_ORDER: readonly IdentificationStep[] = [
+  { name: "listener", role: "scope", built: true, says: "only peers of the listener that received it" },
+  { name: "test ticket", role: "proof", built: true, says: "the one-time permission of `tandem call`" },
+  { name: "certificate", role: "proof", built: false, says: "TLS client certificate" },
+  { name: "flow", role: "proof", built: false, says: "registration flow or our random Contact user" },
+  { name: "digest", role: "proof", built: false, says: "digest user" },
+  { name: "domain", role: "narrow", built: true, says: "R-URI or To domain that a peer lists" },
+  { name: "trunk group", role: "narrow", built: true, says: "trunk-group parameter (RFC 4904)" },
+  { name: "address and DID", role: "narrow", built: true, says: "source address, and the called DID is open to the trunk" },
+  { name: "address", role: "proof", built: true, says: "source address, if one peer alone has it (or has it with the source port in its uri, or in the smallest network)" },
+];
+
+export interface Identifier {
+  identify(facts: SourceFacts): Identified;
+}
+
+interface Candidate {
+  readonly peer: Peer;
+  readonly prefixBits: number;
+}
+
+/** Gateways of the container engines' usual networks (docker0 and its pool, Podman, Docker Desktop). */
+const CONTAINER_GATEWAY = /^(172\.(1[7-9]|2[0-9]|3[01])\.0\.1|10\.88\.0\.1|192\.168\.65\.1)$/;
+
+export function createIdentifier(snapshot: Snapshot): Identifier {
+  const peers: readonly Peer[] = [...snapshot.trunks.values(), ...snapshot.gateways.values()];
+  const byListener = new Map<string, AddressTable<Peer>>();
+  for (const listener of snapshot.listeners.keys()) {
+    byListener.set(listener, tableOf(peers.filter((peer) => peer.listener === listener)));
+  }
+  const anywhere = tableOf(peers);
+
+  return {
+    identify(facts) {
+      const ticket = facts.testTicketFor === undefined ? undefined : findPeer(snapshot, facts.testTicketFor);
+      if (ticket !== undefined) return { type: "peer", peer: ticket, by: "test ticket" };
+      const found = byListener.get(facts.listener)?.find(facts.address) ?? [];
+      if (found.length === 1) return { type: "peer", peer: found[0]!.value, by: "address" };
+      if (found.length === 0) return explainStranger(facts, snapshot, anywhere);
+      return narrow(
+        found.map(({ value, prefixBits }) => ({ peer: value, prefixBits })),
+        facts,
+        snapshot,
+      );
+    },
+  };
+}
+
+const tableOf = (peers: readonly Peer[]): AddressTable<Peer> =>
+  buildAddressTable(peers.flatMap((peer) => peer.addresses.map((network) => [network, peer] as const)));
+
+/** Several peers have the address: each step keeps those that fit, or all when none does. */
+function narrow(all: readonly Candidate[], facts: SourceFacts, snapshot: Snapshot): Identified {
+  // A peer may list an address and its network: it counts once, with the more specific (they come first).
+  let left = all.filter(({ peer }, i) => all.findIndex((other) => other.peer === peer) === i);
+  const steps: readonly (readonly [by: string, keeps: (candidate: Candidate) => boolean])[] = [
+    ["domain", ({ peer }) => hasDomain(peer, facts)],
+    ["trunk group", ({ peer }) => peer.trunkGroup !== undefined && peer.trunkGroup === facts.trunkGroup],
+    ["address and DID", ({ peer }) => ownsCalled(peer, facts, snapshot)],
+    ["address", ({ peer }) => portOf(peer) === facts.port],
+    ["address", ({ prefixBits }) => left.every((other) => other.prefixBits <= prefixBits)],
+  ];
+  if (left.length === 1) return { type: "peer", peer: left[0]!.peer, by: "address" };
+  for (const [by, keeps] of steps) {
+    const kept = left.filter(keeps);
+    if (kept.length === 1) return { type: "peer", peer: kept[0]!.peer, by };
+    if (kept.length > 0) left = kept;
+  }
+  return { type: "ambiguous", candidates: left.map(({ peer }) => peer.name) };
+}
+
+function hasDomain({ domains }: Peer, { requestHost, toHost }: SourceFacts): boolean {
+  return domains !== undefined && (domains.includes(requestHost.toLowerCase()) || domains.includes(toHost.toLowerCase()));
+}
+
+function ownsCalled(peer: Peer, facts: SourceFacts, snapshot: Snapshot): boolean {
+  return peer.kind === "trunk" && findDid(snapshot, toCanonical(facts.requestUser, peer.numbers), peer).type === "found";
+}
+
+/** Two peers on one machine differ by the port that they send from and are called at. */
+function portOf({ uri }: Peer): number | undefined {
+  const port = uri === undefined ? undefined : /:([0-9]+)(?:[;?]|$)/.exec(uri.replace(/^sips?:/, ""))?.[1];
+  return port === undefined ? undefined : Number(port);
+}
+
+/** Nobody on this listener has the address: a stranger, a misplaced peer, or an address that something rewrote. */
+function explainStranger(facts: SourceFacts, snapshot: Snapshot, anywhere: AddressTable<Peer>): Identified {
+  const elsewhere = anywhere.find(facts.address).map(({ value }) => `${value.name} (listener ${value.listener})`);
+  if (elsewhere.length > 0) {
+    return { type: "unknown", detail: `${facts.address} came in by listener ${facts.listener}, but belongs to ${elsewhere.join(", ")}` };
+  }
+  const cause = rewrittenBy(facts, snapshot);
+  if (cause === undefined) return { type: "unknown" };
+  return {
+    type: "rewritten",
+    detail: `${facts.address} is ${cause}, so the sender's own address is lost; let packets through unchanged (host networking, no source NAT), or list ${facts.address} as a peer's address if it really is one`,
+  };
+}
+
+function rewrittenBy({ address: source, listener }: SourceFacts, snapshot: Snapshot): string | undefined {
+  const text = source.replace(/^::ffff:/i, "");
+  if (CONTAINER_GATEWAY.test(text)) return "the gateway of a container network";
+  for (const { name, address, advertised } of snapshot.listeners.values()) {
+    if (sameAddress(address, source) || sameAddress(advertised, source)) return `the address of our own listener ${name}`;
+  }
+  const parsed = parseAddress(source);
+  const loopback = parsed?.family === 4 ? parsed.value >>> 24 === 127 : parsed?.value === 1n;
+  return loopback ? `this machine, where no peer of listener ${listener} is` : undefined;
+}
