@@ -86,6 +86,7 @@ interface End {
 interface LadderLine {
   readonly atMs: number;
   readonly from: string;
+  /** "" for a note. */
   readonly to: string;
   readonly text: string;
 }
@@ -140,6 +141,7 @@ export class VirtualNetwork {
     return this.#lines
       .map((line) => {
         const at = String(Math.round(line.atMs)).padStart(6);
+        if (line.to === "") return `${at}  ${line.from}: ${line.text}`;
         return `${at}  ${line.from.padEnd(fromWidth)} → ${line.to.padEnd(toWidth)}  ${line.text}`;
       })
       .join("\n");
@@ -147,7 +149,7 @@ export class VirtualNetwork {
 
   /** A remark between the packets of the ladder, such as what a user heard. */
   note(who: string, text: string): void {
-    this.#lines.push({ atMs: this.clock.nowMs(), from: who, to: who, text });
+    this.#lines.push({ atMs: this.clock.nowMs(), from: who, to: "", text });
   }
 
   /** For VirtualTransport only. */
