@@ -45,9 +45,9 @@ export interface ClientUser {
 /** Given to the driver at construction. */
 export interface TransactionUser {
   /**
-   * Asked before a transaction is made for a request that matches none (ACK and CANCEL are not asked).
-   * False: dropped in silence and counted. Identification and flood limits stand here, so an unknown
-   * source never costs a transaction and never sees the automatic 100.
+   * Asked before anything is answered to a request that matches no transaction (ACK is not asked, CANCEL only
+   * where we hold no INVITE for it). False: dropped in silence and counted. Identification and flood limits
+   * stand here, so an unknown source never costs a transaction and never sees the automatic 100.
    */
   admit(request: ReceivedRequest, flow: Flow): boolean;
   /** A new request that is neither ACK nor CANCEL. */
