@@ -1,0 +1,155 @@
+/**
+ * Events as log lines: JSON for machines (pino), or lines for a person at a terminal. What a level hides:
+ * at `info` and above numbers are masked and messages left out; at `debug` numbers are whole and each
+ * message shows its first line; credentials are shown by none.
+ */
+import { type DestinationStream, pino } from "pino";
+import type { Clock } from "#base/clock.ts";
+import type { Stamped, TandemEvent } from "./event.ts";
+import { maskNumber } from "./mask.ts";
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+export interface Log {
+  readonly name: string;
+  accept(stamped: Stamped): void;
+  /** A line of the process itself, outside of any call. */
+  line(level: LogLevel, text: string): void;
+}
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** "lines" for a terminal, "json" for anything else. */
+  readonly format: "json" | "lines";
+  readonly colour?: boolean;
+  readonly clock: Pick<Clock, "wallMs">;
+  /** Where lines go, each with its newline. Usually pino.destination({ fd: 2, sync: false }) or stderr. */
+  readonly destination: DestinationStream;
+}
+
+const RANK: Readonly<Record<LogLevel, number>> = { debug: 20, info: 30, warn: 40, error: 50 };
+
+export function createLog(options: LogOptions): Log {
+  const rank = RANK[options.level];
+  const write = options.format === "json" ? jsonWriter(options) : lineWriter(options);
+  return {
+    name: "log",
+    accept(stamped) {
+      const level = levelOf(stamped.event);
+      if (RANK[level] < rank) return;
+      const text = describe(stamped.event);
+      write(level, rank > RANK.debug ? maskNumber(text) : text, stamped.at, stamped.event);
+    },
+    line: (level, text) => {
+      if (RANK[level] >= rank) write(level, text, options.clock.wallMs(), undefined);
+    },
+  };
+}
+
+type Write = (level: LogLevel, text: string, at: number, event: TandemEvent | undefined) => void;
+
+function jsonWriter({ level, destination }: LogOptions): Write {
+  const logger = pino({ level, base: null, timestamp: false, formatters: { level: (label) => ({ level: label }) } }, destination);
+  return (lineLevel, text, at, event) => {
+    const { callId, tenant, leg, type } = event ?? {};
+    logger[lineLevel]({ time: at, type, callId, tenant, leg }, text);
+  };
+}
+
+const COLOURS: Readonly<Record<LogLevel, string>> = { debug: "\x1b[2m", info: "", warn: "\x1b[33m", error: "\x1b[31m" };
+/** The end of a call id differs between calls of the same second. */
+const CALL_ID_SHOWN = 6;
+
+function lineWriter({ destination, colour }: LogOptions): Write {
+  return (level, text, at, event) => {
+    const time = new Date(at).toISOString().slice(11, 23);
+    const call = (event?.callId ?? "").slice(-CALL_ID_SHOWN).padEnd(CALL_ID_SHOWN);
+    const line = `${time} ${level.padEnd(5)} ${call} ${text}`;
+    destination.write(colour === true && COLOURS[level] !== "" ? `${COLOURS[level]}${line}\x1b[0m\n` : `${line}\n`);
+  };
+}
+
+function levelOf(event: TandemEvent): LogLevel {
+  switch (event.type) {
+    case "sip":
+    case "garbage":
+    case "refused":
+    case "route-decided":
+    case "attempt-started":
+    case "call-ringing":
+    case "call-held":
+    case "dtmf":
+    case "media":
+      return "debug";
+    case "attempt-ended":
+      return event.outcome === "answered" ? "debug" : "info";
+    case "limit":
+      return "warn";
+    case "gateway-health":
+      return event.up ? "info" : "warn";
+    case "listener":
+      return event.state === "failed" ? "error" : "info";
+    case "process":
+      return BAD_NEWS.test(event.what) ? "error" : "info";
+    default:
+      return "info";
+  }
+}
+
+const BAD_NEWS = /(gone|failing|failed|degraded|cut|crash)$/;
+
+/** One line of plain text about an event. Text from the wire keeps no control characters. */
+export function describe(event: TandemEvent): string {
+  return sentence(event).replace(CONTROL, "?");
+}
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
+
+function sentence(event: TandemEvent): string {
+  switch (event.type) {
+    case "sip": {
+      const again = event.retransmission ? " (again)" : "";
+      return `${event.direction === "in" ? "<-" : "->"} ${event.remote} ${event.transport} ${startLine(event.wire)}${again}`;
+    }
+    case "garbage":
+      return `garbage from ${event.remote} on ${event.listener}: ${event.reason}, ${event.bytes} bytes`;
+    case "refused":
+      return `refused ${event.remote} on ${event.listener}: ${event.reason}`;
+    case "call-started":
+      return `call from ${event.peer}: ${event.caller} to ${event.called}`;
+    case "route-decided":
+      return `route ${event.route || "none"}: ${event.attempts.join(", ") || "nobody to try"}${event.skipped.length > 0 ? `; skipped ${event.skipped.join(", ")}` : ""}`;
+    case "attempt-started":
+      return `attempt ${event.attempt}: ${event.peer} at ${event.target}`;
+    case "attempt-ended":
+      return `attempt ${event.attempt}: ${event.peer} ${event.outcome}${event.status > 0 ? ` (${event.status})` : ""}: ${event.reason}`;
+    case "call-ringing":
+      return "ringing";
+    case "call-answered":
+      return `answered by ${event.peer} after ${Math.round(event.setupMs)} ms`;
+    case "call-held":
+      return event.held ? "held" : "resumed";
+    case "dtmf":
+      // Not which one: callers type card numbers and PINs.
+      return `a digit by ${event.via}`;
+    case "call-ended":
+      return `ended by ${event.endedBy}: ${event.outcome} (${event.sipStatus}), ${event.reason}, ${(event.durationMs / 1_000).toFixed(1)} s`;
+    case "media":
+      return `media ${event.what} ${event.side}: ${event.detail}`;
+    case "gateway-health":
+      return `gateway ${event.gateway} at ${event.target} is ${event.up ? "up" : "down"}: ${event.reason}`;
+    case "listener":
+      return `listener ${event.listener} ${event.state}: ${event.detail}`;
+    case "config":
+      return `configuration ${event.generation} (${event.hash.slice(0, 12)}) is in force`;
+    case "process":
+      return `${event.what}: ${event.detail}`;
+    case "limit":
+      return `limit ${event.limit}: ${event.detail}`;
+  }
+}
+
+function startLine(wire: string): string {
+  const end = wire.indexOf("\r\n");
+  return wire.slice(0, end < 0 ? 200 : Math.min(end, 200));
+}

@@ -1,0 +1,20 @@
+/**
+ * What a log may say of numbers and secrets. Numbers keep their beginning and their last two digits, so
+ * that a country and two calls can be told apart; credentials (RFC 3261 §20.7, §20.28) never appear.
+ */
+
+/** A number: 6 or more digits in a row, "+" or not; that is no address, port or time. */
+const NUMBER = /(?<![\d.:@[])\+?\d{6,15}(?![\d.]\d|:)/g;
+const HIDDEN = "***";
+
+export function maskNumber(text: string): string {
+  return text.replace(NUMBER, (number) => {
+    const shown = number.startsWith("+") ? 4 : 3;
+    return number.slice(0, shown) + HIDDEN + number.slice(-2);
+  });
+}
+
+const CREDENTIALS = /^((?:proxy-)?authorization[ \t]*:[ \t]*\S+)[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*/gim;
+
+/** A SIP message without the answers to digest challenges, folded lines included. */
+export const maskCredentials = (wire: string): string => wire.replace(CREDENTIALS, `$1 ${HIDDEN}`);

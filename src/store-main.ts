@@ -1,0 +1,23 @@
+/** Composition root of the store thread: opens the database in the state folder and listens to signalling. */
+import { join } from "node:path";
+import { parentPort, workerData } from "node:worker_threads";
+import { assert } from "#base/assert.ts";
+import { systemClock } from "#base/clock.ts";
+import { LADDER_FOLDER, readLadder } from "#observe/read-ladder.ts";
+import { openSqliteStore } from "#store/sqlite/open-sqlite.ts";
+import type { StoreThreadOptions, ToStore } from "#store/store-messages.ts";
+import { createStoreThread } from "#store/store-thread.ts";
+
+assert(parentPort !== null, "store-main.ts runs as a worker thread");
+const port = parentPort;
+const { home } = workerData as StoreThreadOptions;
+
+// Messages that come meanwhile wait in the port until it has a listener.
+const store = await openSqliteStore(join(home, "tandem.db"));
+const thread = createStoreThread({
+  store,
+  clock: systemClock,
+  post: (message) => port.postMessage(message),
+  readLadder: (call) => readLadder(join(home, LADDER_FOLDER), call),
+});
+port.on("message", (message: ToStore) => thread.receive(message));

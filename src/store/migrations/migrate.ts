@@ -1,0 +1,17 @@
+/** Brings a database to today's schema. A list in code, not a folder: a release has no files to look for. */
+import type { Kysely } from "kysely";
+import { type Migration, Migrator } from "kysely/migration";
+import { calls } from "./0001-calls.ts";
+
+/** Names are for ever: they stand in every database. */
+const MIGRATIONS: Record<string, Migration> = {
+  "0001-calls": calls,
+};
+
+/** Idempotent. @returns the names of those that ran now. @throws when one failed; nothing of it stays */
+export async function migrate(db: Kysely<never>): Promise<string[]> {
+  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(MIGRATIONS) } });
+  const { error, results } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+  return (results ?? []).map((result) => result.migrationName);
+}

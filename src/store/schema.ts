@@ -1,0 +1,97 @@
+/**
+ * The tables as Kysely sees them: the same on SQLite and PostgreSQL. Text ids, epoch-ms and counts as
+ * integers, JSON as text. Every key starts with the tenant and goes on with an id in order of time.
+ */
+
+export interface CallRow {
+  tenant: string;
+  /** The call id. */
+  id: string;
+  node: string;
+  direction: string;
+  caller: string;
+  called: string;
+  route: string;
+  config_generation: number;
+  started_at_ms: number;
+  answered_at_ms: number | null;
+  ended_at_ms: number;
+  setup_ms: number;
+  duration_ms: number;
+  outcome: string;
+  sip_status: number;
+  q850: number | null;
+  ended_by: string;
+  end_reason: string;
+  /** JSON: [{peer, reason}] */
+  skipped: string;
+}
+
+export interface LegRow {
+  tenant: string;
+  /** call id "-" place of the leg in the CDR. */
+  id: string;
+  call_id: string;
+  leg: string;
+  direction: string;
+  peer: string;
+  peer_kind: string;
+  listener: string;
+  sip_call_id: string;
+  remote_address: string;
+  from_value: string;
+  to_value: string;
+  codec: string;
+  packets_received: number;
+  packets_sent: number;
+  packets_lost: number;
+  jitter_us: number;
+  strays: number;
+}
+
+export interface AttemptRow {
+  tenant: string;
+  /** call id "-" place of the attempt in the CDR. */
+  id: string;
+  call_id: string;
+  number: number;
+  peer: string;
+  peer_kind: string;
+  target: string;
+  started_at_ms: number;
+  post_dial_delay_ms: number | null;
+  duration_ms: number;
+  status: number;
+  q850: number | null;
+  outcome: string;
+  reason: string;
+}
+
+/** What comes after the call: recording, transcript, machine detection. Reserved: nothing writes it yet. */
+export interface AnnotationRow {
+  tenant: string;
+  id: string;
+  call_id: string;
+  kind: string;
+  created_at_ms: number;
+  /** JSON */
+  body: string;
+}
+
+/** Each configuration that was in force, so that a CDR's generation can be looked up and replayed. */
+export interface ChangeLogRow {
+  tenant: string;
+  id: string;
+  number: number;
+  hash: string;
+  text: string;
+  applied_at_ms: number;
+}
+
+export interface Schema {
+  call: CallRow;
+  leg: LegRow;
+  attempt: AttemptRow;
+  annotation: AnnotationRow;
+  change_log: ChangeLogRow;
+}

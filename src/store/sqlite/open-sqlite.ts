@@ -1,0 +1,54 @@
+/**
+ * The store on node:sqlite: WAL, synchronous=FULL, one connection, one writer. Kysely knows SQLite through
+ * better-sqlite3's shape; the adapter below is the difference.
+ */
+import { chmodSync } from "node:fs";
+import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { Kysely, type SqliteDatabase, SqliteDialect } from "kysely";
+import type { CdrStore } from "../cdr-store.ts";
+import { listCdrs, listConfigRows, saveConfigRow } from "../cdr-store.ts";
+import { migrate } from "../migrations/migrate.ts";
+import type { Schema } from "../schema.ts";
+import { cdrInserter } from "./insert-cdrs.ts";
+
+/** Another process may look into the file (backup, sqlite3): wait for it rather than fail. */
+const BUSY_TIMEOUT_MS = 5_000;
+
+/** Opens or makes the database and brings it to today's schema. @throws what SQLite says */
+export async function openSqliteStore(path: string): Promise<CdrStore> {
+  const sqlite = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    chmodSync(path, 0o600);
+    sqlite.exec("pragma journal_mode = wal; pragma synchronous = full;");
+    const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: asBetterSqlite(sqlite) }) });
+    await migrate(db as unknown as Kysely<never>);
+    const insert = cdrInserter(sqlite);
+    return {
+      insert: (cdrs) => new Promise((resolve) => resolve(insert(cdrs))),
+      list: (filter) => listCdrs(db, filter),
+      saveConfig: (change, tenant) => saveConfigRow(db, change, tenant),
+      configs: (limit, tenant) => listConfigRows(db, limit, tenant),
+      close: () => db.destroy(),
+    };
+  } catch (error) {
+    sqlite.close();
+    throw error;
+  }
+}
+
+/** node:sqlite says whether a statement returns rows by its columns, and takes parameters one by one. */
+function asBetterSqlite(sqlite: DatabaseSync): SqliteDatabase {
+  return {
+    close: () => sqlite.close(),
+    prepare(sql) {
+      const statement = sqlite.prepare(sql);
+      const values = (parameters: readonly unknown[]) => parameters as readonly SQLInputValue[];
+      return {
+        reader: statement.columns().length > 0,
+        all: (parameters) => statement.all(...values(parameters)),
+        run: (parameters) => statement.run(...values(parameters)),
+        iterate: (parameters) => statement.iterate(...values(parameters)),
+      };
+    },
+  };
+}

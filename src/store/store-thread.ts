@@ -1,0 +1,161 @@
+/**
+ * What runs in the store thread: the only writer of the database and of nothing else.
+ *
+ * Every 50 ms it syncs the journal's segments, stores the calls that ended in them in one transaction, and
+ * deletes segments that signalling closed: oldest first, and after the newer one is synced, because that
+ * holds the copies of the live calls. Any crash in between is harmless: a call id is stored once.
+ */
+import type { Clock, Timer } from "#base/clock.ts";
+import { segmentNumber } from "#journal/segments.ts";
+import type { CdrStore } from "./cdr-store.ts";
+import { JournalTail } from "./journal-tail.ts";
+import type { Answers, FromStore, LadderAnswer, Question, ToStore } from "./store-messages.ts";
+
+const PASS_MS = 50;
+/** After a failure: the disk is full, the database locked. */
+const RETRY_MS = 1_000;
+
+export interface StoreThreadParts {
+  readonly store: CdrStore;
+  readonly clock: Clock;
+  readonly post: (message: FromStore) => void;
+  readonly readLadder: (call: string | undefined) => LadderAnswer;
+}
+
+export interface StoreThread {
+  receive(message: ToStore): void;
+}
+
+export function createStoreThread(parts: StoreThreadParts): StoreThread {
+  return new JournalFolder(parts);
+}
+
+class JournalFolder implements StoreThread {
+  readonly #parts: StoreThreadParts;
+  /** Oldest first. */
+  readonly #tails: JournalTail[] = [];
+  #timer: Timer | undefined;
+  /** Everything that touches the database waits for what came before it. */
+  #turn: Promise<void> = Promise.resolve();
+  #failing = false;
+  #closed = false;
+
+  constructor(parts: StoreThreadParts) {
+    this.#parts = parts;
+    this.#passLater(PASS_MS);
+  }
+
+  receive(message: ToStore): void {
+    switch (message.type) {
+      case "segment-opened":
+        return this.#guard(() => void this.#tail(message.path));
+      case "segment-closed":
+        return this.#guard(() => {
+          this.#tail(message.path).closed = true;
+        });
+      case "ask":
+        return this.#inTurn(() => this.#answer(message.id, message.question));
+      case "close":
+        return this.#inTurn(() => this.#close());
+    }
+  }
+
+  #tail(path: string): JournalTail {
+    let tail = this.#tails.find((one) => one.path === path);
+    if (tail !== undefined) return tail;
+    tail = new JournalTail(path);
+    this.#tails.push(tail);
+    this.#tails.sort((a, b) => segmentNumber(a.path) - segmentNumber(b.path));
+    return tail;
+  }
+
+  #inTurn(run: () => Promise<void>): void {
+    this.#turn = this.#turn.then(run);
+  }
+
+  #passLater(delayMs: number): void {
+    this.#timer = this.#parts.clock.after(delayMs, () =>
+      this.#inTurn(async () => {
+        await this.#pass();
+        if (!this.#closed) this.#passLater(this.#failing ? RETRY_MS : PASS_MS);
+      }),
+    );
+  }
+
+  /** Never rejects: what fails is told once and tried again. */
+  async #pass(): Promise<void> {
+    try {
+      for (const tail of this.#tails) tail.sync();
+      for (const tail of this.#tails) await this.#store(tail);
+      // A younger segment may go only after the older: else its ends are gone and the older revives calls.
+      while (this.#tails[0]?.closed === true) {
+        const { path } = this.#tails[0];
+        this.#tails[0].delete();
+        this.#tails.shift();
+        this.#parts.post({ type: "folded", path });
+      }
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    if (this.#failing) this.#parts.post({ type: "recovered" });
+    this.#failing = false;
+  }
+
+  async #store(tail: JournalTail): Promise<void> {
+    for (;;) {
+      const ended = tail.read();
+      if (ended.cdrs.length > 0) await this.#parts.store.insert(ended.cdrs);
+      tail.advance(ended.offset);
+      if (ended.exhausted) return;
+    }
+  }
+
+  async #answer(id: number, question: Question): Promise<void> {
+    try {
+      this.#parts.post({ type: "answer", id, value: await this.#ask(question) });
+    } catch (error) {
+      this.#parts.post({ type: "failed", id, reason: reasonOf(error) });
+    }
+  }
+
+  async #ask(question: Question): Promise<Answers[keyof Answers]> {
+    switch (question.type) {
+      case "cdrs":
+        // Who asks after a call ended sees it.
+        await this.#pass();
+        return this.#parts.store.list(question.filter);
+      case "save-config":
+        await this.#parts.store.saveConfig(question.change);
+        return undefined;
+      case "configs":
+        return this.#parts.store.configs(question.limit);
+      case "ladder":
+        return this.#parts.readLadder(question.call);
+    }
+  }
+
+  async #close(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    await this.#pass();
+    for (const tail of this.#tails) tail.release();
+    await this.#parts.store.close();
+    this.#parts.post({ type: "closed" });
+  }
+
+  #guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#failing) this.#parts.post({ type: "problem", reason: reasonOf(error) });
+    this.#failing = true;
+  }
+}
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
