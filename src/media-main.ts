@@ -1,11 +1,11 @@
 /**
- * Composition root of `tandem-media`: starts the relay workers and watches them, moves no packet itself.
- * Lean on purpose: after a crash every millisecond until the workers are on their ports again is silence.
+ * Composition root of `tandem-media`: runs the first relay itself, starts and watches the others.
+ * Lean on purpose: after a crash every millisecond until the relays are on their ports again is silence.
  *
  *     media-main.ts [--home DIR] [--run-dir DIR] [--workers N] [--coalesce-us N] [--sockets koffi|dgram]
  *
- * Other options are ignored, for the supervisor gives both of its children the same ones. Worker N listens
- * on <run-dir>/media-N.sock and keeps <home>/media-journal-N. Exit: 0 asked to or idle, 70 a worker failed,
+ * Other options are ignored, for the supervisor gives both of its children the same ones. Relay N listens
+ * on <run-dir>/media-N.sock and keeps <home>/media-journal-N. Exit: 0 asked to or idle, 70 a relay failed,
  * 78 starting again cannot help.
  */
 import { randomUUID } from "node:crypto";
@@ -14,7 +14,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
-import type { RelayWorkerMessage, RelayWorkerOptions } from "./relay-main.ts";
+import { type RelayMessage, type RelayOptions, runRelay } from "./relay-main.ts";
 
 const EXIT_SOFTWARE = 70;
 const EXIT_CONFIGURATION = 78;
@@ -37,7 +37,7 @@ function refuse(reason: string): never {
   process.exit(EXIT_CONFIGURATION);
 }
 
-function options(): readonly RelayWorkerOptions[] {
+function options(): readonly RelayOptions[] {
   const text = { type: "string" } as const;
   const { values } = parseArgs({ strict: false, allowPositionals: true, options: { home: text, "run-dir": text, workers: text, "coalesce-us": text, sockets: text } });
   const given = (name: string): string | undefined => (typeof values[name] === "string" ? values[name] : undefined);
@@ -55,7 +55,7 @@ function options(): readonly RelayWorkerOptions[] {
   return Array.from({ length: workers }, (_, i) => {
     const socketPath = join(runDir, `media-${i}.sock`);
     if (Buffer.byteLength(socketPath) > SOCKET_PATH_BYTES_MAX) refuse(`${socketPath} is longer than ${SOCKET_PATH_BYTES_MAX} bytes, which a Unix socket's path may not be: give a shorter --run-dir`);
-    return { socketPath, journalPath: join(home, `media-journal-${i}`), bootId, workers, coalesceUs, sockets };
+    return { socketPath, journalPath: join(home, `media-journal-${i}`), bootId, workers, coalesceUs, sockets, startedAtMs: performance.timeOrigin };
   });
 }
 
@@ -63,22 +63,30 @@ function options(): readonly RelayWorkerOptions[] {
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(0));
 
-const workers = options();
+const relays = options();
 const idle = new Set<number>();
-workers.forEach((workerData, i) => {
+
+function heard(i: number, message: RelayMessage): void {
+  if (message.type === "log") say(`media ${i}: ${message.detail}`);
+  else if (message.type === "ready") {
+    say(`media ${i}: ready on ${message.socketPath} (${message.sockets}, ${message.sessions} sessions taken up again after ${message.restoredAfterMs.toFixed(0)} ms, ${message.lost} lost)`);
+  } else {
+    if (message.idle) idle.add(i);
+    else idle.delete(i);
+    if (idle.size === relays.length) process.exit(0);
+  }
+}
+
+/** The failed relay's descriptors live as long as the process: only its end frees the ports for the next one. */
+function failed(i: number, error: Error): never {
+  process.stderr.write(`media ${i}: ${error.stack ?? error.message}\n`);
+  process.exit(EXIT_SOFTWARE);
+}
+
+relays.slice(1).forEach((workerData, at) => {
   const worker = new Worker(new URL("./relay-main.ts", import.meta.url), { workerData });
-  worker.on("message", (message: RelayWorkerMessage) => {
-    if (message.type === "log") say(`media ${i}: ${message.detail}`);
-    else if (message.type === "idle") {
-      if (message.idle) idle.add(i);
-      else idle.delete(i);
-      if (idle.size === workers.length) process.exit(0);
-    } else say(`media ${i}: ready on ${message.socketPath} (${message.sockets}, ${message.sessions} sessions taken up again after ${message.restoredAfterMs.toFixed(0)} ms, ${message.lost} lost)`);
-  });
-  // The worker's descriptors live as long as the process: only its end frees the ports for the next one.
-  worker.on("error", (error) => {
-    process.stderr.write(`media ${i}: ${error.stack ?? error.message}\n`);
-    process.exit(EXIT_SOFTWARE);
-  });
-  worker.on("exit", () => process.exit(EXIT_SOFTWARE));
+  worker.on("message", (message: RelayMessage) => heard(at + 1, message));
+  worker.on("error", (error) => failed(at + 1, error));
+  worker.on("exit", (code) => failed(at + 1, new Error(`worker ended with ${code}`)));
 });
+runRelay(relays[0]!, (message) => heard(0, message)).catch((error: Error) => failed(0, error));

@@ -1,14 +1,16 @@
 /**
- * Composition root of one relay worker: sockets, journal, sessions and the controller's socket in one
- * thread. Sessions of the journal are on their ports again before anything else happens.
+ * Composition root of one relay: sockets, journal, sessions and the controller's socket in one thread.
+ * Sessions of the journal are on their ports again before anything else happens. The first relay runs on
+ * the main thread of media-main, because starting a thread costs 40 ms of silence after a crash; further
+ * ones are workers.
  *
- * Its descriptors outlive the thread, not the process: when the worker fails, media-main ends the process,
- * and the supervisor's restart takes the sessions up again.
+ * Its descriptors outlive a thread, not the process: when a relay fails, media-main ends the process, and
+ * the supervisor's restart takes the sessions up again.
  */
 import { readFileSync, unlinkSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { createConnection } from "node:net";
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
-import { assert } from "#base/assert.ts";
 import { systemRandom } from "#base/random.ts";
 import { type Hello, PROTOCOL_VERSION } from "#media/embedded/protocol.ts";
 import type { ControlListener } from "#media/relay/control-stream.ts";
@@ -18,15 +20,17 @@ import type { PacketSockets } from "#media/relay/packet-sockets.ts";
 import { Relay } from "#media/relay/relay.ts";
 import { SessionJournal } from "#media/relay/session-journal.ts";
 
-export interface RelayWorkerOptions {
+export interface RelayOptions {
   readonly socketPath: string;
   readonly journalPath: string;
   readonly bootId: string;
   readonly workers: number;
   readonly coalesceUs: number;
   readonly sockets: "koffi" | "dgram" | undefined;
+  /** Epoch ms. */
+  readonly startedAtMs: number;
 }
-export type RelayWorkerMessage =
+export type RelayMessage =
   | { readonly type: "ready"; readonly socketPath: string; readonly sockets: string; readonly sessions: number; readonly lost: number; readonly restoredAfterMs: number }
   | { readonly type: "log"; readonly detail: string }
   /** Neither a session nor a controller for IDLE_EXIT_MS; told when it changes. */
@@ -95,7 +99,7 @@ async function dgramEngine(socketsMax: number): Promise<Engine> {
   return { sockets: new DgramSockets<Flow>({ socketsMax }), listen: listenOverNet, setCoalescing: () => {}, run: () => {} };
 }
 
-async function openEngine(options: RelayWorkerOptions, log: (detail: string) => void): Promise<Engine> {
+async function openEngine(options: RelayOptions, log: (detail: string) => void): Promise<Engine> {
   const socketsMax = Math.floor((descriptorLimit() - RESERVED_DESCRIPTORS) / options.workers);
   if (options.sockets === "dgram") return dgramEngine(socketsMax);
   try {
@@ -107,7 +111,8 @@ async function openEngine(options: RelayWorkerOptions, log: (detail: string) => 
   }
 }
 
-async function main(options: RelayWorkerOptions, tell: (message: RelayWorkerMessage) => void): Promise<void> {
+/** Runs until the process ends. Rejects when the socket or the loop cannot be had. */
+export async function runRelay(options: RelayOptions, tell: (message: RelayMessage) => void): Promise<void> {
   const log = (detail: string): void => tell({ type: "log", detail });
   const [engine] = await Promise.all([openEngine(options, log), clearSocketPath(options.socketPath)]);
   const { sockets } = engine;
@@ -137,7 +142,7 @@ async function main(options: RelayWorkerOptions, tell: (message: RelayWorkerMess
     lost++;
     journal.changed(record.session, undefined);
   }
-  const restoredAfterMs = performance.now();
+  const restoredAfterMs = performance.timeOrigin + performance.now() - options.startedAtMs;
   settle();
   await engine.listen(options.socketPath, link);
   tell({ type: "ready", socketPath: options.socketPath, sockets: sockets.name, sessions: relay.size, lost, restoredAfterMs });
@@ -152,9 +157,12 @@ async function main(options: RelayWorkerOptions, tell: (message: RelayWorkerMess
     idle = !idle;
     tell({ type: "idle", idle });
   }, SCAN_MS);
+  // A process that is killed writes no cache at its end, and the next one has to start fast.
+  flushCompileCache();
   engine.run();
 }
 
-assert(!isMainThread && parentPort !== null, "relay-main.ts runs as a worker of media-main.ts");
-const port = parentPort;
-await main(workerData as RelayWorkerOptions, (message) => port.postMessage(message));
+if (!isMainThread && parentPort !== null) {
+  const port = parentPort;
+  await runRelay(workerData as RelayOptions, (message) => port.postMessage(message));
+}
