@@ -28,7 +28,7 @@ export function checkRequest(request: ReceivedRequest): Refusal | undefined {
   if (cseq.ok && cseq.value.method !== request.method) return bad("CSeq names another method");
   const uri = request.uri();
   if (!uri.ok) return bad("Malformed Request-URI");
-  // §19.1.1: headers are not allowed in a Request-URI (RFC 4475 §3.1.2.18, escruri).
+  // §19.1.1: headers are not allowed in a Request-URI (RFC 4475 §3.1.2.11, escruri).
   if (uri.value.headers !== undefined) return bad("Headers in the Request-URI");
   if (!request.maxForwards().ok) return bad("Max-Forwards is not 0 to 255");
   if (!request.contact().ok) return bad("Malformed Contact");
@@ -41,7 +41,7 @@ export function checkResponse(response: ReceivedResponse): boolean {
   return checkCommon(response) === undefined;
 }
 
-/** RFC 4475 §3.1.2.15 (badvers) is 505; what is no version at all is 400. */
+/** RFC 4475 §3.1.2.16 (badvers) is 505; what is no version at all is 400. */
 function checkVersion(version: string): Refusal | undefined {
   if (/^SIP\/2\.0$/i.test(version)) return undefined;
   return /^SIP\/\d+\.\d+$/i.test(version)

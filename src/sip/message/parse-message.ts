@@ -76,7 +76,7 @@ function readStartLine(index: MessageIndex, start: number, end: number): Parsed<
   if (space < 0 || space >= end) return malformed("neither a request line nor a status line", start);
   const first = wire.slice(start, space);
   if (first === "SIP/2.0") return readStatusLine(index, space + 1, end);
-  // RFC 4475 §3.1.2.16 (trws), §3.1.2.8 (lwsstart): blanks too many stay in version or URI, where checkRequest finds them.
+  // RFC 4475 §3.1.2.10 (trws), §3.1.2.9 (lwsstart): blanks too many stay in version or URI, where checkRequest finds them.
   const versionStart = wire.lastIndexOf(" SIP/", end) + 1;
   if (versionStart <= space || !isToken(first)) return malformed("neither a request line nor a status line", start);
   return parsed(
