@@ -40,6 +40,7 @@ export interface Departure {
 export type ClientRecord = InviteClientTransaction | NonInviteClientTransaction;
 
 const TERMINATED = { name: "terminated" } as const;
+const NO_HEADERS: readonly HeaderField[] = [];
 
 export class InviteClientTransaction extends Running<InviteClient, InviteClientEvent, InviteClientDeed> {
   readonly method = "INVITE";
@@ -53,7 +54,7 @@ export class InviteClientTransaction extends Running<InviteClient, InviteClientE
   #wire: string;
   #user: ClientUser | undefined;
   #sent = false;
-  #cancelHeaders: readonly HeaderField[] = [];
+  #cancelHeaders: readonly HeaderField[] = NO_HEADERS;
   #response: ReceivedResponse | undefined;
   #flow: Flow | undefined;
   #failure: TransportFailure | undefined;
@@ -250,7 +251,7 @@ export class ClientHandle implements ClientTransaction {
     this.branch = transaction.branch;
     this.#transaction = transaction;
   }
-  cancel(headers: readonly HeaderField[] = []): void {
+  cancel(headers: readonly HeaderField[] = NO_HEADERS): void {
     // §9.1: only an INVITE is worth a CANCEL.
     if (this.#transaction instanceof InviteClientTransaction) this.#transaction.cancel(headers);
   }

@@ -1,9 +1,10 @@
 /**
  * Which transaction a message belongs to (RFC 3261 §17.1.3, §17.2.3) and which requests are the same one
- * that took two ways (§8.2.2.2). Keys are fresh strings: none keeps a message alive.
+ * that took two ways (§8.2.2.2). Keys are copied out, so that none keeps its message alive for 64*T1.
  */
 import type { ReceivedRequest, Via } from "#sip/message/message.ts";
 import { MAGIC_COOKIE } from "#sip/message/parse-via.ts";
+import { ownText } from "#sip/message/received-message.ts";
 
 /**
  * The key of the server transaction for a request. ACK and, when `method` says INVITE, CANCEL have the key
@@ -12,7 +13,7 @@ import { MAGIC_COOKIE } from "#sip/message/parse-via.ts";
 export function serverKey(request: ReceivedRequest, via: Via, method: string): string {
   if (!via.branch.startsWith(MAGIC_COOKIE)) return rfc2543Key(request, via, method);
   // The sent-by belongs to it: two clients may have made the same branch, by accident or malice.
-  return `${method} ${via.branch} ${via.host.toLowerCase()}:${via.port ?? ""}`;
+  return ownText(`${method} ${via.branch} ${via.host.toLowerCase()}:${via.port ?? ""}`);
 }
 
 /**
@@ -24,7 +25,7 @@ function rfc2543Key(request: ReceivedRequest, via: Via, method: string): string 
   const cseq = request.cseq();
   const number = cseq.ok ? cseq.value.number : -1;
   const sentBy = `${via.host.toLowerCase()}:${via.port ?? ""};${via.branch}`;
-  return `${method} 2543 ${number} ${request.fromTag()} ${request.callId()} ${request.requestUri} ${sentBy}`;
+  return ownText(`${method} 2543 ${number} ${request.fromTag()} ${request.callId()} ${request.requestUri} ${sentBy}`);
 }
 
 /** What merged requests share; undefined within a dialog, where nothing is merged. */
@@ -32,7 +33,7 @@ export function mergeKey(request: ReceivedRequest): string | undefined {
   if (request.toTag() !== "") return undefined;
   const cseq = request.cseq();
   if (!cseq.ok) return undefined;
-  return `${cseq.value.number} ${cseq.value.method} ${request.fromTag()} ${request.callId()}`;
+  return ownText(`${cseq.value.number} ${cseq.value.method} ${request.fromTag()} ${request.callId()}`);
 }
 
 /**
