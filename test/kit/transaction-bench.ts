@@ -5,9 +5,7 @@
 import { buildResponse } from "#sip/message/build-response.ts";
 import type { HeaderField, OutgoingRequest, ReceivedResponse } from "#sip/message/message.ts";
 import { type RunningTransactionLayer, createTransactionLayer, type OnWire } from "#sip/transaction/driver.ts";
-import type {
-  ClientOutcome, ClientTransaction, ClientUser, ServerTransaction, TransactionUser,
-} from "#sip/transaction/transactions.ts";
+import type { ClientOutcome, ClientTransaction, ClientUser, ServerTransaction, TransactionUser } from "#sip/transaction/transactions.ts";
 import type { Flow, Target, TransportName } from "#sip/transport/transport.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 import { type LinkQuality, VirtualNetwork, type VirtualTransport } from "./virtual-network.ts";
@@ -48,7 +46,10 @@ export class Side implements TransactionUser {
     this.#network = network;
     this.transport = network.endpoint({ name, address });
     this.layer = createTransactionLayer({
-      transport: this.transport, clock, user: this, ...(onWire === undefined ? {} : { onWire }),
+      transport: this.transport,
+      clock,
+      user: this,
+      ...(onWire === undefined ? {} : { onWire }),
     });
     this.transport.attach(this.layer);
   }
@@ -57,7 +58,11 @@ export class Side implements TransactionUser {
     return { transport, listener: "main", address: this.address, port: 5060 };
   }
 
-  send(method: string, to: Side | Target, options: { branch?: string; headers?: readonly HeaderField[]; onResponse?: (response: ReceivedResponse) => void } = {}): ClientTransaction {
+  send(
+    method: string,
+    to: Side | Target,
+    options: { branch?: string; headers?: readonly HeaderField[]; onResponse?: (response: ReceivedResponse) => void } = {},
+  ): ClientTransaction {
     const target = to instanceof Side ? to.target() : to;
     const user: ClientUser = {
       onResponse: (response) => {
@@ -130,4 +135,3 @@ export const request = (method: string, headers: readonly HeaderField[] = []): O
   ],
   body: "",
 });
-

@@ -26,8 +26,7 @@ class VirtualTimer implements Timer {
   }
 }
 
-const isBefore = (a: VirtualTimer, b: VirtualTimer): boolean =>
-  a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order);
+const isBefore = (a: VirtualTimer, b: VirtualTimer): boolean => a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order);
 
 /** Callbacks that one `advance` may run before it is called an endless loop. */
 const CALLBACKS_MAX = 10_000_000;

@@ -18,7 +18,13 @@ import { seededRandom } from "#base/random.ts";
 import type { Random } from "#base/ids.ts";
 import { parseMessage } from "#sip/message/parse-message.ts";
 import type {
-  Flow, ListenerFace, Target, TransportFailure, TransportLayer, TransportName, TransportUser,
+  Flow,
+  ListenerFace,
+  Target,
+  TransportFailure,
+  TransportLayer,
+  TransportName,
+  TransportUser,
 } from "#sip/transport/transport.ts";
 
 export interface LinkQuality {
@@ -174,9 +180,7 @@ export class VirtualNetwork {
   }
 
   /** For VirtualTransport only. */
-  sendOnStream(
-    from: VirtualTransport, wanted: Flow, wire: string, onFailure: (failure: TransportFailure) => void,
-  ): void {
+  sendOnStream(from: VirtualTransport, wanted: Flow, wire: string, onFailure: (failure: TransportFailure) => void): void {
     const socket = this.#sockets.get(socketKey("TCP", wanted.remoteAddress, wanted.remotePort));
     const found = this.#findConnection(from, wanted);
     const far = found === undefined ? socket?.transport : endOf(found, from, false).transport;
@@ -211,8 +215,14 @@ export class VirtualNetwork {
     if (named?.open === true && named.ends.some((end) => end.transport === from)) return named;
     for (const connection of this.#connections.values()) {
       for (const { transport, flow } of connection.ends) {
-        if (transport === from && connection.open && flow.listener === wanted.listener
-          && flow.remoteAddress === wanted.remoteAddress && flow.remotePort === wanted.remotePort) return connection;
+        if (
+          transport === from &&
+          connection.open &&
+          flow.listener === wanted.listener &&
+          flow.remoteAddress === wanted.remoteAddress &&
+          flow.remotePort === wanted.remotePort
+        )
+          return connection;
       }
     }
     return undefined;
@@ -223,7 +233,10 @@ export class VirtualNetwork {
     if (socket === undefined || socket.transport.closed) return undefined;
     const id = ++this.#lastConnection;
     const flow: Flow = { ...wanted, localPort: ++this.#lastPort, connection: id };
-    const ends = [{ transport: from, flow }, { transport: socket.transport, flow: reversed(flow, socket.listener, id) }] as const;
+    const ends = [
+      { transport: from, flow },
+      { transport: socket.transport, flow: reversed(flow, socket.listener, id) },
+    ] as const;
     const connection: Connection = { id, ends, open: true, lastDueMs: 0 };
     this.#connections.set(id, connection);
     return connection;
@@ -295,10 +308,19 @@ export class VirtualTransport implements TransportLayer {
       this.#network.clock.after(0, () => onFailure({ code: "NO_LISTENER", detail: `${target.listener} has no ${transport}` }));
       return;
     }
-    this.#emit({
-      transport, listener: face.name, localAddress: face.address, localPort,
-      remoteAddress: target.address, remotePort: target.port, connection: target.connection ?? 0,
-    }, wire, onFailure);
+    this.#emit(
+      {
+        transport,
+        listener: face.name,
+        localAddress: face.address,
+        localPort,
+        remoteAddress: target.address,
+        remotePort: target.port,
+        connection: target.connection ?? 0,
+      },
+      wire,
+      onFailure,
+    );
   }
 
   respond(flow: Flow, wire: string, onFailure: (failure: TransportFailure) => void): void {
@@ -351,13 +373,16 @@ function faceOf(spec: VirtualListener): ListenerFace {
 
 const socketKey = (transport: TransportName, address: string, port: number): string => `${transport} ${address} ${port}`;
 
-const refused = (flow: Flow): TransportFailure =>
-  ({ code: "ECONNREFUSED", detail: `${flow.remoteAddress}:${flow.remotePort} refused` });
+const refused = (flow: Flow): TransportFailure => ({ code: "ECONNREFUSED", detail: `${flow.remoteAddress}:${flow.remotePort} refused` });
 
 const reversed = (flow: Flow, listener: string, connection: number): Flow => ({
-  transport: flow.transport, listener, connection,
-  localAddress: flow.remoteAddress, localPort: flow.remotePort,
-  remoteAddress: flow.localAddress, remotePort: flow.localPort,
+  transport: flow.transport,
+  listener,
+  connection,
+  localAddress: flow.remoteAddress,
+  localPort: flow.remotePort,
+  remoteAddress: flow.localAddress,
+  remotePort: flow.localPort,
 });
 
 const endOf = (connection: Connection, transport: VirtualTransport, near: boolean): End =>

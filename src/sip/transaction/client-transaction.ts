@@ -5,12 +5,14 @@
 import type { Clock } from "#base/clock.ts";
 import type { HeaderField, OutgoingRequest, ReceivedResponse } from "#sip/message/message.ts";
 import type { Flow, Target, TransportFailure } from "#sip/transport/transport.ts";
-import {
-  type InviteClient, type InviteClientDeed, type InviteClientEvent, startInviteClient, stepInviteClient,
-} from "./invite-client.ts";
+import { type InviteClient, type InviteClientDeed, type InviteClientEvent, startInviteClient, stepInviteClient } from "./invite-client.ts";
 import { responseClass } from "./machine.ts";
 import {
-  type NonInviteClient, type NonInviteClientDeed, type NonInviteClientEvent, startNonInviteClient, stepNonInviteClient,
+  type NonInviteClient,
+  type NonInviteClientDeed,
+  type NonInviteClientEvent,
+  startNonInviteClient,
+  stepNonInviteClient,
 } from "./non-invite-client.ts";
 import { ackToRefusal, cancelOf } from "./requests.ts";
 import { Running } from "./running.ts";

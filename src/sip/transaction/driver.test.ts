@@ -13,8 +13,10 @@ function inject(at: Bench, method: string, via: string, change: (headers: Header
   at.alice.transport.inject(at.bob.target(), wire);
 }
 const VIA = "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKx1;rport";
-const replace = (name: string, value: string) => (headers: HeaderField[]): HeaderField[] =>
-  headers.map((field) => (field[0] === name ? [name, value] : field));
+const replace =
+  (name: string, value: string) =>
+  (headers: HeaderField[]): HeaderField[] =>
+    headers.map((field) => (field[0] === name ? [name, value] : field));
 const sent = (at: Bench, from: string): string[] =>
   at.network.packets.filter((packet) => packet.from === from).map((packet) => packet.summary);
 const wiresOf = (at: Bench, summary: string): string[] =>
@@ -27,39 +29,52 @@ test("an INVITE leaves with our Via on top; ACK to a refusal has the same one an
   at.alice.send("INVITE", at.bob, { headers: [route, ["Contact", "<sip:t@192.0.2.1>"]] });
   at.clock.run();
   assert.equal(wiresOf(at, "INVITE")[0]!.split("\r\n")[1], "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKb1;rport");
-  assert.equal(wiresOf(at, "ACK")[0], [
-    "ACK sip:bob@192.0.2.2 SIP/2.0",
-    "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKb1;rport",
-    "Route: <sip:192.0.2.2;lr>",
-    "Max-Forwards: 70",
-    "From: <sip:alice@192.0.2.1>;tag=alice1",
-    "To: <sip:bob@192.0.2.2>;tag=bob1",
-    "Call-ID: call1",
-    "CSeq: 1 ACK",
-    "Content-Length: 0",
-    "", "",
-  ].join("\r\n"));
+  assert.equal(
+    wiresOf(at, "ACK")[0],
+    [
+      "ACK sip:bob@192.0.2.2 SIP/2.0",
+      "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKb1;rport",
+      "Route: <sip:192.0.2.2;lr>",
+      "Max-Forwards: 70",
+      "From: <sip:alice@192.0.2.1>;tag=alice1",
+      "To: <sip:bob@192.0.2.2>;tag=bob1",
+      "Call-ID: call1",
+      "CSeq: 1 ACK",
+      "Content-Length: 0",
+      "",
+      "",
+    ].join("\r\n"),
+  );
 });
 
 test("CANCEL has the Via, Route, From, To and CSeq number of its INVITE, and the caller's Reason (§9.1)", () => {
   const at = bench();
-  const invite = at.alice.send("INVITE", at.bob, { headers: [["Route", "<sip:192.0.2.2;lr>"], ["Contact", "<sip:t@192.0.2.1>"]] });
+  const invite = at.alice.send("INVITE", at.bob, {
+    headers: [
+      ["Route", "<sip:192.0.2.2;lr>"],
+      ["Contact", "<sip:t@192.0.2.1>"],
+    ],
+  });
   at.clock.advance(100);
   invite.cancel([["Reason", "Q.850;cause=16"]]);
   at.clock.run();
-  assert.equal(wiresOf(at, "CANCEL")[0], [
-    "CANCEL sip:bob@192.0.2.2 SIP/2.0",
-    "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKb1;rport",
-    "Route: <sip:192.0.2.2;lr>",
-    "Max-Forwards: 70",
-    "From: <sip:alice@192.0.2.1>;tag=alice1",
-    "To: <sip:bob@192.0.2.2>",
-    "Call-ID: call1",
-    "CSeq: 1 CANCEL",
-    "Reason: Q.850;cause=16",
-    "Content-Length: 0",
-    "", "",
-  ].join("\r\n"));
+  assert.equal(
+    wiresOf(at, "CANCEL")[0],
+    [
+      "CANCEL sip:bob@192.0.2.2 SIP/2.0",
+      "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKb1;rport",
+      "Route: <sip:192.0.2.2;lr>",
+      "Max-Forwards: 70",
+      "From: <sip:alice@192.0.2.1>;tag=alice1",
+      "To: <sip:bob@192.0.2.2>",
+      "Call-ID: call1",
+      "CSeq: 1 CANCEL",
+      "Reason: Q.850;cause=16",
+      "Content-Length: 0",
+      "",
+      "",
+    ].join("\r\n"),
+  );
 });
 
 test("the 200 to CANCEL has the To tag of the INVITE's answers (§9.2)", () => {
@@ -213,7 +228,9 @@ test("the wire is shown once each way, repeats marked, refused senders left out"
   const at = bench({
     onWire: (direction, wire, sipCallId, peer, retransmission) => {
       const where = "remoteAddress" in peer ? peer.remoteAddress : peer.address;
-      seen.push(`${direction} ${wire.split(" SIP")[0]!.split(" ").slice(0, 2).join(" ")} ${sipCallId} ${where}${retransmission ? " again" : ""}`);
+      seen.push(
+        `${direction} ${wire.split(" SIP")[0]!.split(" ").slice(0, 2).join(" ")} ${sipCallId} ${where}${retransmission ? " again" : ""}`,
+      );
     },
   });
   at.bob.serve = (invite) => at.bob.respond(invite, 486);

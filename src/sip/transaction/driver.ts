@@ -10,20 +10,27 @@ import type { Clock } from "#base/clock.ts";
 import { answerable } from "#sip/message/answerable.ts";
 import { buildResponse } from "#sip/message/build-response.ts";
 import { checkRequest, checkResponse } from "#sip/message/check-request.ts";
-import type {
-  OutgoingRequest, ReceivedMessage, ReceivedRequest, ReceivedResponse, Via,
-} from "#sip/message/message.ts";
+import type { OutgoingRequest, ReceivedMessage, ReceivedRequest, ReceivedResponse, Via } from "#sip/message/message.ts";
 import { MAGIC_COOKIE } from "#sip/message/parse-via.ts";
 import { parseMessage } from "#sip/message/parse-message.ts";
 import { serializeRequest, serializeResponse } from "#sip/message/serialize.ts";
 import type { Flow, Target, TransportFailure, TransportLayer, TransportUser } from "#sip/transport/transport.ts";
 import {
-  type ClientGround, ClientHandle, type ClientRecord, type Departure, InviteClientTransaction, NonInviteClientTransaction,
+  type ClientGround,
+  ClientHandle,
+  type ClientRecord,
+  type Departure,
+  InviteClientTransaction,
+  NonInviteClientTransaction,
 } from "./client-transaction.ts";
 import { mergeKey, serverKey, statelessTag } from "./matching.ts";
 import { callIdOf, viaValue, withVia } from "./requests.ts";
 import {
-  InviteServerTransaction, NonInviteServerTransaction, type ServerGround, type ServerRecord, receivedFrom,
+  InviteServerTransaction,
+  NonInviteServerTransaction,
+  type ServerGround,
+  type ServerRecord,
+  receivedFrom,
 } from "./server-transaction.ts";
 import type { ClientTransaction, ClientUser, ServerTransaction, TransactionLayer, TransactionUser } from "./transactions.ts";
 
@@ -32,9 +39,7 @@ import type { ClientTransaction, ClientUser, ServerTransaction, TransactionLayer
  * @param peer where it came from or goes to
  * @param retransmission a repeat that a machine sent or absorbed
  */
-export type OnWire = (
-  direction: "in" | "out", wire: string, sipCallId: string, peer: Flow | Target, retransmission: boolean,
-) => void;
+export type OnWire = (direction: "in" | "out", wire: string, sipCallId: string, peer: Flow | Target, retransmission: boolean) => void;
 
 export interface TransactionLayerOptions {
   readonly transport: TransportLayer;
@@ -60,14 +65,15 @@ export interface TransactionCounters {
   retransmissionsIn: number;
 }
 
-export type RunningTransactionLayer = TransactionLayer & TransportUser & {
-  readonly counters: Readonly<TransactionCounters>;
-  /**
-   * True for a request outside a dialog that another way brought already and that is pending or accepted
-   * (§8.2.2.2). The layer answers those 482 itself.
-   */
-  isMerged(request: ReceivedRequest): boolean;
-};
+export type RunningTransactionLayer = TransactionLayer &
+  TransportUser & {
+    readonly counters: Readonly<TransactionCounters>;
+    /**
+     * True for a request outside a dialog that another way brought already and that is pending or accepted
+     * (§8.2.2.2). The layer answers those 482 itself.
+     */
+    isMerged(request: ReceivedRequest): boolean;
+  };
 
 export function createTransactionLayer(options: TransactionLayerOptions): RunningTransactionLayer {
   return new Driver(options);
@@ -84,7 +90,13 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
   readonly #servers = new Map<string, ServerRecord>();
   readonly #merges = new Map<string, ServerRecord>();
   readonly counters: TransactionCounters = {
-    refused: 0, badRequests: 0, badResponses: 0, garbage: 0, merged: 0, retransmissionsOut: 0, retransmissionsIn: 0,
+    refused: 0,
+    badRequests: 0,
+    badResponses: 0,
+    garbage: 0,
+    merged: 0,
+    retransmissionsOut: 0,
+    retransmissionsIn: 0,
   };
 
   constructor(options: TransactionLayerOptions) {
@@ -102,9 +114,10 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
 
   request(request: OutgoingRequest, target: Target, branch: string, user: ClientUser): ClientTransaction {
     const departure = this.#depart(request, target, branch);
-    const transaction = request.method === "INVITE"
-      ? new InviteClientTransaction(this, departure, request, user)
-      : new NonInviteClientTransaction(this, departure, request.method, user);
+    const transaction =
+      request.method === "INVITE"
+        ? new InviteClientTransaction(this, departure, request, user)
+        : new NonInviteClientTransaction(this, departure, request.method, user);
     this.#remember(transaction);
     transaction.begin();
     return new ClientHandle(request, transaction, departure.target);
@@ -284,9 +297,8 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
 
   #serve(request: ReceivedRequest, flow: Flow, key: string, merge: string | undefined): ServerRecord {
     const arrival = { key, mergeKey: merge, request, flow, reliable: this.#transport.isReliable(flow.transport) };
-    const transaction = request.method === "INVITE"
-      ? new InviteServerTransaction(this, arrival)
-      : new NonInviteServerTransaction(this, arrival);
+    const transaction =
+      request.method === "INVITE" ? new InviteServerTransaction(this, arrival) : new NonInviteServerTransaction(this, arrival);
     this.#servers.set(key, transaction);
     if (merge !== undefined) this.#merges.set(merge, transaction);
     return transaction;

@@ -16,7 +16,10 @@ export type InviteClientEvent =
   | ResponseClass
   | "cancel"
   | "transport-error"
-  | "timerA" | "timerB" | "timerD" | "timerM"
+  | "timerA"
+  | "timerB"
+  | "timerD"
+  | "timerM"
   /** 64*T1 after our CANCEL (§9.1). */
   | "timerCancel";
 
@@ -39,8 +42,12 @@ const TIMER_D_MS = 64 * T1_MS;
 const TIMER_M_MS = 64 * T1_MS;
 const TIMER_CANCEL_MS = 64 * T1_MS;
 
-const calling = (reliable: boolean, timerAMs: number, cancelWanted: boolean): InviteClient =>
-  ({ name: "calling", reliable, timerAMs, cancelWanted });
+const calling = (reliable: boolean, timerAMs: number, cancelWanted: boolean): InviteClient => ({
+  name: "calling",
+  reliable,
+  timerAMs,
+  cancelWanted,
+});
 const proceeding = (reliable: boolean, cancelled: boolean): InviteClient => ({ name: "proceeding", reliable, cancelled });
 const COMPLETED: InviteClient = { name: "completed" };
 const ACCEPTED: InviteClient = { name: "accepted" };
@@ -58,10 +65,7 @@ const START_UNRELIABLE: Step = [
 const PROVISIONAL_RELIABLE: Step = [proceeding(true, false), [stop("repeat"), stop("limit"), ...TELL]];
 const PROVISIONAL_UNRELIABLE: Step = [proceeding(false, false), [stop("repeat"), stop("limit"), ...TELL]];
 const SUCCESS: Step = [ACCEPTED, [stop("repeat"), start("limit", "timerM", TIMER_M_MS), ...TELL]];
-const REFUSED_UNRELIABLE: Step = [
-  COMPLETED,
-  [stop("repeat"), start("limit", "timerD", TIMER_D_MS), perform("send-ack"), ...TELL],
-];
+const REFUSED_UNRELIABLE: Step = [COMPLETED, [stop("repeat"), start("limit", "timerD", TIMER_D_MS), perform("send-ack"), ...TELL]];
 // Timer D is 0 over reliable transports: no repeats will come.
 const REFUSED_RELIABLE: Step = [TERMINATED, [perform("send-ack"), ...TELL]];
 const TIMED_OUT: Step = [TERMINATED, [perform("tell-timeout")]];

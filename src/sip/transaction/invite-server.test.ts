@@ -7,16 +7,21 @@ const play = (reliable: boolean, ...events: InviteServerEvent[]): string =>
   narrate<InviteServer, InviteServerEvent, string>([startInviteServer(reliable), []], stepInviteServer, events);
 
 test("an unanswered INVITE gets 100; repeats get the last provisional (RFC 3261 §17.2.1)", () => {
-  assert.equal(play(false, "unanswered", "request", "respond-1xx", "request"), `
+  assert.equal(
+    play(false, "unanswered", "request", "respond-1xx", "request"),
+    `
 proceeding: -
 unanswered → proceeding: send-trying
 request → proceeding: resend
 respond-1xx → proceeding: send-response
-request → proceeding: resend`);
+request → proceeding: resend`,
+  );
 });
 
 test("over UDP a refusal is repeated on timer G up to T2, until the ACK; timer I absorbs more ACKs", () => {
-  assert.equal(play(false, "respond-final", "timerG", "timerG", "timerG", "timerG", "request", "ack", "ack", "request", "timerI"), `
+  assert.equal(
+    play(false, "respond-final", "timerG", "timerG", "timerG", "timerG", "request", "ack", "ack", "request", "timerI"),
+    `
 proceeding: -
 respond-final → completed: start timerH 32000, start timerG 500, send-response
 timerG → completed: start timerG 1000, resend
@@ -27,14 +32,18 @@ request → completed: resend
 ack → confirmed: stop repeat, start timerI 5000
 ack → confirmed: -
 request → confirmed: -
-timerI → terminated: -`);
+timerI → terminated: -`,
+  );
 });
 
 test("over TCP a refusal is sent once and ends with its ACK", () => {
-  assert.equal(play(true, "respond-final", "ack"), `
+  assert.equal(
+    play(true, "respond-final", "ack"),
+    `
 proceeding: -
 respond-final → completed: start timerH 32000, send-response
-ack → terminated: -`);
+ack → terminated: -`,
+  );
 });
 
 test("without an ACK timer H tells the user", () => {
@@ -44,14 +53,17 @@ test("without an ACK timer H tells the user", () => {
 });
 
 test("after a 2xx repeats of the INVITE are absorbed and the user repeats the 2xx, until timer L (RFC 6026 §7.1)", () => {
-  assert.equal(play(false, "respond-2xx", "request", "respond-2xx", "ack", "respond-2xx", "timerL"), `
+  assert.equal(
+    play(false, "respond-2xx", "request", "respond-2xx", "ack", "respond-2xx", "timerL"),
+    `
 proceeding: -
 respond-2xx → accepted: start timerL 32000, send-response
 request → accepted: -
 respond-2xx → accepted: send-response
 ack → accepted: tell-ack
 respond-2xx → accepted: send-response
-timerL → terminated: -`);
+timerL → terminated: -`,
+  );
 });
 
 test("no response changes after the final one", () => {

@@ -18,9 +18,14 @@ export type InviteServerEvent =
   | "ack"
   /** The user returned from onRequest without a response. */
   | "unanswered"
-  | "respond-1xx" | "respond-2xx" | "respond-final"
+  | "respond-1xx"
+  | "respond-2xx"
+  | "respond-final"
   | "transport-error"
-  | "timerG" | "timerH" | "timerI" | "timerL";
+  | "timerG"
+  | "timerH"
+  | "timerI"
+  | "timerL";
 
 export type InviteServerDeed =
   /** The response that came with the event. */
@@ -49,10 +54,7 @@ const SEND_TRYING = [perform("send-trying")] as const;
 const TELL_TRANSPORT_ERROR = [perform("tell-transport-error")] as const;
 
 const SUCCESS: Step = [ACCEPTED, [start("limit", "timerL", TIMER_L_MS), ...SEND]];
-const REFUSE_RELIABLE: Step = [
-  { name: "completed", reliable: true, timerGMs: 0 },
-  [start("limit", "timerH", TIMER_H_MS), ...SEND],
-];
+const REFUSE_RELIABLE: Step = [{ name: "completed", reliable: true, timerGMs: 0 }, [start("limit", "timerH", TIMER_H_MS), ...SEND]];
 const REFUSE_UNRELIABLE: Step = [
   { name: "completed", reliable: false, timerGMs: T1_MS },
   [start("limit", "timerH", TIMER_H_MS), start("repeat", "timerG", T1_MS), ...SEND],
@@ -64,8 +66,7 @@ const ACK_OF_SUCCESS: Step = [ACCEPTED, [perform("tell-ack")]];
 const SUCCESS_AGAIN: Step = [ACCEPTED, SEND];
 
 /** The first state; nothing is sent yet. */
-export const startInviteServer = (reliable: boolean): InviteServer =>
-  reliable ? PROCEEDING_RELIABLE : PROCEEDING_UNRELIABLE;
+export const startInviteServer = (reliable: boolean): InviteServer => (reliable ? PROCEEDING_RELIABLE : PROCEEDING_UNRELIABLE);
 
 export function stepInviteServer(state: InviteServer, event: InviteServerEvent): Step {
   switch (state.name) {

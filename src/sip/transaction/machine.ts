@@ -17,10 +17,7 @@ export type Effect<Event extends string, Deed extends string> =
   | { readonly type: "do"; readonly deed: Deed };
 
 /** Effects are performed in order; those that call the user stand last, because the user may call back. */
-export type Step<State, Event extends string, Deed extends string> = readonly [
-  state: State,
-  effects: readonly Effect<Event, Deed>[],
-];
+export type Step<State, Event extends string, Deed extends string> = readonly [state: State, effects: readonly Effect<Event, Deed>[]];
 
 export const NO_EFFECTS: readonly never[] = [];
 
@@ -31,5 +28,4 @@ export const perform = <Deed extends string>(deed: Deed) => ({ type: "do", deed 
 
 /** Which event a response is to a client transaction. */
 export type ResponseClass = "1xx" | "2xx" | "3xx-6xx";
-export const responseClass = (status: number): ResponseClass =>
-  status < 200 ? "1xx" : status < 300 ? "2xx" : "3xx-6xx";
+export const responseClass = (status: number): ResponseClass => (status < 200 ? "1xx" : status < 300 ? "2xx" : "3xx-6xx");

@@ -6,7 +6,13 @@ import { type Bench, bench } from "../../../test/kit/transaction-bench.ts";
 /** Runs until nothing is left, and sees that nothing is left. */
 function ladder(at: Bench): string {
   at.clock.run();
-  assert.deepEqual([at.alice.layer.size, at.bob.layer.size], [{ client: 0, server: 0 }, { client: 0, server: 0 }]);
+  assert.deepEqual(
+    [at.alice.layer.size, at.bob.layer.size],
+    [
+      { client: 0, server: 0 },
+      { client: 0, server: 0 },
+    ],
+  );
   assert.equal(at.clock.pending, 0);
   return `\n${at.network.ladder()}`;
 }
@@ -15,11 +21,14 @@ test("an OPTIONS that is answered at once", () => {
   const at = bench();
   at.bob.serve = (options) => at.bob.respond(options, 200);
   at.alice.send("OPTIONS", at.bob);
-  assert.equal(ladder(at), `
+  assert.equal(
+    ladder(at),
+    `
      0  alice → bob    OPTIONS
     10  bob: gets OPTIONS
     10  bob   → alice  200 OPTIONS
-    20  alice: hears 200 (bob1)`);
+    20  alice: hears 200 (bob1)`,
+  );
 });
 
 test("a lost answer is given again to the repeat (RFC 3261 §17.2.2)", () => {
@@ -27,7 +36,9 @@ test("a lost answer is given again to the repeat (RFC 3261 §17.2.2)", () => {
   at.network.fault = ({ summary, nth }) => (summary === "200 BYE" && nth < 3 ? "drop" : undefined);
   at.bob.serve = (bye) => at.bob.respond(bye, 200);
   at.alice.send("BYE", at.bob);
-  assert.equal(ladder(at), `
+  assert.equal(
+    ladder(at),
+    `
      0  alice → bob    BYE
     10  bob: gets BYE
     10  bob   → alice  200 BYE (lost)
@@ -35,14 +46,17 @@ test("a lost answer is given again to the repeat (RFC 3261 §17.2.2)", () => {
    510  bob   → alice  200 BYE (lost)
   1500  alice → bob    BYE
   1510  bob   → alice  200 BYE
-  1520  alice: hears 200 (bob1)`);
+  1520  alice: hears 200 (bob1)`,
+  );
 });
 
 test("nobody there: timer E doubles up to T2 until timer F (§17.1.2.2)", () => {
   const at = bench();
   at.network.fault = () => "drop";
   at.alice.send("BYE", at.bob);
-  assert.equal(ladder(at), `
+  assert.equal(
+    ladder(at),
+    `
      0  alice → bob  BYE (lost)
    500  alice → bob  BYE (lost)
   1500  alice → bob  BYE (lost)
@@ -54,7 +68,8 @@ test("nobody there: timer E doubles up to T2 until timer F (§17.1.2.2)", () => 
  23500  alice → bob  BYE (lost)
  27500  alice → bob  BYE (lost)
  31500  alice → bob  BYE (lost)
- 32000  alice: hears timeout`);
+ 32000  alice: hears timeout`,
+  );
 });
 
 test("a slow answer: 100 only after 3.5 s, then the client repeats every 4 s (RFC 4320 §4.1)", () => {
@@ -62,7 +77,9 @@ test("a slow answer: 100 only after 3.5 s, then the client repeats every 4 s (RF
   at.alice.send("INFO", at.bob);
   at.clock.advance(9000);
   at.bob.respond(at.bob.last, 200);
-  assert.equal(ladder(at), `
+  assert.equal(
+    ladder(at),
+    `
      0  alice → bob    INFO
     10  bob: gets INFO
    500  alice → bob    INFO
@@ -76,7 +93,8 @@ test("a slow answer: 100 only after 3.5 s, then the client repeats every 4 s (RF
   7510  bob   → alice  100 INFO
   7520  alice: hears 100
   9000  bob   → alice  200 INFO
-  9010  alice: hears 200 (bob1)`);
+  9010  alice: hears 200 (bob1)`,
+  );
 });
 
 test("an answer later than 64*T1 is not sent (RFC 4320 §4.2)", () => {
@@ -112,11 +130,14 @@ test("over TCP nothing is repeated", () => {
   at.alice.send("INFO", at.bob.target("TCP"));
   at.clock.advance(2000);
   at.bob.respond(at.bob.last, 200);
-  assert.equal(ladder(at), `
+  assert.equal(
+    ladder(at),
+    `
      0  alice → bob    INFO [TCP]
     10  bob: gets INFO
   2000  bob   → alice  200 INFO [TCP]
-  2010  alice: hears 200 (bob1)`);
+  2010  alice: hears 200 (bob1)`,
+  );
 });
 
 test("nothing listens: the user hears it at once; a listener of ours that does not exist likewise", () => {
@@ -124,8 +145,11 @@ test("nothing listens: the user hears it at once; a listener of ours that does n
   at.bob.transport.close();
   at.alice.send("BYE", at.bob);
   at.alice.send("BYE", { ...at.bob.target(), listener: "elsewhere" }, { branch: "b2" });
-  assert.equal(ladder(at), `
+  assert.equal(
+    ladder(at),
+    `
      0  alice → bob  BYE
      0  alice: hears transport-error NO_LISTENER
-    20  alice: hears transport-error ECONNREFUSED`);
+    20  alice: hears transport-error ECONNREFUSED`,
+  );
 });

@@ -18,7 +18,9 @@ export type NonInviteServerEvent =
   | "request"
   /** The user returned from onRequest without a response. */
   | "unanswered"
-  | "respond-1xx" | "respond-408" | "respond-final"
+  | "respond-1xx"
+  | "respond-408"
+  | "respond-final"
   | "transport-error"
   | "timerJ"
   /** The client's timer E reached T2. */
@@ -54,8 +56,7 @@ const GONE: Step = [TERMINATED, NO_EFFECTS];
 const AGAIN: Step = [COMPLETED, RESEND];
 
 /** The first state; nothing is sent yet. */
-export const startNonInviteServer = (reliable: boolean): NonInviteServer =>
-  reliable ? TRYING_RELIABLE : TRYING_UNRELIABLE;
+export const startNonInviteServer = (reliable: boolean): NonInviteServer => (reliable ? TRYING_RELIABLE : TRYING_UNRELIABLE);
 
 export function stepNonInviteServer(state: NonInviteServer, event: NonInviteServerEvent): Step {
   switch (state.name) {

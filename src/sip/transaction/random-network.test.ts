@@ -1,7 +1,7 @@
 /** Whatever a network loses, doubles, delays and reorders: both ends finish, nothing stays, one final is heard. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { type Bench, bench } from "../../../test/kit/transaction-bench.ts";
 import { T1_MS } from "./transactions.ts";
 
@@ -34,7 +34,13 @@ function finals(heard: readonly string[]): readonly string[] {
 const atMostOnce = (jitterMs: number, times: number): boolean => times <= 1 || jitterMs >= T1_MS;
 
 function finished(at: Bench): void {
-  assert.deepEqual([at.alice.layer.size, at.bob.layer.size], [{ client: 0, server: 0 }, { client: 0, server: 0 }]);
+  assert.deepEqual(
+    [at.alice.layer.size, at.bob.layer.size],
+    [
+      { client: 0, server: 0 },
+      { client: 0, server: 0 },
+    ],
+  );
   assert.equal(at.clock.pending, 0);
 }
 
@@ -94,10 +100,19 @@ test("whatever arrives in whatever order, nothing throws and nothing stays (prop
       const invite = at.bob.send("INVITE", at.alice, { branch: "b1" });
       for (const { method, status, branch, waitMs } of pieces) {
         const start = status === undefined ? `${method} sip:bob@192.0.2.2 SIP/2.0` : `SIP/2.0 ${status} x`;
-        at.alice.transport.inject(at.bob.target(), [
-          start, `Via: SIP/2.0/UDP 192.0.2.1:5060;branch=${branch}`, "From: <sip:a@b>;tag=1", "To: <sip:c@d>",
-          "Call-ID: 1", `CSeq: 1 ${method}`, "", "",
-        ].join("\r\n"));
+        at.alice.transport.inject(
+          at.bob.target(),
+          [
+            start,
+            `Via: SIP/2.0/UDP 192.0.2.1:5060;branch=${branch}`,
+            "From: <sip:a@b>;tag=1",
+            "To: <sip:c@d>",
+            "Call-ID: 1",
+            `CSeq: 1 ${method}`,
+            "",
+            "",
+          ].join("\r\n"),
+        );
         at.clock.advance(waitMs);
       }
       invite.cancel();

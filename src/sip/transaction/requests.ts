@@ -38,7 +38,11 @@ export function cancelOf(invite: OutgoingRequest, via: string, headers: readonly
 }
 
 function sameTransaction(
-  method: "ACK" | "CANCEL", invite: OutgoingRequest, via: string, to: string, more: readonly HeaderField[],
+  method: "ACK" | "CANCEL",
+  invite: OutgoingRequest,
+  via: string,
+  to: string,
+  more: readonly HeaderField[],
 ): OutgoingRequest {
   const cseq = Number.parseInt(fieldValue(invite.headers, "cseq") ?? "1", 10);
   const headers: HeaderField[] = [["Via", via]];

@@ -7,11 +7,13 @@ import { buildResponse } from "#sip/message/build-response.ts";
 import type { OutgoingResponse, ReceivedRequest } from "#sip/message/message.ts";
 import { serializeResponse } from "#sip/message/serialize.ts";
 import type { Flow, TransportFailure } from "#sip/transport/transport.ts";
+import { type InviteServer, type InviteServerDeed, type InviteServerEvent, startInviteServer, stepInviteServer } from "./invite-server.ts";
 import {
-  type InviteServer, type InviteServerDeed, type InviteServerEvent, startInviteServer, stepInviteServer,
-} from "./invite-server.ts";
-import {
-  type NonInviteServer, type NonInviteServerDeed, type NonInviteServerEvent, startNonInviteServer, stepNonInviteServer,
+  type NonInviteServer,
+  type NonInviteServerDeed,
+  type NonInviteServerEvent,
+  startNonInviteServer,
+  stepNonInviteServer,
 } from "./non-invite-server.ts";
 import { Running } from "./running.ts";
 import type { ServerTransaction } from "./transactions.ts";
@@ -37,8 +39,10 @@ export interface Arrival {
 
 export type ServerRecord = InviteServerTransaction | NonInviteServerTransaction;
 
-export const receivedFrom = (flow: Flow): { readonly address: string; readonly rport: number } =>
-  ({ address: flow.remoteAddress, rport: flow.remotePort });
+export const receivedFrom = (flow: Flow): { readonly address: string; readonly rport: number } => ({
+  address: flow.remoteAddress,
+  rport: flow.remotePort,
+});
 
 const tryingWire = (handle: ServerTransaction): string =>
   serializeResponse(buildResponse(handle.request, 100, "Trying", { received: receivedFrom(handle.flow) }));
