@@ -10,12 +10,12 @@
 import type { CallId } from "#base/ids.ts";
 import type { Commit, LocalMedia, MediaEngine, PrepareSide, Prepared, RemoteMedia, SessionStats, SideName } from "#media/engine.ts";
 import type { Peer } from "#routing/snapshot.ts";
-import { codecsOf } from "#sdp/codecs.ts";
+import { codecsOf, isSpeech } from "#sdp/codecs.ts";
 import type { MediaDescription, SessionDescription } from "#sdp/description.ts";
 import { sameMedia } from "#sdp/offer-answer.ts";
 import { parseSdp } from "#sdp/parse-sdp.ts";
 import { relayDescription } from "#sdp/relay-description.ts";
-import { remoteMediaOf } from "#sdp/remote-media.ts";
+import { audioIndexOf, remoteMediaOf } from "#sdp/remote-media.ts";
 import { writeSdp } from "#sdp/write-sdp.ts";
 import { ownOffer } from "./own-offer.ts";
 
@@ -120,9 +120,9 @@ export class MediaSession {
   get opened(): boolean {
     return this.#opened;
   }
-  /** True once a description reached the caller. */
-  get pinned(): boolean {
-    return this.#pinned !== undefined;
+  /** True while the engine should hold ports for both sides. */
+  get prepared(): boolean {
+    return this.#a !== undefined && this.#b !== undefined;
   }
   /** The first codec of the description in force at this side. */
   codec(side: Side): string {
@@ -135,7 +135,7 @@ export class MediaSession {
   callerOffers(text: string): Told {
     const parsed = parseSdp(text);
     if (!parsed.ok) return failed(`offer: ${parsed.reason}`);
-    if (remoteOf(parsed.value) === undefined) return failed("the offer has no audio");
+    if (remoteOf(parsed.value, true) === undefined) return failed("the offer has no audio");
     this.#callerOffer = parsed.value;
     this.#callerOfferText = text;
     this.#wantsMux = audioOf(parsed.value)!.attributes.some((attribute) => attribute.name === "rtcp-mux");
@@ -189,7 +189,7 @@ export class MediaSession {
     const callee = this.#b!;
     const parsed = parseSdp(text);
     if (!parsed.ok) return failed(`answer: ${parsed.reason}`);
-    const remote = remoteOf(parsed.value);
+    const remote = remoteOf(parsed.value, callee.rtcpMux);
     if (remote === undefined) return failed("the answer declines the audio");
     callee.received = text;
     if (this.#callerOffer === undefined) return toCaller ? this.#offerCaller(parsed.value) : { ok: true, sdp: "" };
@@ -200,7 +200,7 @@ export class MediaSession {
       caller.received = this.#callerOfferText;
     }
     if (toCaller || this.#pinned !== undefined) {
-      const own = remoteOf(this.#callerOffer)!;
+      const own = remoteOf(this.#callerOffer, caller.rtcpMux)!;
       this.#commit({ a: own, [callee.name]: remote });
     }
     return { ok: true, sdp: caller.sent };
@@ -210,8 +210,8 @@ export class MediaSession {
   callerAnswers(text: string): Told {
     const parsed = parseSdp(text);
     if (!parsed.ok) return failed(`answer: ${parsed.reason}`);
-    const own = remoteOf(parsed.value);
-    const far = remoteOfText(this.#b!.received);
+    const own = remoteOf(parsed.value, this.#a!.rtcpMux);
+    const far = remoteOfText(this.#b!.received, this.#b!.rtcpMux);
     if (own === undefined || far === undefined) return failed("the answer declines the audio");
     this.#a!.received = text;
     this.#commit({ a: own, [this.#b!.name]: far });
@@ -232,17 +232,18 @@ export class MediaSession {
 
   /**
    * A new offer in the running call.
+   * @param solicited it was asked for (RFC 3261 §14.2, re-INVITE without offer), so it is relayed even if nothing changed
    * @returns same: answer it with `sdp`, nothing changed; relay: `sdp` is the offer for the other side
    */
-  reoffer(side: Side, text: string): { readonly type: "same" | "relay"; readonly sdp: string } | { readonly type: "bad"; readonly reason: string } {
+  reoffer(side: Side, text: string, solicited = false): { readonly type: "same" | "relay"; readonly sdp: string } | { readonly type: "bad"; readonly reason: string } {
     const stream = this.#stream(side)!;
     const other = this.#stream(otherSide(side))!;
-    if (text === stream.received) return { type: "same", sdp: stream.sent };
+    if (text === stream.received && !solicited) return { type: "same", sdp: stream.sent };
     const parsed = parseSdp(text);
     if (!parsed.ok) return { type: "bad", reason: `offer: ${parsed.reason}` };
     const before = parseSdp(stream.received);
-    if (before.ok && sameMedia(before.value, parsed.value)) return { type: "same", sdp: stream.sent };
-    if (remoteOf(parsed.value) === undefined) return { type: "bad", reason: "the offer has no audio" };
+    if (!solicited && before.ok && sameMedia(before.value, parsed.value)) return { type: "same", sdp: stream.sent };
+    if (remoteOf(parsed.value, true) === undefined) return { type: "bad", reason: "the offer has no audio" };
     // RFC 3264 §8: what was once described stays, so a description shorter than its predecessor is refused.
     if (before.ok && parsed.value.media.length < before.value.media.length) return { type: "bad", reason: "the offer has fewer streams than before" };
     const sentBefore = other.sent;
@@ -266,8 +267,8 @@ export class MediaSession {
     const offer = parseSdp(pending.received);
     const parsed = parseSdp(text);
     if (!parsed.ok || !offer.ok) return failed(parsed.ok ? "offer lost" : `answer: ${parsed.reason}`);
-    const own = remoteOf(offer.value);
-    const far = remoteOf(parsed.value);
+    const own = remoteOf(offer.value, stream.rtcpMux);
+    const far = remoteOf(parsed.value, other.rtcpMux);
     if (own === undefined || far === undefined) return failed("the answer declines the audio");
     const told = this.#answer(stream, parsed.value, offer.value);
     if (!told.ok) return told;
@@ -278,14 +279,22 @@ export class MediaSession {
     return told;
   }
 
-  /** The pending offer came to nothing. @returns what the side that got it should be offered again, if it took it */
-  rollBack(): string {
+  /**
+   * The pending offer came to nothing, and what was in force before is again.
+   * @param taken the answerer accepted it, so it must be offered the former description anew
+   * @returns that offer
+   */
+  rollBack(taken = false): string {
     const pending = this.#pending;
     if (pending === undefined) return "";
     this.#pending = undefined;
     const other = this.#stream(otherSide(pending.offerer))!;
-    other.sent = pending.sentBefore;
-    return pending.sentBefore;
+    other.sent = taken ? pending.sentBefore.replace(/^(o=\S+ \S+ )\d+/m, `$1${++other.version}`) : pending.sentBefore;
+    return other.sent;
+  }
+  /** What this side was told last: the answer to an offer that changes nothing, or that can't be met. */
+  told(side: Side): string {
+    return this.#stream(side)?.sent ?? "";
   }
   get exchanging(): boolean {
     return this.#pending !== undefined;
@@ -293,7 +302,7 @@ export class MediaSession {
   /** True where either side may not be heard now: hold (RFC 3264 §8.4). */
   get held(): boolean {
     return [this.#a, this.#b].some((stream) => {
-      const remote = remoteOfText(stream?.received ?? "");
+      const remote = remoteOfText(stream?.received ?? "", false);
       return remote !== undefined && remote.direction !== "sendrecv";
     });
   }
@@ -307,9 +316,9 @@ export class MediaSession {
     const stream = this.#a!;
     if (this.#pinned !== undefined) return { ok: true, sdp: stream.sent };
     const codecs = codecsOf(audioOf(answer)!);
-    const first = codecs.find((codec) => codec.name.toLowerCase() !== "telephone-event");
+    const first = codecs.find(isSpeech);
     if (first === undefined) return failed("the answer has no codec");
-    const keepOnly = codecs.filter((codec) => codec === first || codec.name.toLowerCase() === "telephone-event").map((codec) => codec.payloadType);
+    const keepOnly = codecs.filter((codec) => codec === first || !isSpeech(codec)).map((codec) => codec.payloadType);
     const told = this.#say(stream, (origin) =>
       relayDescription({ received: answer, origin, local: stream.local, rtcpMux: stream.rtcpMux, role: "offer", keepOnly }),
     );
@@ -326,12 +335,8 @@ export class MediaSession {
   }
 
   #answer(stream: Stream, answer: SessionDescription, offer: SessionDescription): Told {
-    const keepOnly = audioOf(offer)!.formats.map(Number);
-    return this.#say(stream, (origin) =>
-      relayDescription({
-        received: withStreamsOf(offer, answer), origin, local: stream.local, rtcpMux: stream.rtcpMux && hasMux(offer), role: "answer", keepOnly,
-      }),
-    );
+    const rtcpMux = stream.rtcpMux && hasMux(offer);
+    return this.#say(stream, (origin) => relayDescription({ received: answer, origin, local: stream.local, rtcpMux, role: "answer", offer }));
   }
 
   /** Generates with the version in use, and with the next one where that changed anything (RFC 3264 §8). */
@@ -378,27 +383,19 @@ export class MediaSession {
 }
 
 type Origin = Parameters<typeof relayDescription>[0]["origin"];
-type Generated = ReturnType<typeof relayDescription>;
+type Generated = { readonly ok: true; readonly value: SessionDescription } | { readonly ok: false; readonly reason: string };
 
-const audioIndex = (description: SessionDescription): number => description.media.findIndex((media) => media.media === "audio" && media.port !== 0);
-const audioOf = (description: SessionDescription): MediaDescription | undefined => description.media[audioIndex(description)];
+const audioOf = (description: SessionDescription): MediaDescription | undefined => description.media[audioIndexOf(description)];
 const hasMux = (description: SessionDescription): boolean => audioOf(description)?.attributes.some((attribute) => attribute.name === "rtcp-mux") === true;
 
-/** Where the audio goes; undefined where there is none. */
-function remoteOf(description: SessionDescription): RemoteMedia | undefined {
-  const index = audioIndex(description);
-  return index < 0 ? undefined : remoteMediaOf(description, index);
+/** Where the audio goes; undefined where there is none. Mux counts where we said it too (RFC 5761 §5.1.1). */
+function remoteOf(description: SessionDescription, rtcpMux: boolean): RemoteMedia | undefined {
+  const remote = remoteMediaOf(description, audioIndexOf(description));
+  return remote === undefined || remote.rtcpMux === (remote.rtcpMux && rtcpMux) ? remote : { ...remote, rtcpMux: false };
 }
-function remoteOfText(text: string): RemoteMedia | undefined {
+function remoteOfText(text: string, rtcpMux: boolean): RemoteMedia | undefined {
   const parsed = parseSdp(text);
-  return parsed.ok ? remoteOf(parsed.value) : undefined;
-}
-
-/** RFC 3264 §6: an answer has the offer's m-lines, in number and order; missing ones are declined. */
-function withStreamsOf(offer: SessionDescription, answer: SessionDescription): SessionDescription {
-  if (answer.media.length === offer.media.length) return answer;
-  const media = offer.media.map((offered, index) => answer.media[index] ?? { ...offered, port: 0, attributes: [], bandwidths: [], connection: undefined });
-  return { ...answer, media };
+  return parsed.ok ? remoteOf(parsed.value, rtcpMux) : undefined;
 }
 
 /** The shorter of two times, of which 0 means none. */

@@ -3,34 +3,23 @@
  * behind, since vendors write addresses and their own names into it.
  */
 import type { HeaderField, ReceivedCommon } from "#sip/message/message.ts";
+import { reasonsOf } from "#sip/message/reason.ts";
 
-const REASON = /^\s*(SIP|Q\.850)\s*;(?:[^"]*;)?\s*cause\s*=\s*(\d{1,3})\b/i;
-
-/** RFC 3326 §2: Q.850 causes have seven bits. */
-const isQ850 = (cause: number): boolean => cause >= 1 && cause <= 127;
-
-export function q850In(message: ReceivedCommon): number | undefined {
-  for (const value of message.headerValues("reason")) {
-    const found = REASON.exec(value);
-    if (found === null || found[1]!.length !== 5) continue;
-    const cause = Number(found[2]);
-    if (isQ850(cause)) return cause;
-  }
-  return undefined;
-}
+const NONE: readonly HeaderField[] = [];
 
 /** The Reason fields to send on; [] when the message has none that we understand. */
 export function reasonAcross(message: ReceivedCommon): readonly HeaderField[] {
+  const reasons = reasonsOf(message);
+  if (reasons.length === 0) return NONE;
   const fields: HeaderField[] = [];
-  for (const value of message.headerValues("reason")) {
-    const found = REASON.exec(value);
-    if (found === null) continue;
-    const cause = Number(found[2]);
-    const q850 = found[1]!.length === 5;
-    if (q850 ? !isQ850(cause) : cause < 100 || cause > 699) continue;
-    // RFC 3326 §2: one value of each protocol.
-    if (fields.some((field) => field[1].startsWith(q850 ? "Q" : "S"))) continue;
-    fields.push(["Reason", `${q850 ? "Q.850" : "SIP"};cause=${cause}`]);
+  const seen = new Set<string>();
+  for (const { protocol: written, cause } of reasons) {
+    const protocol = written.toUpperCase();
+    if (cause === undefined || seen.has(protocol)) continue;
+    // RFC 3326 §2: a Q.850 cause has seven bits, a SIP cause is a status; one value of each protocol.
+    if (protocol === "Q.850" ? cause < 1 || cause > 127 : protocol !== "SIP" || cause < 100 || cause > 699) continue;
+    seen.add(protocol);
+    fields.push(["Reason", `${protocol};cause=${cause}`]);
   }
   return fields;
 }

@@ -1,0 +1,469 @@
+/**
+ * One call: a back-to-back user agent of two legs (RFC 3261 §6), from the INVITE that made it to the
+ * record of its end. States: routing → hunting → ringing → answered → ending. Set-up is `set-up.ts`,
+ * what passes between answered legs is `bridge.ts`; this file owns both, the journal's sections and the end.
+ *
+ * Whatever enters a call enters through `guard`: a mistake of ours ends that call with its CDR, not the
+ * process.
+ */
+import type { Timer } from "#base/clock.ts";
+import type { CallId, TenantId } from "#base/ids.ts";
+import type { Cdr, CdrAttempt, CdrSkip } from "#cdr/record.ts";
+import type { Outcome } from "#cdr/outcome.ts";
+import type { MediaEvent } from "#media/engine.ts";
+import type { TandemEvent } from "#observe/event.ts";
+import type { DialPlan } from "#routing/decision.ts";
+import type { Peer } from "#routing/snapshot.ts";
+import type { HeaderField, ReceivedRequest } from "#sip/message/message.ts";
+import { q850CauseOf } from "#sip/message/reason.ts";
+import { reasonPhraseOf } from "#sip/message/reason-phrases.ts";
+import type { DialogState, IncomingInvite, RequestParts, UserAgent } from "#sip/dialog/user-agent.ts";
+import type { Attempt } from "./attempt.ts";
+import { Bridge } from "./bridge.ts";
+import { type CallEnding, type CallRecord, cdrOf } from "./cdr-of-call.ts";
+import type { CallSummary } from "./control.ts";
+import { callerOf } from "./caller-identity.ts";
+import { type Ending, q850Of } from "./hunt.ts";
+import { Leg, type LegFacts, type LegOwner } from "./leg.ts";
+import { MediaSession, type Side } from "./media-session.ts";
+import type { CallPorts, ServerTransaction } from "./ports.ts";
+import { q850Reason, reasonAcross } from "./reason-across.ts";
+import type { AttemptSection, CallSections, CoreSection, Recovered } from "./recovery.ts";
+import { sdpBodyOf } from "./sdp-body.ts";
+import { SetUp } from "./set-up.ts";
+
+/** The registry as a call sees it. */
+export interface CallHouse {
+  readonly ports: CallPorts;
+  readonly agent: UserAgent;
+  /**
+   * Why no more calls with this peer fit; undefined: they do.
+   * @param counted 1 where the call that asks is counted at this peer already
+   */
+  fullness(peer: Peer, counted: 0 | 1): string | undefined;
+  count(peer: string, change: 1 | -1): void;
+  /** The call is over and its CDR written. */
+  gone(call: Call): void;
+}
+
+type AnsweredFacts = { readonly answeredAtMs: number; readonly answeredMs: number; readonly setupMs: number };
+type WithoutCall<T> = T extends unknown ? Omit<T, "tenant" | "callId"> : never;
+
+/** RFC 3261 §20.33: what a caller is told to wait when we are overloaded. */
+export const RETRY_AFTER_S = 5;
+
+export class Call implements LegOwner {
+  readonly id: CallId;
+  /** Signed; tags, branches, Call-IDs and Contacts of ours begin with it. */
+  readonly token: string;
+  readonly calls: CallHouse;
+  readonly ports: CallPorts;
+  readonly source: Peer;
+  readonly #bridge: Bridge;
+  #tenant: TenantId;
+  #state: CallSummary["state"] = "routing";
+  #core: CoreSection | undefined;
+  #startedMs: number;
+  #setUp: SetUp | undefined;
+  #invite: IncomingInvite | undefined;
+  #a: Leg | undefined;
+  #b: Leg | undefined;
+  media: MediaSession;
+  callerOffered = true;
+  #answered: AnsweredFacts | undefined;
+  #attempts: readonly CdrAttempt[] = [];
+  #skipped: readonly CdrSkip[] = [];
+  #durationTimer: Timer | undefined;
+  #held = false;
+
+  constructor(calls: CallHouse, id: CallId, token: string, source: Peer) {
+    this.calls = calls;
+    this.ports = calls.ports;
+    this.id = id;
+    this.token = token;
+    this.source = source;
+    this.#tenant = source.tenant;
+    this.#startedMs = this.ports.clock.nowMs();
+    // RFC 8866 §5.2: a numeric id; the time it was made, as the RFC suggests, doubled for the two sides.
+    this.media = new MediaSession(this.ports.media, id, source, Math.floor(this.ports.clock.wallMs()) * 2);
+    this.#bridge = new Bridge(this);
+    calls.count(source.name, 1);
+  }
+
+  get tenant(): TenantId {
+    return this.#tenant;
+  }
+  get state(): CallSummary["state"] {
+    return this.#state === "hunting" && this.#setUp?.ringing === true ? "ringing" : this.#state;
+  }
+  get running(): boolean {
+    return this.#state === "answered";
+  }
+  leg(side: Side): Leg | undefined {
+    return side === "a" ? this.#a : this.#b;
+  }
+
+  /** Everything that enters a call enters here. */
+  guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.publish({ type: "process", what: "call failed", detail: error instanceof Error ? (error.stack ?? reason) : reason });
+      this.#abandon(`internal: ${reason}`);
+    }
+  }
+  publish(event: WithoutCall<TandemEvent>): void {
+    this.ports.publish({ ...event, tenant: this.#tenant, callId: this.id } as TandemEvent);
+  }
+
+  // Set-up
+
+  begin(invite: IncomingInvite): void {
+    this.#invite = invite;
+    const { request, flow } = invite;
+    const facts: LegFacts = {
+      sipCallId: request.callId(),
+      remoteAddress: `${flow.transport.toLowerCase()}:${flow.remoteAddress}:${flow.remotePort}`,
+      from: withoutTag(request.header("from")),
+      to: withoutTag(request.header("to")),
+    };
+    this.#a = new Leg(this, "a", "a", this.source, facts);
+    invite.onCancelled = (cancel) => this.guard(() => this.#callerGone(cancel));
+    const caller = callerOf(request);
+    const uri = request.uri();
+    const calledUser = (uri.ok ? uri.value.user : undefined) ?? "";
+    const plan = this.ports.plan({ source: this.source, flow, request, uri, calledUser, callerUser: caller.user });
+    this.#tenant = plan.tenant;
+    this.#skipped = plan.skipped;
+    this.#core = {
+      startedAtMs: this.ports.clock.wallMs(),
+      source: { kind: this.source.kind, name: this.source.name },
+      caller: plan.caller,
+      called: plan.called,
+      route: plan.route,
+      generation: this.ports.generation(),
+      facts,
+    };
+    this.ports.journal.append(this.id, this.#tenant, { core: this.#core, incoming: { wire: request.wire, flow, localTag: invite.localTag } });
+    this.publish({ type: "call-started", caller: plan.caller, called: plan.called, peer: this.source.name, sipCallId: facts.sipCallId });
+    this.#route(plan, invite, () => new SetUp(this, invite, plan as Extract<DialPlan, { type: "dial" }>, caller, this.media));
+  }
+
+  #route(plan: DialPlan, invite: IncomingInvite, setUp: () => SetUp): void {
+    this.publish({
+      type: "route-decided", route: plan.route, generation: this.#core!.generation,
+      attempts: plan.type === "dial" ? plan.attempts.map(({ peer }) => peer.name) : [],
+      skipped: plan.skipped.map(({ peer, reason }) => `${peer}: ${reason}`),
+    });
+    if (plan.type === "reject") {
+      return this.#refuse({ status: plan.status, q850: q850Of(plan.status), outcome: outcomeOfRejection(plan.status), reason: plan.reason }, [], "us");
+    }
+    const full = this.calls.fullness(this.source, 1);
+    if (full !== undefined) return this.#refuse({ status: 503, q850: 42, outcome: "capacity", reason: full }, [], "us");
+    const body = sdpBodyOf(invite.request);
+    if (body.type === "other") return this.#refuse({ status: 415, q850: 79, outcome: "media_failed", reason: "no session description in the body" }, [["Accept", "application/sdp"]], "us");
+    this.callerOffered = body.type === "sdp";
+    if (body.type === "sdp") {
+      const offered = this.media.callerOffers(body.text);
+      if (!offered.ok) return this.#refuse({ status: 488, q850: 88, outcome: "media_failed", reason: offered.reason }, [], "us");
+    }
+    this.#state = "hunting";
+    this.#setUp = setUp();
+    this.#setUp.start();
+  }
+
+  journalSetUp(setUp: SetUp): void {
+    this.ports.journal.append(this.id, this.#tenant, { attempt: attemptSection(setUp.attempt) });
+  }
+  abortSide(name: string): void {
+    this.media.abort(name);
+  }
+
+  #callerGone(cancel: ReceivedRequest): void {
+    const setUp = this.#setUp;
+    setUp?.callerGone(cancel);
+    this.#attempts = setUp?.ended ?? [];
+    this.#end({ outcome: "cancelled", sipStatus: 487, q850: q850CauseOf(cancel) ?? 16, endedBy: "caller", reason: cancel.method === "CANCEL" ? "CANCEL" : "BYE before the answer" });
+  }
+
+  onRefused(setUp: SetUp, ending: Ending, headers: readonly HeaderField[]): void {
+    this.#attempts = setUp.ended;
+    const last = setUp.ended.at(-1);
+    this.#refuse(ending, headers, last !== undefined && last.status >= 400 ? "callee" : "us");
+  }
+
+  #refuse(ending: Ending, headers: readonly HeaderField[], endedBy: Cdr["endedBy"]): void {
+    const fields: HeaderField[] = [...headers];
+    if (ending.q850 !== undefined) fields.push(q850Reason(ending.q850));
+    if (ending.status === 503) fields.push(["Retry-After", String(RETRY_AFTER_S)]);
+    // RFC 3261 §8.2.6 and topology: our own phrase, never the gateway's.
+    if (this.#invite?.pending === true) this.#invite.reject(ending.status, reasonPhraseOf(ending.status), fields);
+    this.#end({ outcome: ending.outcome, sipStatus: ending.status, q850: ending.q850, endedBy, reason: ending.reason });
+  }
+
+  onAnswered(setUp: SetUp, attempt: Attempt, parts: RequestParts): void {
+    const { clock } = this.ports;
+    const b = attempt.leg;
+    this.#b = b;
+    this.#attempts = setUp.ended;
+    this.#skipped = setUp.skipped;
+    this.#setUp = undefined;
+    this.#invite = undefined;
+    this.#answered = { answeredAtMs: clock.wallMs(), answeredMs: clock.nowMs(), setupMs: clock.nowMs() - this.#startedMs };
+    this.#state = "answered";
+    const a = this.#a!;
+    a.dialog = setUp.invite.answer(parts, a);
+    if (this.callerOffered) this.media.settled();
+    else this.#bridge.awaitCallersAnswer();
+    this.ports.journal.append(this.id, this.#tenant, { ...this.#sections(false) });
+    this.publish({ type: "call-answered", setupMs: Math.round(this.#answered.setupMs), peer: b.peer.name });
+    this.#limitDuration(0);
+  }
+
+  #limitDuration(alreadyMs: number): void {
+    const limits = [this.source.callDurationMaxMs, this.#b?.peer.callDurationMaxMs ?? 0].filter((limitMs) => limitMs > 0);
+    if (limits.length === 0) return;
+    const limitMs = Math.min(...limits);
+    this.#durationTimer = this.ports.clock.after(Math.max(0, limitMs - alreadyMs), () => {
+      this.guard(() => this.hangUp("us", `longer than ${Math.round(limitMs / 1000)} s`, 102, "answered"));
+    });
+  }
+
+  // In the call
+
+  onReinvite(leg: Leg, invite: IncomingInvite): void {
+    this.guard(() => this.#bridge.onReinvite(leg, invite));
+  }
+  onRequest(leg: Leg, transaction: ServerTransaction): void {
+    this.guard(() => this.#bridge.onRequest(leg, transaction));
+  }
+  onAck(leg: Leg, request: ReceivedRequest): void {
+    this.guard(() => this.#bridge.onAck(leg, request));
+  }
+  onState(leg: Leg, state: DialogState): void {
+    if (!this.running || leg.dialog === undefined) return;
+    this.ports.journal.append(this.id, this.#tenant, leg.side === "a" ? { dialogA: state } : { dialogB: state });
+  }
+  onNoAck(leg: Leg): void {
+    this.guard(() => this.hangUp("us", `no ACK from the ${personAt(leg)}`, 102, "failed"));
+  }
+  onBye(leg: Leg, request: ReceivedRequest): void {
+    this.guard(() => {
+      const far = this.leg(leg.side === "a" ? "b" : "a");
+      this.#bye(far, reasonAcross(request));
+      this.#end({ outcome: "answered", sipStatus: 200, q850: q850CauseOf(request) ?? 16, endedBy: personAt(leg), reason: "BYE" });
+    });
+  }
+  onMedia(event: Extract<MediaEvent, { readonly session: string }>): void {
+    this.guard(() => {
+      switch (event.type) {
+        case "timeout":
+          this.publish({ type: "media", what: "timeout", side: event.side, detail: `nothing for ${event.silentMs} ms` });
+          if (!this.running) return;
+          return this.hangUp("us", `no audio from the ${event.side === "a" ? "caller" : "callee"} for ${event.silentMs} ms`, 41, "answered");
+        case "gone":
+          this.publish({ type: "media", what: "gone", side: "", detail: event.reason });
+          return this.mediaLost(event.reason);
+        case "first-packet":
+          return this.publish({ type: "media", what: "first packet", side: event.side, detail: event.from });
+        case "stray":
+          return this.publish({ type: "media", what: "stray", side: event.side, detail: `${event.from}, ${event.packets} packets` });
+      }
+    });
+  }
+  /** The engine holds nothing of this call any more. */
+  mediaLost(reason: string): void {
+    this.hangUp("us", `media lost: ${reason}`, 41, "media_failed");
+  }
+
+  journalMedia(): void {
+    const { state } = this.media;
+    if (state !== undefined) this.ports.journal.append(this.id, this.#tenant, { media: state });
+    if (this.media.held === this.#held) return;
+    this.#held = !this.#held;
+    this.publish({ type: "call-held", held: this.#held });
+  }
+
+  // The end
+
+  /** BYE on both legs, or the end of the set-up. `q850` tells both sides why. */
+  hangUp(endedBy: Cdr["endedBy"], reason: string, q850: number, outcome: Outcome): void {
+    if (this.#state === "ending") return;
+    if (this.#setUp !== undefined) {
+      // The hunt refuses upward, and `onRefused` ends the call.
+      return this.#setUp.step({ type: "stop", status: outcome === "media_failed" ? 500 : 480, reason });
+    }
+    if (!this.running) return this.#refuse({ status: 480, q850, outcome, reason }, [], endedBy);
+    this.#bye(this.#a, [q850Reason(q850)]);
+    this.#bye(this.#b, [q850Reason(q850)]);
+    this.#end({ outcome, sipStatus: 200, q850, endedBy, reason });
+  }
+
+  #bye(leg: Leg | undefined, headers: readonly HeaderField[]): void {
+    const dialog = leg?.dialog;
+    if (leg === undefined || dialog === undefined) return;
+    leg.dialog = undefined;
+    this.#bridge.settleAck(leg, dialog);
+    dialog.bye(headers);
+  }
+
+  /** After a mistake of ours: whatever still can be ended is. */
+  #abandon(reason: string): void {
+    const setUp = this.#setUp;
+    this.#setUp = undefined;
+    try {
+      if (setUp !== undefined) {
+        setUp.attempt?.invite?.abandon();
+        setUp.giveUp();
+        if (setUp.invite.pending) setUp.invite.reject(500, reasonPhraseOf(500), [q850Reason(41)]);
+        this.#attempts = setUp.ended;
+      }
+      this.#bye(this.#a, [q850Reason(41)]);
+      this.#bye(this.#b, [q850Reason(41)]);
+    } catch (error) {
+      this.publish({ type: "process", what: "call failed twice", detail: String(error) });
+    }
+    this.#end({ outcome: "failed", sipStatus: this.#answered === undefined ? 500 : 200, q850: 41, endedBy: "us", reason });
+  }
+
+  #end(how: Omit<CallEnding, "endedAtMs" | "setupMs" | "durationMs">): void {
+    if (this.#state === "ending") return;
+    this.#state = "ending";
+    this.#setUp = undefined;
+    this.#invite = undefined;
+    this.#durationTimer?.cancel();
+    const { clock } = this.ports;
+    const nowMs = clock.nowMs();
+    const answered = this.#answered;
+    const ending: CallEnding = {
+      ...how,
+      endedAtMs: clock.wallMs(),
+      setupMs: answered?.setupMs ?? nowMs - this.#startedMs,
+      durationMs: answered === undefined ? 0 : nowMs - answered.answeredMs,
+    };
+    if (!this.media.opened) return this.#finish(ending, undefined);
+    // Between here and the CDR the engine is asked for its counters; a crash meanwhile must not revive the call.
+    this.ports.journal.append(this.id, this.#tenant, { ended: ending });
+    this.media.release().then(
+      (stats) => this.#finish(ending, stats),
+      () => this.#finish(ending, undefined),
+    );
+  }
+
+  #finish(ending: CallEnding, stats: Parameters<typeof cdrOf>[2]): void {
+    this.ports.journal.end(cdrOf(this.#record(), ending, stats));
+    this.publish({ type: "call-ended", outcome: ending.outcome, sipStatus: ending.sipStatus, endedBy: ending.endedBy, reason: ending.reason, durationMs: Math.round(ending.durationMs) });
+    this.calls.count(this.source.name, -1);
+    if (this.#b !== undefined) this.calls.count(this.#b.peer.name, -1);
+    this.calls.gone(this);
+  }
+
+  #record(): CallRecord {
+    const core = this.#core!;
+    const legs = [this.#a!, ...(this.#b === undefined ? [] : [this.#b])];
+    return {
+      callId: this.id, tenant: this.#tenant, node: this.ports.signer.node,
+      caller: core.caller, called: core.called, route: core.route, generation: core.generation, startedAtMs: core.startedAtMs,
+      answeredAtMs: this.#answered?.answeredAtMs,
+      legs: legs.map(({ name, peer, facts, side }) => ({ name, peer, facts, codec: this.media.codec(side) })),
+      attempts: this.#attempts,
+      skipped: this.#skipped,
+    };
+  }
+
+  summary(): CallSummary {
+    const core = this.#core;
+    return {
+      callId: this.id, tenant: this.#tenant, state: this.state,
+      caller: core?.caller ?? "", called: core?.called ?? "",
+      from: this.source.name, to: this.#b?.peer.name ?? this.#setUp?.towards ?? "",
+      startedAtMs: core?.startedAtMs ?? 0, answeredAtMs: this.#answered?.answeredAtMs, held: this.#held,
+    };
+  }
+
+  // Recovery
+
+  /** All sections of this call as they stand: what a new journal segment starts with. */
+  sections(): CallSections {
+    return this.#sections(true);
+  }
+  #sections(whole: boolean): CallSections {
+    const core: Pick<CallSections, "core"> = whole && this.#core !== undefined ? { core: this.#core } : {};
+    const [a, b, { state: media }] = [this.#a, this.#b, this.media];
+    if (this.#answered === undefined || a?.dialog === undefined || b?.dialog === undefined || media === undefined) {
+      const invite = this.#invite;
+      const incoming = invite === undefined ? null : { wire: invite.request.wire, flow: invite.flow, localTag: invite.localTag };
+      return { ...core, incoming, attempt: attemptSection(this.#setUp?.attempt) };
+    }
+    const { answeredAtMs, setupMs } = this.#answered;
+    const callee = { kind: b.peer.kind, name: b.peer.name };
+    const answered = { answeredAtMs, setupMs, callee, leg: b.name, facts: b.facts, attempts: this.#attempts, skipped: this.#skipped };
+    return { ...core, incoming: null, attempt: null, answered, dialogA: a.dialog.state, dialogB: b.dialog.state, media };
+  }
+
+  /** Takes up a confirmed call of the former process. */
+  restore(recovered: Extract<Recovered, { readonly type: "answered" }>, callee: Peer): void {
+    const { core, answered, media } = recovered;
+    const { clock } = this.ports;
+    const agoMs = Math.max(0, clock.wallMs() - answered.answeredAtMs);
+    this.#core = core;
+    this.#answered = { answeredAtMs: answered.answeredAtMs, answeredMs: clock.nowMs() - agoMs, setupMs: answered.setupMs };
+    this.#attempts = answered.attempts;
+    this.#skipped = answered.skipped;
+    this.media = MediaSession.restore(this.ports.media, this.id, this.source, callee, media);
+    this.#held = this.media.held;
+    this.#a = new Leg(this, "a", "a", this.source, core.facts);
+    this.#b = new Leg(this, "b", answered.leg, callee, answered.facts);
+    this.calls.count(callee.name, 1);
+    if (recovered.ended !== undefined) {
+      // The BYEs were out when the process died; what is left is the record.
+      this.#state = "ending";
+      return this.#finish(recovered.ended, undefined);
+    }
+    this.#state = "answered";
+    this.#a.dialog = this.calls.agent.restore(recovered.dialogA, this.#a);
+    this.#b.dialog = this.calls.agent.restore(recovered.dialogB, this.#b);
+    this.#limitDuration(agoMs);
+  }
+
+  /** Ends a call that was being set up when the former process died (RFC 3261 §9.1 for what was out). */
+  closeSetUp(recovered: Extract<Recovered, { readonly type: "set-up" }>): void {
+    const { core, incoming, attempt, ended } = recovered;
+    const { ports } = this;
+    this.#core = core;
+    this.#state = "ending";
+    this.#a = new Leg(this, "a", "a", this.source, core.facts);
+    const reason = "restart during set-up";
+    if (ended === undefined) {
+      if (incoming !== undefined) ports.answerRaw(incoming.wire, incoming.flow, incoming.localTag, 500, reasonPhraseOf(500));
+      if (attempt !== undefined) this.calls.agent.recoverInvite({ ...attempt.parameters, headers: [], body: "" });
+    }
+    if (attempt !== undefined && ended === undefined) {
+      const { number, peer, startedAtMs, parameters } = attempt;
+      this.#attempts = [{
+        number, peer: peer.name, peerKind: peer.kind, target: parameters.requestUri, startedAtMs, postDialDelayMs: undefined,
+        durationMs: Math.max(0, ports.clock.wallMs() - startedAtMs), status: 0, q850: undefined, outcome: "failed", reason,
+      }];
+    }
+    void this.ports.media.release(this.id);
+    const endedAtMs = ports.clock.wallMs();
+    this.#finish(
+      ended ?? { outcome: "failed", sipStatus: 500, q850: 41, endedBy: "us", reason, endedAtMs, setupMs: Math.max(0, endedAtMs - core.startedAtMs), durationMs: 0 },
+      undefined,
+    );
+  }
+}
+
+const personAt = (leg: Leg): "caller" | "callee" => (leg.side === "a" ? "caller" : "callee");
+
+const withoutTag = (value: string | undefined): string => (value ?? "").replace(/;\s*tag\s*=[^;>]*$/i, "");
+
+const outcomeOfRejection = (status: number): Outcome =>
+  status === 404 ? "invalid_number" : status === 403 ? "carrier_blocked" : status === 486 ? "busy" : status === 480 ? "no_answer" : status >= 600 ? "rejected" : "failed";
+
+function attemptSection(attempt: Attempt | undefined): AttemptSection | null {
+  if (attempt?.parameters === undefined) return null;
+  const { number, planned, startedAtMs, parameters } = attempt;
+  return { number, peer: { kind: planned.peer.kind, name: planned.peer.name }, startedAtMs, parameters };
+}

@@ -1,0 +1,223 @@
+/**
+ * All calls of this process: makes them, finds them, counts them per peer, refuses them when we are full,
+ * and takes them up again after a restart. One owner per call; nothing else holds a reference.
+ *
+ *     const calls = createCalls(ports);
+ *     const agent = createUserAgent({ …, user: { newInvite: calls.newInvite, … } });
+ *     calls.attach(agent);
+ *     calls.restore(journal.live);      // before the listeners open
+ */
+import { type CallId, type TenantId, TOKEN_CHARS } from "#base/ids.ts";
+import type { JournalCall } from "#journal/journal.ts";
+import type { MediaEvent } from "#media/engine.ts";
+import type { Peer } from "#routing/snapshot.ts";
+import type { ReceivedRequest } from "#sip/message/message.ts";
+import { reasonPhraseOf } from "#sip/message/reason-phrases.ts";
+import type { IncomingInvite, UserAgent } from "#sip/dialog/user-agent.ts";
+import { Call, type CallHouse, RETRY_AFTER_S } from "./call.ts";
+import type { CallSummary } from "./control.ts";
+import type { CallPorts, Flow } from "./ports.ts";
+import { type PeerName, readSections } from "./recovery.ts";
+import { contactOf } from "./set-up.ts";
+
+export interface RestoreReport {
+  readonly running: number;
+  /** Calls in set-up that were ended. */
+  readonly ended: number;
+  readonly unreadable: number;
+}
+
+export interface Calls {
+  attach(agent: UserAgent): void;
+  /** For AgentUser: names our side of a dialog, and with it the call. */
+  newInvite(request: ReceivedRequest, flow: Flow): { readonly localTag: string; readonly localContact: string };
+  /** An INVITE whose sender was recognised as `source`. */
+  onInvite(invite: IncomingInvite, source: Peer): void;
+  list(): CallSummary[];
+  /** By id or a unique prefix of it. */
+  find(callId: string): CallSummary | undefined;
+  /** False: no such call. */
+  hangUp(callId: string, reason: string): boolean;
+  /** Calls with this peer now, both directions. */
+  callsOf(peer: string): number;
+  readonly size: number;
+  /** No new calls from now on; resolves when the last one is over. */
+  drain(): Promise<void>;
+  /** Ends every call with BYE, for the end of a drain. */
+  hangUpAll(reason: string): void;
+  restore(live: Iterable<JournalCall>): RestoreReport;
+  /** For the journal's rotation. */
+  live(): Iterable<JournalCall>;
+}
+
+export const createCalls = (ports: CallPorts): Calls => new Registry(ports);
+
+const BY_ANSWER = 31;
+
+class Registry implements Calls, CallHouse {
+  readonly ports: CallPorts;
+  readonly #calls = new Map<CallId, Call>();
+  /** Calls per peer name. */
+  readonly #counts = new Map<string, number>();
+  #agent: UserAgent | undefined;
+  #drained: (() => void)[] | undefined;
+
+  constructor(ports: CallPorts) {
+    this.ports = ports;
+    ports.media.onEvent = (event) => this.#onMedia(event);
+    this.newInvite = this.newInvite.bind(this);
+    this.onInvite = this.onInvite.bind(this);
+  }
+
+  attach(agent: UserAgent): void {
+    this.#agent = agent;
+  }
+  get agent(): UserAgent {
+    return this.#agent!;
+  }
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  newInvite(_request: ReceivedRequest, flow: Flow): { readonly localTag: string; readonly localContact: string } {
+    const localTag = `${this.ports.signer.sign(this.ports.ids.next())}a`;
+    const face = this.ports.face(flow.listener);
+    return { localTag, localContact: contactOf(localTag, face?.advertised ?? flow.localAddress, face?.portOf(flow.transport) ?? flow.localPort, flow.transport) };
+  }
+
+  onInvite(invite: IncomingInvite, source: Peer): void {
+    const overload = this.#overload();
+    if (overload !== undefined) {
+      this.ports.publish({ type: "limit", tenant: source.tenant, limit: overload, detail: `${this.#calls.size} calls; refused one from ${source.name}` });
+      // RFC 3261 §21.5.4: our own overload is what 503 is for.
+      return invite.reject(503, reasonPhraseOf(503), [["Retry-After", String(RETRY_AFTER_S)]]);
+    }
+    const token = invite.localTag.slice(0, TOKEN_CHARS);
+    const id = callIdIn(token);
+    const call = new Call(this, id, token, source);
+    this.#calls.set(id, call);
+    call.guard(() => call.begin(invite));
+  }
+
+  #overload(): string | undefined {
+    const { callsMax, journal } = this.ports;
+    if (this.#drained !== undefined) return "draining";
+    if (callsMax > 0 && this.#calls.size >= callsMax) return "calls";
+    return journal.degraded ? "journal" : undefined;
+  }
+
+  list(): CallSummary[] {
+    return Array.from(this.#calls.values(), (call) => call.summary());
+  }
+  find(callId: string): CallSummary | undefined {
+    return this.#find(callId)?.summary();
+  }
+  hangUp(callId: string, reason: string): boolean {
+    const call = this.#find(callId);
+    if (call === undefined) return false;
+    call.guard(() => call.hangUp("us", reason, BY_ANSWER, call.running ? "answered" : "failed"));
+    return true;
+  }
+  hangUpAll(reason: string): void {
+    for (const call of [...this.#calls.values()]) this.hangUp(call.id, reason);
+  }
+  #find(callId: string): Call | undefined {
+    const exact = this.#calls.get(callId as CallId);
+    if (exact !== undefined || callId === "") return exact;
+    const fitting = Array.from(this.#calls.keys()).filter((id) => id.startsWith(callId));
+    return fitting.length === 1 ? this.#calls.get(fitting[0]!) : undefined;
+  }
+
+  callsOf(peer: string): number {
+    return this.#counts.get(peer) ?? 0;
+  }
+  count(peer: string, change: 1 | -1): void {
+    const calls = this.callsOf(peer) + change;
+    if (calls > 0) this.#counts.set(peer, calls);
+    else this.#counts.delete(peer);
+  }
+  fullness(peer: Peer, counted: 0 | 1): string | undefined {
+    const calls = this.callsOf(peer.name) - counted;
+    return peer.callsMax > 0 && calls >= peer.callsMax ? `full, ${calls} of ${peer.callsMax} calls` : undefined;
+  }
+  gone(call: Call): void {
+    this.#calls.delete(call.id);
+    if (this.#drained === undefined || this.#calls.size > 0) return;
+    for (const resolve of this.#drained.splice(0)) resolve();
+  }
+
+  drain(): Promise<void> {
+    this.#drained ??= [];
+    if (this.#calls.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#drained!.push(resolve));
+  }
+
+  *live(): Iterable<JournalCall> {
+    for (const call of this.#calls.values()) yield { callId: call.id, tenant: call.tenant, sections: call.sections() as JournalCall["sections"] };
+  }
+
+  restore(live: Iterable<JournalCall>): RestoreReport {
+    let [running, ended, unreadable] = [0, 0, 0];
+    for (const { callId, tenant, sections } of live) {
+      const recovered = readSections(sections);
+      if (recovered.type === "unreadable") {
+        unreadable++;
+        this.ports.publish({ type: "process", what: "call not restored", detail: "its journal sections can't be understood", callId, tenant });
+        void this.ports.media.release(callId);
+        continue;
+      }
+      const token = this.ports.signer.sign(callId);
+      const call = new Call(this, callId, token, this.#peer(recovered.core.source, tenant));
+      this.#calls.set(callId, call);
+      if (recovered.type === "set-up") {
+        ended++;
+        call.guard(() => call.closeSetUp(recovered));
+      } else {
+        if (recovered.ended === undefined) running++;
+        call.guard(() => call.restore(recovered, this.#peer(recovered.answered.callee, tenant)));
+      }
+    }
+    return { running, ended, unreadable };
+  }
+
+  /** The peer of the present configuration, or what a running call needs where it is no longer there. */
+  #peer({ kind, name }: PeerName, tenant: TenantId): Peer {
+    const peer = this.ports.peer(kind, name);
+    if (peer !== undefined) return peer;
+    const common = {
+      name, tenant, listener: "", addresses: [], uri: undefined, nat: false, codecs: [], callsMax: 0, callDurationMaxMs: 0, mediaTimeoutMs: 0,
+      numbers: { countryCode: "", nationalPrefix: "", internationalPrefix: "", write: "as-received" },
+      headers: { pass: [], set: [] }, earlyMedia: "suppress", followRedirects: false, privacy: "pass", callerNumber: "", fromDomain: "",
+    } as const;
+    return kind === "trunk" ? { ...common, kind } : { ...common, kind, nextOn: [] };
+  }
+
+  #onMedia(event: MediaEvent): void {
+    switch (event.type) {
+      case "down":
+        return this.ports.publish({ type: "media", what: "engine down", side: "", detail: event.reason });
+      case "up":
+        this.ports.publish({ type: "media", what: "engine up", side: "", detail: `${event.sessions.length} sessions` });
+        return this.#reconcile(new Set(event.sessions));
+      default: {
+        const call = this.#calls.get(event.session as CallId);
+        if (call === undefined) {
+          if (event.type === "timeout") void this.ports.media.release(event.session);
+          return;
+        }
+        return call.onMedia(event);
+      }
+    }
+  }
+
+  /** The engine came back with these sessions: it forgets those that are nobody's, and calls without theirs end. */
+  #reconcile(held: ReadonlySet<string>): void {
+    for (const session of held) if (!this.#calls.has(session as CallId)) void this.ports.media.release(session);
+    for (const call of [...this.#calls.values()]) {
+      if (call.media.prepared && !held.has(call.id)) call.guard(() => call.mediaLost("the engine does not know the session"));
+    }
+  }
+}
+
+/** See base/ids.ts for the layout; the token is our own, so it needs no check. */
+const callIdIn = (token: string): CallId => token.slice(4, 20) as CallId;

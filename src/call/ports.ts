@@ -1,0 +1,75 @@
+/**
+ * What the call room needs of the world, given at construction. Each member is one port with one owner
+ * elsewhere; nothing here is looked up or imported at run time.
+ */
+import type { Clock } from "#base/clock.ts";
+import type { CallIds, TokenSigner } from "#base/ids.ts";
+import type { Parsed } from "#base/bytes.ts";
+import type { Journal } from "#journal/journal.ts";
+import type { MediaEngine } from "#media/engine.ts";
+import type { Publish } from "#observe/event.ts";
+import type { DialPlan } from "#routing/decision.ts";
+import type { Peer } from "#routing/snapshot.ts";
+import type { DialogUser, IncomingInvite, InviteParameters } from "#sip/dialog/user-agent.ts";
+import type { ReceivedRequest, Uri } from "#sip/message/message.ts";
+
+/** Types of the transport as the user agent's contract shows them. */
+export type Flow = IncomingInvite["flow"];
+export type Target = InviteParameters["target"];
+export type ServerTransaction = Parameters<DialogUser["onRequest"]>[0];
+
+/** What a listener tells the world of itself. */
+export interface Face {
+  readonly advertised: string;
+  portOf(transport: Flow["transport"]): number | undefined;
+}
+
+export type Located = { readonly ok: true; readonly targets: readonly Target[] } | { readonly ok: false; readonly code: string; readonly detail: string };
+
+/** What `planCall` may look at. */
+export interface CallFacts {
+  readonly source: Peer;
+  readonly flow: Flow;
+  readonly request: ReceivedRequest;
+  readonly uri: Parsed<Uri>;
+  /** User part of the R-URI, unescaped; "" when absent. */
+  readonly calledUser: string;
+  /** The caller's number as it came; "" when there is none. */
+  readonly callerUser: string;
+}
+
+/** What one attempt taught about a gateway. */
+export interface AttemptResult {
+  readonly peer: string;
+  readonly target: string;
+  /** 0 when no final response came. */
+  readonly status: number;
+  /** False after a transport error or silence. */
+  readonly alive: boolean;
+  /** From 503 with Retry-After, in seconds; bounded. */
+  readonly restS: number | undefined;
+  readonly reason: string;
+}
+
+export interface CallPorts {
+  readonly clock: Clock;
+  readonly ids: CallIds;
+  readonly signer: TokenSigner;
+  readonly media: MediaEngine;
+  readonly journal: Journal;
+  readonly publish: Publish;
+  /** The dial plan for a new call, from the snapshot of this moment. */
+  readonly plan: (facts: CallFacts) => DialPlan;
+  /** Generation of that snapshot. */
+  readonly generation: () => number;
+  /** RFC 3263; at once for numeric hosts. Never rejects. */
+  readonly locate: (uri: Uri, listener: string) => Located | Promise<Located>;
+  readonly face: (listener: string) => Face | undefined;
+  /** A peer of the present snapshot, for calls that outlived a restart. */
+  readonly peer: (kind: "trunk" | "gateway", name: string) => Peer | undefined;
+  readonly onAttempt: (result: AttemptResult) => void;
+  /** Answers an INVITE of the former process without a transaction: its caller hears the end of the set-up. */
+  readonly answerRaw: (wire: string, flow: Flow, localTag: string, status: number, reasonPhrase: string) => void;
+  /** Whole node; 0: no limit. */
+  readonly callsMax: number;
+}

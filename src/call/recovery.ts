@@ -1,0 +1,84 @@
+/**
+ * What the journal holds of a call, section by section, and how a section is read back: the JSON comes
+ * from a former process of ours, perhaps of another version, so it is looked at before it is believed.
+ * Taking a call up again is `calls.ts`'s.
+ */
+import type { CdrAttempt, CdrSkip } from "#cdr/record.ts";
+import type { DialogState } from "#sip/dialog/user-agent.ts";
+import type { AttemptParameters } from "./attempt.ts";
+import type { CallEnding } from "./cdr-of-call.ts";
+import type { LegFacts } from "./leg.ts";
+import type { MediaState } from "./media-session.ts";
+import type { Flow } from "./ports.ts";
+
+export interface PeerName {
+  readonly kind: "trunk" | "gateway";
+  readonly name: string;
+}
+
+/** Written with the INVITE, before its first provisional response; never changes. */
+export interface CoreSection {
+  readonly startedAtMs: number;
+  readonly source: PeerName;
+  readonly caller: string;
+  readonly called: string;
+  readonly route: string;
+  readonly generation: number;
+  readonly facts: LegFacts;
+}
+/** Enough to answer the caller after a crash; removed by the final response. */
+export interface IncomingSection {
+  readonly wire: string;
+  readonly flow: Flow;
+  readonly localTag: string;
+}
+/** The INVITE that is out; removed by the answer. */
+export interface AttemptSection {
+  readonly number: number;
+  readonly peer: PeerName;
+  readonly startedAtMs: number;
+  readonly parameters: AttemptParameters;
+}
+export interface AnsweredSection {
+  readonly answeredAtMs: number;
+  readonly setupMs: number;
+  readonly callee: PeerName;
+  readonly leg: string;
+  readonly facts: LegFacts;
+  readonly attempts: readonly CdrAttempt[];
+  readonly skipped: readonly CdrSkip[];
+}
+
+export interface CallSections {
+  readonly core?: CoreSection;
+  readonly incoming?: IncomingSection | null;
+  readonly attempt?: AttemptSection | null;
+  readonly answered?: AnsweredSection;
+  readonly dialogA?: DialogState;
+  readonly dialogB?: DialogState;
+  readonly media?: MediaState;
+  readonly ended?: CallEnding;
+}
+
+export type Recovered =
+  | { readonly type: "answered"; readonly core: CoreSection; readonly answered: AnsweredSection; readonly dialogA: DialogState; readonly dialogB: DialogState; readonly media: MediaState; readonly ended: CallEnding | undefined }
+  | { readonly type: "set-up"; readonly core: CoreSection; readonly incoming: IncomingSection | undefined; readonly attempt: AttemptSection | undefined; readonly ended: CallEnding | undefined }
+  /** Nothing of it can be understood; its record is closed all the same. */
+  | { readonly type: "unreadable" };
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null;
+const has = (value: unknown, ...names: readonly string[]): boolean => isObject(value) && names.every((name) => value[name] !== undefined && value[name] !== null);
+
+export function readSections(written: Readonly<Record<string, unknown>>): Recovered {
+  const sections = written as CallSections;
+  const { core, answered, dialogA, dialogB, media } = sections;
+  if (core === undefined || !has(core, "startedAtMs", "source", "facts")) return { type: "unreadable" };
+  const ended = has(sections.ended, "outcome", "endedAtMs") ? sections.ended : undefined;
+  if (answered !== undefined && dialogA !== undefined && dialogB !== undefined && media !== undefined) {
+    const whole = has(answered, "answeredAtMs", "callee", "facts") && has(dialogA, "sipCallId", "target") && has(dialogB, "sipCallId", "target") && has(media, "a", "b");
+    return whole ? { type: "answered", core, answered, dialogA, dialogB, media, ended } : { type: "unreadable" };
+  }
+  const incoming = has(sections.incoming, "wire", "flow", "localTag") ? sections.incoming! : undefined;
+  const attempt = has(sections.attempt, "parameters", "peer") ? sections.attempt! : undefined;
+  return { type: "set-up", core, incoming, attempt, ended };
+}
