@@ -1,7 +1,16 @@
 /**
- * Sockets that need more than Node's options offer (a network device, DSCP): made and bound by foreign
- * calls and given to dgram and net as descriptors. Where koffi does not load, there are none.
+ * Sockets that need more than Node's options offer (a network device, DSCP, receive buffers above the
+ * system's bound, SO_REUSEADDR after bind): made and bound by foreign calls and given to dgram and net as
+ * descriptors. Where koffi does not load, there are none.
  */
+
+import { isIP } from "node:net";
+
+/** Room for the datagrams that come while the event loop is busy; a few hundred by default are not enough. */
+export const BUFFER_BYTES = 4 * 1024 * 1024;
+const SOL_SOCKET = 1;
+const SO_SNDBUFFORCE = 32;
+const SO_RCVBUFFORCE = 33;
 
 export interface SocketOptions {
   /** SO_BINDTODEVICE: packets leave and come in by this interface only, whatever the routes say. */
@@ -29,7 +38,7 @@ export async function loadDescriptors(): Promise<Descriptors | undefined> {
     return undefined;
   }
   function open(type: number, address: string, port: number, options: SocketOptions, reuseFirst: boolean): number {
-    const encoded = ffi.encodeSockaddr(address, port);
+    const encoded = isIP(address) === 0 ? undefined : ffi.encodeSockaddr(address, port);
     if (encoded === undefined) throw systemError("EINVAL", "address", address);
     const family = address.includes(":") ? ffi.AF_INET6 : ffi.AF_INET;
     const fd = ffi.socket(family, type | ffi.SOCK_NONBLOCK | ffi.SOCK_CLOEXEC, 0);
@@ -49,8 +58,16 @@ export async function loadDescriptors(): Promise<Descriptors | undefined> {
     must(ffi.allowReuse(fd), "SO_REUSEADDR");
     return fd;
   }
+  const bufferBytes = Buffer.alloc(4);
+  bufferBytes.writeInt32LE(BUFFER_BYTES);
   return {
-    datagram: (address, port, options, joining) => open(ffi.SOCK_DGRAM, address, port, options, joining),
+    datagram: (address, port, options, joining) => {
+      const fd = open(ffi.SOCK_DGRAM, address, port, options, joining);
+      // Beyond net.core.rmem_max needs CAP_NET_ADMIN; without it, what that bound allows is granted later.
+      ffi.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, bufferBytes, bufferBytes.length);
+      ffi.setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, bufferBytes, bufferBytes.length);
+      return fd;
+    },
     // For TCP the option only skips TIME_WAIT: a port on which somebody listens is refused all the same.
     stream: (address, port, options) => open(ffi.SOCK_STREAM, address, port, options, true),
   };

@@ -7,10 +7,8 @@
  */
 import dgram from "node:dgram";
 import { type SocketError, socketError } from "./socket-error.ts";
-import type { Descriptors, SocketOptions } from "./socket-options.ts";
+import { BUFFER_BYTES, type Descriptors, type SocketOptions } from "./socket-options.ts";
 
-/** Asked for; the kernel grants up to net.core.rmem_max and wmem_max. */
-const BUFFER_BYTES = 4 * 1024 * 1024;
 /** A freed port can be taken by somebody between the two binds of `openUdpSocket`; then it starts over. */
 const BIND_ATTEMPTS = 8;
 const PORT_MAX = 65_535;
@@ -57,6 +55,11 @@ export class UdpSocket {
     growBuffers(socket);
   }
 
+  /** What the kernel granted; it counts some overhead of its own. */
+  get receiveBufferBytes(): number {
+    return this.#socket.getRecvBufferSize();
+  }
+
   /** @param onError called later than this call returns, and only when the datagram was not sent */
   send(bytes: Buffer, address: string, port: number, onError: (error: SocketError) => void): void {
     if (!this.#open) return queueMicrotask(() => onError(CLOSED));
@@ -84,7 +87,7 @@ export class UdpSocket {
 const CLOSED: SocketError = { code: "CLOSED", detail: "the socket is closed" };
 const badPort = (port: number): SocketError => ({ code: "EINVAL", detail: `no such port: ${port}` });
 
-/** Options and the means to set them. */
+/** The means to make better sockets than dgram can, and what they shall be. */
 export interface UdpSocketExtras {
   readonly options: SocketOptions;
   readonly descriptors: Descriptors;
@@ -95,7 +98,8 @@ export interface UdpSocketExtras {
  * choose, so it is the operator who has to hear of it.
  *
  * The sockets of `connectUdpSocket` need SO_REUSEADDR on this one too, but with it a second process could
- * bind the same port unnoticed. So the port is first bound without, to find out whether it is taken.
+ * bind the same port unnoticed. So it is set after bind; where only dgram is at hand, which sets it before,
+ * the port is first bound without by another socket, to find out whether it is taken.
  */
 export function openUdpSocket(wanted: UdpAddress, user: UdpSocketUser, extras?: UdpSocketExtras): UdpSocket {
   if (extras !== undefined) return new UdpSocket(adopt(wanted, extras, false), user);
@@ -158,10 +162,11 @@ function createSocket(address: string, reuseAddr: boolean): dgram.Socket {
   return socket;
 }
 
+/** Up to net.core.rmem_max and wmem_max; a buffer that is larger already stays. */
 function growBuffers(socket: dgram.Socket): void {
   try {
-    socket.setRecvBufferSize(BUFFER_BYTES);
-    socket.setSendBufferSize(BUFFER_BYTES);
+    if (socket.getRecvBufferSize() < BUFFER_BYTES) socket.setRecvBufferSize(BUFFER_BYTES);
+    if (socket.getSendBufferSize() < BUFFER_BYTES) socket.setSendBufferSize(BUFFER_BYTES);
   } catch {
     // The kernel's default stays: bursts lose datagrams earlier, and SIP repeats them.
   }

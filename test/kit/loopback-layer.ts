@@ -56,6 +56,7 @@ export interface LoopbackOptions {
   readonly address?: string;
   readonly transports?: readonly TransportName[];
   readonly answerGarbage?: boolean;
+  readonly foreignCalls?: boolean;
   readonly spec?: Partial<ListenerSpec>;
 }
 
@@ -69,6 +70,7 @@ export async function openLoopback(options: LoopbackOptions = {}): Promise<Loopb
   const layer = await createTransportLayer({
     listeners: [{ name: "loop", address, port: 0, advertised: address, transports, ...options.spec }],
     clock,
+    foreignCalls: options.foreignCalls ?? true,
     publish: (event) => events.push(event),
     user: {
       onMessage: (message, flow) => messages.put({ message, flow }),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { VirtualClock } from "../../../test/kit/virtual-clock.ts";
 import { seededRandom } from "#base/random.ts";
 import type { DnsAnswer, DnsQuestions, SrvRecord } from "#net/dns.ts";

@@ -19,6 +19,13 @@ async function open(options?: LoopbackOptions): Promise<LoopbackLayer> {
   return loop;
 }
 
+/** What depends on how sockets are made holds for both ways. */
+function onBothSockets(name: string, run: (sockets: LoopbackOptions) => Promise<void>): void {
+  for (const foreignCalls of [true, false]) {
+    test(`${name} (${foreignCalls ? "foreign calls" : "Node alone"})`, () => run({ foreignCalls }));
+  }
+}
+
 interface PlainSocket {
   readonly socket: dgram.Socket;
   readonly port: number;
@@ -83,9 +90,9 @@ function okTo(message: unknown, flow: Flow): string {
   return serializeResponse(buildResponse(request, 200, "OK", { received: { address: flow.remoteAddress, rport: flow.remotePort } }));
 }
 
-test("a request goes from one layer to another and its response comes back, over UDP and TCP", async () => {
-  const a = await open();
-  const b = await open();
+onBothSockets("a request goes from one layer to another and its response comes back, over UDP and TCP", async (sockets) => {
+  const a = await open(sockets);
+  const b = await open(sockets);
   for (const transport of ["UDP", "TCP"] as const) {
     a.send(b.target(transport), requestWire({ transport, sentBy: `127.0.0.1:${a.port}` }));
     const { message, flow } = await b.messages.next();
@@ -101,16 +108,16 @@ test("a request goes from one layer to another and its response comes back, over
   assert.equal(a.failures.count + b.failures.count, 0);
 });
 
-test("port 0 opens UDP and TCP on the same port", async () => {
-  const { layer, port } = await open();
+onBothSockets("port 0 opens UDP and TCP on the same port", async (sockets) => {
+  const { layer, port } = await open(sockets);
   const face = layer.listener("loop");
   assert.equal(face?.portOf("UDP"), port);
   assert.equal(face?.portOf("TCP"), port);
   assert.equal(face?.portOf("TLS"), undefined);
 });
 
-test("a UDP request leaves by the listener's port although its target is watched by an own socket", async () => {
-  const a = await open();
+onBothSockets("a UDP request leaves by the listener's port although its target is watched by an own socket", async (sockets) => {
+  const a = await open(sockets);
   const peer = await plainSocket();
   const target = { ...a.target("UDP"), port: peer.port };
   a.send(target, requestWire());
@@ -127,8 +134,8 @@ test("a UDP request leaves by the listener's port although its target is watched
   assert.equal(fromPeer.flow.localPort, fromStranger.flow.localPort);
 });
 
-test("no datagram is lost while targets become watched", async () => {
-  const a = await open();
+onBothSockets("no datagram is lost while targets become watched", async (sockets) => {
+  const a = await open(sockets);
   const stranger = await plainSocket();
   const peers = await Promise.all(Array.from({ length: 20 }, () => plainSocket()));
   let sent = 0;
@@ -141,16 +148,16 @@ test("no datagram is lost while targets become watched", async () => {
   assert.equal(a.layer.counters.watchedTargets, 20);
 });
 
-test("a UDP target on which nothing listens fails the request at once with ECONNREFUSED", async () => {
-  const a = await open();
+onBothSockets("a UDP target on which nothing listens fails the request at once with ECONNREFUSED", async (sockets) => {
+  const a = await open(sockets);
   const target = { ...a.target("UDP"), port: await freePort() };
   a.send(target, requestWire());
   assert.equal((await a.failures.next()).code, "ECONNREFUSED");
   assert.ok(a.layer.counters.refusals > 0);
 });
 
-test("every request of the last second towards a refusing target fails, each once", async () => {
-  const a = await open();
+onBothSockets("every request of the last second towards a refusing target fails, each once", async (sockets) => {
+  const a = await open(sockets);
   const target = { ...a.target("UDP"), port: await freePort() };
   const told = [0, 0, 0];
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -164,8 +171,8 @@ test("every request of the last second towards a refusing target fails, each onc
   assert.deepEqual(told, [1, 1, 1]);
 });
 
-test("a target that refused earlier gets the next request when it is back", async () => {
-  const a = await open();
+onBothSockets("a target that refused earlier gets the next request when it is back", async (sockets) => {
+  const a = await open(sockets);
   const port = await freePort();
   const target = { ...a.target("UDP"), port };
   a.send(target, requestWire());
@@ -428,13 +435,13 @@ test("what cannot be sent fails later with a code, never at once and never with 
   assert.equal(await promise, "NO_LISTENER");
 });
 
-test("a taken port, a foreign address and an unknown transport are refused with a remedy", async () => {
-  const a = await open();
+onBothSockets("a taken port, a foreign address and an unknown transport are refused with a remedy", async (sockets) => {
+  const a = await open(sockets);
   const spec = { name: "second", address: "127.0.0.1", port: a.port, advertised: "127.0.0.1", transports: ["UDP" as const] };
   const user = { onMessage: () => {}, onGarbage: () => {} };
   const refusal = async (change: object): Promise<ListenerOpenError> => {
     try {
-      const layer = await createTransportLayer({ listeners: [{ ...spec, ...change }], clock: new VirtualClock(), user });
+      const layer = await createTransportLayer({ listeners: [{ ...spec, ...change }], clock: new VirtualClock(), user, ...sockets });
       await layer.close();
     } catch (error) {
       assert.ok(error instanceof ListenerOpenError, String(error));
@@ -463,6 +470,7 @@ test("a listener with DSCP works the same, where foreign calls do", { skip: proc
   a.send({ ...a.target("UDP"), port: await freePort() }, requestWire());
   assert.equal((await a.failures.next()).code, "ECONNREFUSED");
   await assert.rejects(openLoopback({ spec: { dscp: 26, port: a.port } }), { code: "EADDRINUSE" });
+  await assert.rejects(openLoopback({ spec: { dscp: 26 }, foreignCalls: false }), { code: "NO_SOCKET_OPTIONS" });
 });
 
 test("a layer listens on IPv6 where the machine has it", async (context) => {

@@ -5,7 +5,7 @@
  */
 import type { Clock } from "#base/clock.ts";
 import { socketError } from "#net/socket-error.ts";
-import { type Descriptors, loadDescriptors, type SocketOptions } from "#net/socket-options.ts";
+import { BUFFER_BYTES, type Descriptors, loadDescriptors, type SocketOptions } from "#net/socket-options.ts";
 import type { Publish } from "#observe/event.ts";
 import { Inbox, type InboxCounters } from "./inbox.ts";
 import { LargeRequests } from "./large-requests.ts";
@@ -28,6 +28,8 @@ export interface TransportLayerOptions {
   readonly clock: Clock;
   readonly user: TransportUser;
   readonly publish?: Publish | undefined;
+  /** False: node:dgram and node:net alone make the sockets, as where koffi does not load. Default true. */
+  readonly foreignCalls?: boolean;
 }
 
 export interface OpenTransportLayer extends TransportLayer {
@@ -93,15 +95,22 @@ class SocketTransportLayer implements OpenTransportLayer {
 
   async open(spec: ListenerSpec): Promise<void> {
     try {
-      const listener = await this.#openOnOnePort(spec, await extrasOf(spec));
+      const listener = await this.#openOnOnePort(spec, await extrasOf(spec, this.#options.foreignCalls ?? true));
       this.#listeners.set(spec.name, listener);
       this.#faces = [...this.#faces, listener.face];
     } catch (error) {
       this.#options.publish?.({ type: "listener", listener: spec.name, state: "failed", detail: socketError(error).detail });
       throw error;
     }
-    const ports = spec.transports.map((name) => `${name} ${spec.address}:${this.listener(spec.name)?.portOf(name)}`);
-    this.#options.publish?.({ type: "listener", listener: spec.name, state: "open", detail: ports.join(", ") });
+    this.#options.publish?.({ type: "listener", listener: spec.name, state: "open", detail: this.#describe(spec) });
+  }
+
+  #describe(spec: ListenerSpec): string {
+    const listener = this.#listeners.get(spec.name);
+    const ports = spec.transports.map((name) => `${name} ${spec.address}:${listener?.face.portOf(name)}`).join(", ");
+    const buffer = listener?.udp?.receiveBufferBytes ?? BUFFER_BYTES;
+    if (buffer >= BUFFER_BYTES) return ports;
+    return `${ports}; bursts beyond ${Math.floor(buffer / 1024)} kB are lost: raise net.core.rmem_max to ${BUFFER_BYTES}`;
   }
 
   listener(name: string): ListenerFace | undefined {
@@ -218,15 +227,15 @@ interface Extras {
   readonly descriptors: Descriptors;
 }
 
-/** What the sockets of this listener need beyond an address; undefined: nothing. */
-async function extrasOf(spec: ListenerSpec): Promise<Extras | undefined> {
+/** How the sockets of this listener are made; undefined: by Node alone. */
+async function extrasOf(spec: ListenerSpec, foreignCalls: boolean): Promise<Extras | undefined> {
   const unknown = spec.transports.find((transport) => transport !== "UDP" && transport !== "TCP");
   if (unknown !== undefined || spec.transports.length === 0) throw new ListenerOpenError(spec, unknown ?? "UDP", "NO_TRANSPORT");
   const { device, dscp } = spec;
+  const descriptors = foreignCalls ? await loadDescriptors() : undefined;
+  if (descriptors !== undefined) return { options: { device, dscp }, descriptors };
   if (device === undefined && dscp === undefined) return undefined;
-  const descriptors = await loadDescriptors();
-  if (descriptors === undefined) throw new ListenerOpenError(spec, spec.transports[0]!, "NO_SOCKET_OPTIONS");
-  return { options: { device, dscp }, descriptors };
+  throw new ListenerOpenError(spec, spec.transports[0]!, "NO_SOCKET_OPTIONS");
 }
 
 function listenerOf(spec: ListenerSpec, udp: UdpTransport | undefined, tcp: TcpTransport | undefined, clock: Clock): Listener {

@@ -80,6 +80,10 @@ export class UdpTransport {
     return this.#socket.port;
   }
 
+  get receiveBufferBytes(): number {
+    return this.#socket.receiveBufferBytes;
+  }
+
   /** A request. Refusals of the target within the next second reach `onFailure`. */
   sendRequest(address: string, port: number, wire: string, onFailure: OnFailure): void {
     const nowMs = this.#options.clock.nowMs();
