@@ -17,7 +17,15 @@ import type { UasPolicy } from "#sip/dialog/inspect-request.ts";
 import type { Locator } from "#sip/dialog/next-hop.ts";
 import { respondInDialog } from "#sip/dialog/respond.ts";
 import type {
-  AgentUser, Dialog, DialogState, DialogUser, FailureOutcome, IncomingInvite, InviteParameters, OutgoingInvite, RequestParts,
+  AgentUser,
+  Dialog,
+  DialogState,
+  DialogUser,
+  FailureOutcome,
+  IncomingInvite,
+  InviteParameters,
+  OutgoingInvite,
+  RequestParts,
 } from "#sip/dialog/user-agent.ts";
 import { type RunningTransactionLayer, createTransactionLayer } from "#sip/transaction/driver.ts";
 import type { ServerTransaction } from "#sip/transaction/transactions.ts";
@@ -41,8 +49,11 @@ export interface VirtualCall {
 }
 
 /** A body that looks like SDP; `word` tells one from the other. */
-export const sdp = (word: string): RequestParts =>
-  ({ headers: [], contentType: "application/sdp", body: `v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=${word}\r\nt=0 0\r\n` });
+export const sdp = (word: string): RequestParts => ({
+  headers: [],
+  contentType: "application/sdp",
+  body: `v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=${word}\r\nt=0 0\r\n`,
+});
 export const noSdp: RequestParts = { headers: [], body: "" };
 /** The word of such a body. */
 export const wordOf = (body: string): string => /s=(.*)\r/.exec(body)?.[1] ?? "";
@@ -116,30 +127,42 @@ export class VirtualAgent implements AgentUser {
     const tag = this.#newTag();
     const target: Target = { transport: "UDP", listener: "main", address: to.address, port: 5060 };
     return {
-      requestUri: `sip:callee@${to.address}`, target, routeSet: [],
-      localUri: `"${this.name}" <sip:${this.name}@example.com>`, remoteUri: "<sip:callee@example.net>",
-      localTag: tag, sipCallId: `call-${tag}`, localContact: `sip:${tag}@${this.address}:5060`,
-      branchPrefix: tag, maxForwards: 70, ...sdp("offer"), ...changes,
+      requestUri: `sip:callee@${to.address}`,
+      target,
+      routeSet: [],
+      localUri: `"${this.name}" <sip:${this.name}@example.com>`,
+      remoteUri: "<sip:callee@example.net>",
+      localTag: tag,
+      sipCallId: `call-${tag}`,
+      localContact: `sip:${tag}@${this.address}:5060`,
+      branchPrefix: tag,
+      maxForwards: 70,
+      ...sdp("offer"),
+      ...changes,
     };
   }
 
   call(to: { readonly address: string }, changes: Partial<InviteParameters> = {}, ack = true): VirtualCall {
     let call: VirtualCall | undefined = undefined;
     const parameters = this.parameters(to, changes);
-    const invite = this.agent.invite(parameters, {
-      onTrying: () => this.hear("trying"),
-      onProvisional: (response) => this.hear(String(response.status)),
-      onAnswer: (response, dialog) => {
-        this.hear("answered");
-        call!.dialog = dialog;
-        call!.answer = response.body;
-        if (ack) dialog.ack(parameters.body === "" ? sdp("answer").body : "");
+    const invite = this.agent.invite(
+      parameters,
+      {
+        onTrying: () => this.hear("trying"),
+        onProvisional: (response) => this.hear(String(response.status)),
+        onAnswer: (response, dialog) => {
+          this.hear("answered");
+          call!.dialog = dialog;
+          call!.answer = response.body;
+          if (ack) dialog.ack(parameters.body === "" ? sdp("answer").body : "");
+        },
+        onFailure: (outcome) => {
+          this.hear(`failed ${describe(outcome)}`);
+          call!.failure = outcome;
+        },
       },
-      onFailure: (outcome) => {
-        this.hear(`failed ${describe(outcome)}`);
-        call!.failure = outcome;
-      },
-    }, this.dialogUser);
+      this.dialogUser,
+    );
     call = { invite, dialog: undefined, failure: undefined, answer: "" };
     return call;
   }

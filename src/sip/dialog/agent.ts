@@ -24,7 +24,15 @@ import type { Locator } from "./next-hop.ts";
 import { SentInvite } from "./outgoing-invite.ts";
 import { refuse, respondPlain } from "./respond.ts";
 import type {
-  AgentUser, Dialog, DialogState, DialogUser, FailureOutcome, InviteParameters, OutgoingInvite, OutgoingInviteUser, UserAgent,
+  AgentUser,
+  Dialog,
+  DialogState,
+  DialogUser,
+  FailureOutcome,
+  InviteParameters,
+  OutgoingInvite,
+  OutgoingInviteUser,
+  UserAgent,
 } from "./user-agent.ts";
 
 export interface UserAgentOptions {

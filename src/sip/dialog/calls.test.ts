@@ -3,45 +3,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { VirtualAgent, noSdp, sdp, wordOf } from "../../../test/kit/virtual-agent.ts";
 import { VirtualClock } from "../../../test/kit/virtual-clock.ts";
-import { type Packet, type LinkQuality, VirtualNetwork } from "../../../test/kit/virtual-network.ts";
+import { VirtualNetwork } from "../../../test/kit/virtual-network.ts";
+import { virtualPair as two } from "../../../test/kit/virtual-pair.ts";
 import { respondInDialog } from "./respond.ts";
 
-function two(quality: Partial<LinkQuality> = { delayMs: 10 }) {
-  const clock = new VirtualClock();
-  const network = new VirtualNetwork({ clock, quality });
-  const alice = new VirtualAgent(network, clock, { name: "alice", address: "192.0.2.1", seed: 10 });
-  const bob = new VirtualAgent(network, clock, { name: "bob", address: "192.0.2.2", seed: 20 });
-  const heard = (text: string) => {
-    alice.heard.splice(0);
-    bob.heard.splice(0);
-    network.note("", text);
-  };
-  /** A call that is up, its beginning forgotten. */
-  const up = () => {
-    bob.onCall = () => void bob.answer();
-    const call = alice.call(bob);
-    clock.advance(100);
-    assert.deepEqual(alice.heard, ["answered"]);
-    assert.deepEqual(bob.heard, ["INVITE", "ACK"]);
-    heard("up");
-    return { call, toBob: call.dialog!, toAlice: bob.dialog! };
-  };
-  const end = (): void => {
-    clock.run();
-    assert.equal(clock.pending, 0);
-    assert.ok(alice.idle, "alice keeps something");
-    assert.ok(bob.idle, "bob keeps something");
-  };
-  const count = (summary: string, from?: VirtualAgent): number =>
-    network.packets.filter((packet) => packet.summary === summary && (from === undefined || packet.from === from.name)).length;
-  const drop = (...summaries: string[]): void => {
-    network.fault = (packet: Packet) => (summaries.includes(`${packet.summary} ${packet.nth}`) ? "drop" : undefined);
-  };
-  const wire = (summary: string, nth = 1): string =>
-    network.packets.find((packet) => packet.summary === summary && packet.nth === nth)!.wire;
-  return { clock, network, alice, bob, up, end, count, drop, wire };
-}
-const ladder = (text: string): string => text.split("\n").map((line) => line.slice(4)).slice(1, -1).join("\n");
+const ladder = (text: string): string =>
+  text
+    .split("\n")
+    .map((line) => line.slice(4))
+    .slice(1, -1)
+    .join("\n");
 const field = (wire: string, name: string): string | undefined => new RegExp(`\\r\\n${name}: ([^\\r]*)`).exec(wire)?.[1];
 
 test("a call: INVITE, ringing, answer, ACK, BYE", () => {
@@ -54,7 +25,9 @@ test("a call: INVITE, ringing, answer, ACK, BYE", () => {
   clock.advance(1000);
   call.dialog!.bye();
   clock.advance(1000);
-  assert.equal(network.ladder(), ladder(`
+  assert.equal(
+    network.ladder(),
+    ladder(`
          0  alice → bob    INVITE
         10  bob: INVITE
         10  bob   → alice  100 INVITE
@@ -68,7 +41,8 @@ test("a call: INVITE, ringing, answer, ACK, BYE", () => {
       4000  alice → bob    BYE
       4010  bob   → alice  200 BYE
       4010  bob: BYE
-    `));
+    `),
+  );
   assert.equal(wordOf(call.answer), "answer");
   end();
 });
@@ -300,7 +274,9 @@ test("tags that fit with another Call-ID belong to no dialog: 481", () => {
   const { toBob } = up();
   toBob.request("INFO", noSdp, () => undefined);
   clock.advance(100);
-  const forged = wire("INFO").replace(/Call-ID: [^\r]*/, "Call-ID: other").replace(/branch=[^;]*/, "branch=z9hG4bKforged");
+  const forged = wire("INFO")
+    .replace(/Call-ID: [^\r]*/, "Call-ID: other")
+    .replace(/branch=[^;]*/, "branch=z9hG4bKforged");
   alice.transport.inject({ transport: "UDP", listener: "main", address: "192.0.2.2", port: 5060 }, forged);
   clock.advance(100);
   assert.equal(network.packets.at(-1)!.summary, "481 INFO");
@@ -315,7 +291,9 @@ test("a CSeq lower than the last is answered 500, a gap is fine (§12.2.2)", () 
   alice.request(toBob, "INFO");
   clock.advance(100);
   const send = (number: number) => {
-    const again = wire("INFO").replace(/CSeq: \d+/, `CSeq: ${number}`).replace(/branch=[^;]*/, `branch=z9hG4bKagain${number}`);
+    const again = wire("INFO")
+      .replace(/CSeq: \d+/, `CSeq: ${number}`)
+      .replace(/branch=[^;]*/, `branch=z9hG4bKagain${number}`);
     alice.transport.inject({ transport: "UDP", listener: "main", address: "192.0.2.2", port: 5060 }, again);
     clock.advance(100);
     return network.packets.at(-1)!.summary;
@@ -338,6 +316,21 @@ test("BYE is tried again where the transport fails, and then given up", () => {
   clock.run();
   assert.deepEqual(bob.heard, ["BYE"]);
   assert.equal(count("BYE"), 3);
+  assert.ok(alice.idle && bob.idle);
+});
+
+test("a BYE that waits to be tried again is over when the peer's comes", () => {
+  const { clock, network, alice, bob, up, count } = two();
+  const { toBob, toAlice } = up();
+  bob.transport.close();
+  toBob.bye();
+  clock.advance(500);
+  bob.transport.reopen();
+  toAlice.bye();
+  clock.advance(10_000);
+  assert.equal(count("BYE", alice), 1);
+  assert.equal(network.packets.at(-1)!.summary, "200 BYE");
+  clock.run();
   assert.ok(alice.idle && bob.idle);
 });
 
@@ -366,7 +359,11 @@ test("names in Contact go through the locator; what it can't resolve goes where 
     return Promise.resolve(asked.length === 1 ? [] : [{ transport: "UDP", listener: "main", address: "192.0.2.2", port: 5070 } as const]);
   };
   const alice = new VirtualAgent(network, clock, { name: "alice", address: "192.0.2.1", locator: { locate } });
-  const bob = new VirtualAgent(network, clock, { name: "bob", address: "192.0.2.2", more: [{ listener: "second", address: "192.0.2.2", port: 5070 }] });
+  const bob = new VirtualAgent(network, clock, {
+    name: "bob",
+    address: "192.0.2.2",
+    more: [{ listener: "second", address: "192.0.2.2", port: 5070 }],
+  });
   bob.newInvite = () => ({ localTag: "b", localContact: "sip:b@bob.example.com" });
   bob.onCall = () => void bob.answer();
   const call = alice.call(bob);

@@ -213,7 +213,8 @@ export class ConfirmedDialog implements Dialog, DialogEnd {
   #sendWaiting(): void {
     const [next, ...rest] = this.#waiting;
     // §14.1: "MUST NOT initiate a new INVITE transaction within a dialog while another … is in progress in either direction".
-    const busy = this.#inviteSequence !== undefined || this.#owedAck !== undefined || this.#incoming !== undefined || this.#answers.length > 0;
+    const busy =
+      this.#inviteSequence !== undefined || this.#owedAck !== undefined || this.#incoming !== undefined || this.#answers.length > 0;
     if (next === undefined || busy) return;
     this.#waiting = rest.length === 0 ? NONE : rest;
     const sequence = this.#state.localSequence + 1;

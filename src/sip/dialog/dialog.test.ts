@@ -10,7 +10,13 @@ import { NO_PARTS } from "./respond.ts";
 import type { DialogState, InviteParameters } from "./user-agent.ts";
 
 const flow: Flow = {
-  transport: "UDP", listener: "main", localAddress: "192.0.2.1", localPort: 5060, remoteAddress: "198.51.100.7", remotePort: 5080, connection: 0,
+  transport: "UDP",
+  listener: "main",
+  localAddress: "192.0.2.1",
+  localPort: 5060,
+  remoteAddress: "198.51.100.7",
+  remotePort: 5080,
+  connection: 0,
 };
 const request = (lines: readonly string[], method = "INVITE"): ReceivedRequest => {
   const wire = [`${method} sip:us@192.0.2.1 SIP/2.0`, "Via: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKx", ...lines, "", ""].join("\r\n");
@@ -24,27 +30,60 @@ const response = (lines: readonly string[]): ReceivedResponse => {
   return message.value;
 };
 const INVITE = [
-  'From: "A, B" <sip:a@example.com;x=1>;tag=theirs;y=2', "To: sip:us@192.0.2.1", "Call-ID: c1", "CSeq: 314 INVITE",
-  "Contact: <sip:a@198.51.100.7:5080>", "Record-Route: <sip:p2.example.com;lr>, <sip:p1.example.com;lr>", "Allow: INVITE, UPDATE",
+  'From: "A, B" <sip:a@example.com;x=1>;tag=theirs;y=2',
+  "To: sip:us@192.0.2.1",
+  "Call-ID: c1",
+  "CSeq: 314 INVITE",
+  "Contact: <sip:a@198.51.100.7:5080>",
+  "Record-Route: <sip:p2.example.com;lr>, <sip:p1.example.com;lr>",
+  "Allow: INVITE, UPDATE",
 ];
 const parameters: InviteParameters = {
-  requestUri: "sip:b@example.net", target: { transport: "UDP", listener: "main", address: "198.51.100.7", port: 5060 }, routeSet: [],
-  localUri: "<sip:us@example.com>", remoteUri: "<sip:b@example.net>", localTag: "ours", sipCallId: "c2",
-  localContact: "sip:ours@192.0.2.1", branchPrefix: "ours", maxForwards: 69, headers: [], body: "",
+  requestUri: "sip:b@example.net",
+  target: { transport: "UDP", listener: "main", address: "198.51.100.7", port: 5060 },
+  routeSet: [],
+  localUri: "<sip:us@example.com>",
+  remoteUri: "<sip:b@example.net>",
+  localTag: "ours",
+  sipCallId: "c2",
+  localContact: "sip:ours@192.0.2.1",
+  branchPrefix: "ours",
+  maxForwards: 69,
+  headers: [],
+  body: "",
 };
 
 test("the UAS takes the route set in order, the UAC reversed (§12.1.1, §12.1.2)", () => {
   const uas = dialogOfUas(request(INVITE), flow, "ours", "sip:ours@192.0.2.1", true);
   assert.deepEqual(uas, {
-    sipCallId: "c1", localUri: "sip:us@192.0.2.1", localTag: "ours", remoteUri: '"A, B" <sip:a@example.com;x=1>;y=2', remoteTag: "theirs",
-    localSequence: 0, remoteSequence: 314, remoteTarget: "sip:a@198.51.100.7:5080",
-    routeSet: ["<sip:p2.example.com;lr>", "<sip:p1.example.com;lr>"], localContact: "sip:ours@192.0.2.1",
-    target: { transport: "UDP", listener: "main", address: "198.51.100.7", port: 5080 }, confirmed: true, peerAllows: ["INVITE", "UPDATE"],
+    sipCallId: "c1",
+    localUri: "sip:us@192.0.2.1",
+    localTag: "ours",
+    remoteUri: '"A, B" <sip:a@example.com;x=1>;y=2',
+    remoteTag: "theirs",
+    localSequence: 0,
+    remoteSequence: 314,
+    remoteTarget: "sip:a@198.51.100.7:5080",
+    routeSet: ["<sip:p2.example.com;lr>", "<sip:p1.example.com;lr>"],
+    localContact: "sip:ours@192.0.2.1",
+    target: { transport: "UDP", listener: "main", address: "198.51.100.7", port: 5080 },
+    confirmed: true,
+    peerAllows: ["INVITE", "UPDATE"],
   } satisfies DialogState);
-  const uac = dialogOfUac(parameters, response([
-    "From: <sip:us@example.com>;tag=ours", "To: <sip:b@example.net>;tag=t", "Call-ID: c2", "CSeq: 1 INVITE",
-    "Record-Route: <sip:p2.example.com;lr>", "Record-Route: <sip:p1.example.com;lr>", "Contact: <sip:b@203.0.113.5>",
-  ]), flow, true);
+  const uac = dialogOfUac(
+    parameters,
+    response([
+      "From: <sip:us@example.com>;tag=ours",
+      "To: <sip:b@example.net>;tag=t",
+      "Call-ID: c2",
+      "CSeq: 1 INVITE",
+      "Record-Route: <sip:p2.example.com;lr>",
+      "Record-Route: <sip:p1.example.com;lr>",
+      "Contact: <sip:b@203.0.113.5>",
+    ]),
+    flow,
+    true,
+  );
   assert.deepEqual(uac.routeSet, ["<sip:p1.example.com;lr>", "<sip:p2.example.com;lr>"]);
   assert.equal(uac.remoteTarget, "sip:b@203.0.113.5");
   assert.equal(uac.remoteTag, "t");
@@ -52,7 +91,13 @@ test("the UAS takes the route set in order, the UAC reversed (§12.1.1, §12.1.2
 });
 
 test("a peer without tag or Contact still makes a dialog (RFC 2543)", () => {
-  const uas = dialogOfUas(request(["From: sip:a@example.com", "To: sip:us@192.0.2.1", "Call-ID: c1", "CSeq: 1 INVITE"]), flow, "ours", "sip:o@h", true);
+  const uas = dialogOfUas(
+    request(["From: sip:a@example.com", "To: sip:us@192.0.2.1", "Call-ID: c1", "CSeq: 1 INVITE"]),
+    flow,
+    "ours",
+    "sip:o@h",
+    true,
+  );
   assert.equal(uas.remoteTag, "");
   assert.equal(uas.remoteTarget, "sip:a@example.com");
   const bye = requestInDialog(uas, "BYE", 1, NO_PARTS);
@@ -68,13 +113,17 @@ test("only the tag is cut from From and To", () => {
     ["<sip:a@b>", "<sip:a@b>"],
     ["<sip:a@b>;tagged=1", "<sip:a@b>;tagged=1"],
     ["", ""],
-  ] as const) assert.equal(withoutTag(value), rest);
+  ] as const)
+    assert.equal(withoutTag(value), rest);
 });
 
 test("what belongs to a dialog and in which order (§12.2.2)", () => {
   const state = dialogOfUas(request(INVITE), flow, "ours", "sip:o@h", true);
   const inDialog = (cseq: number, callId = "c1", tag = "theirs"): ReceivedRequest =>
-    request([`From: <sip:a@example.com>;tag=${tag}`, "To: <sip:us@192.0.2.1>;tag=ours", `Call-ID: ${callId}`, `CSeq: ${cseq} INFO`], "INFO");
+    request(
+      [`From: <sip:a@example.com>;tag=${tag}`, "To: <sip:us@192.0.2.1>;tag=ours", `Call-ID: ${callId}`, `CSeq: ${cseq} INFO`],
+      "INFO",
+    );
   assert.ok(belongsTo(state, inDialog(1)));
   assert.ok(!belongsTo(state, inDialog(1, "c9")));
   assert.ok(!belongsTo(state, inDialog(1, "c1", "other")));
@@ -98,15 +147,24 @@ test("a target refresh takes the new Contact and place, not the routes (§12.2)"
 test("requests take loose routes as they are, and turn them round for a strict router (§12.2.1.1)", () => {
   const state = dialogOfUas(request(INVITE), flow, "ours", "sip:o@h", true);
   const routes = (routeSet: readonly string[]): readonly [string, readonly string[]] => {
-    const made = requestInDialog({ ...state, routeSet }, "INFO", 7, { headers: [["Max-Forwards", "12"]], contentType: "text/plain", body: "x" });
-    assert.deepEqual(made.headers.filter(([name]) => name === "Max-Forwards").map(([, value]) => value), ["12"]);
+    const made = requestInDialog({ ...state, routeSet }, "INFO", 7, {
+      headers: [["Max-Forwards", "12"]],
+      contentType: "text/plain",
+      body: "x",
+    });
+    assert.deepEqual(
+      made.headers.filter(([name]) => name === "Max-Forwards").map(([, value]) => value),
+      ["12"],
+    );
     assert.deepEqual(made.headers.at(-1), ["Content-Type", "text/plain"]);
     return [made.requestUri, made.headers.filter(([name]) => name === "Route").map(([, value]) => value)];
   };
   assert.deepEqual(routes([]), ["sip:a@198.51.100.7:5080", []]);
   assert.deepEqual(routes(["<sip:p1;lr>", "<sip:p2>"]), ["sip:a@198.51.100.7:5080", ["<sip:p1;lr>", "<sip:p2>"]]);
-  assert.deepEqual(routes(["<sip:p1;method=INVITE;x=1?Subject=y>", "<sip:p2;lr>"]),
-    ["sip:p1;x=1", ["<sip:p2;lr>", "<sip:a@198.51.100.7:5080>"]]);
+  assert.deepEqual(routes(["<sip:p1;method=INVITE;x=1?Subject=y>", "<sip:p2;lr>"]), [
+    "sip:p1;x=1",
+    ["<sip:p2;lr>", "<sip:a@198.51.100.7:5080>"],
+  ]);
 });
 
 test("a request in the dialog goes to the first route or the remote target, by address where there is one", async () => {
@@ -114,7 +172,12 @@ test("a request in the dialog goes to the first route or the remote target, by a
   const found: Target = { transport: "UDP", listener: "main", address: "203.0.113.1", port: 5062 };
   const hop = (remoteTarget: string, routeSet: readonly string[] = [], answer: readonly Target[] = [found], target = state.target) =>
     nextHop({ ...state, remoteTarget, routeSet, target }, { locate: () => answer });
-  const at = (address: string, port: number, transport: Target["transport"] = "UDP"): Target => ({ transport, listener: "main", address, port });
+  const at = (address: string, port: number, transport: Target["transport"] = "UDP"): Target => ({
+    transport,
+    listener: "main",
+    address,
+    port,
+  });
   assert.deepEqual(hop("sip:a@198.51.100.7:5080"), at("198.51.100.7", 5080));
   assert.deepEqual(hop("sip:a@198.51.100.7"), at("198.51.100.7", 5060));
   assert.deepEqual(hop("sip:a@[2001:db8::9]:5070"), at("2001:db8::9", 5070));
@@ -129,8 +192,17 @@ test("a request in the dialog goes to the first route or the remote target, by a
   assert.deepEqual(hop("not a uri"), state.target);
   // A peer behind NAT that came over TCP is met on its connection.
   const seen: Target = { transport: "TCP", listener: "main", address: "198.51.100.7", port: 41000, connection: 9 };
-  assert.deepEqual(hop("sip:a@10.0.0.1:5060", [], [], seen), { transport: "TCP", listener: "main", address: "10.0.0.1", port: 5060, connection: 9 });
+  assert.deepEqual(hop("sip:a@10.0.0.1:5060", [], [], seen), {
+    transport: "TCP",
+    listener: "main",
+    address: "10.0.0.1",
+    port: 5060,
+    connection: 9,
+  });
   assert.deepEqual(hop("sip:a@10.0.0.1:5060;transport=udp", [], [], seen), at("10.0.0.1", 5060));
-  const failing = nextHop({ ...state, remoteTarget: "sip:a@example.com" , routeSet: [] }, { locate: () => Promise.reject(new Error("no DNS")) });
+  const failing = nextHop(
+    { ...state, remoteTarget: "sip:a@example.com", routeSet: [] },
+    { locate: () => Promise.reject(new Error("no DNS")) },
+  );
   assert.deepEqual(await failing, state.target);
 });

@@ -17,9 +17,7 @@ export const INITIAL_SEQUENCE = 1;
 const MAX_FORWARDS = 70;
 
 /** §12.1.1: the UAS side, with the first response that carries our tag. */
-export function dialogOfUas(
-  request: ReceivedRequest, flow: Flow, localTag: string, localContact: string, confirmed: boolean,
-): DialogState {
+export function dialogOfUas(request: ReceivedRequest, flow: Flow, localTag: string, localContact: string, confirmed: boolean): DialogState {
   const cseq = request.cseq();
   return compacted({
     sipCallId: request.callId(),
@@ -40,9 +38,7 @@ export function dialogOfUas(
 }
 
 /** §12.1.2: the UAC side, from what our INVITE said and a response with a tag. */
-export function dialogOfUac(
-  parameters: InviteParameters, response: ReceivedResponse, flow: Flow, confirmed: boolean,
-): DialogState {
+export function dialogOfUac(parameters: InviteParameters, response: ReceivedResponse, flow: Flow, confirmed: boolean): DialogState {
   return compacted({
     sipCallId: parameters.sipCallId,
     localUri: parameters.localUri,
@@ -101,7 +97,11 @@ export interface InDialogExtras {
  * @param sequence of an ACK: that of its INVITE
  */
 export function requestInDialog(
-  state: DialogState, method: string, sequence: number, parts: RequestParts, extras: InDialogExtras = {},
+  state: DialogState,
+  method: string,
+  sequence: number,
+  parts: RequestParts,
+  extras: InDialogExtras = {},
 ): OutgoingRequest {
   const { requestUri, routes } = routed(state);
   const headers: HeaderField[] = routes.map((route) => ["Route", route] as const);
@@ -121,7 +121,9 @@ export function requestInDialog(
 /** The initial INVITE, a request outside a dialog, or the CANCEL and ACK that share its routes (§8.1.1). */
 export function requestOutside(
   parameters: Omit<InviteParameters, "localContact"> & { readonly localContact?: string },
-  method: string, sequence: number, extra: readonly HeaderField[],
+  method: string,
+  sequence: number,
+  extra: readonly HeaderField[],
 ): OutgoingRequest {
   const { requestUri, routes } = routed({ remoteTarget: parameters.requestUri, routeSet: parameters.routeSet });
   const headers: HeaderField[] = routes.map((route) => ["Route", route] as const);
@@ -166,9 +168,7 @@ function uriOf(nameAddr: string): string {
 
 function contactOf(message: ReceivedCommon): string | undefined {
   const contact = message.contact();
-  return contact.ok && contact.value !== undefined && contact.value !== "star"
-    ? contact.value.uriText
-    : undefined;
+  return contact.ok && contact.value !== undefined && contact.value !== "star" ? contact.value.uriText : undefined;
 }
 
 const allowsOf = (message: ReceivedCommon): readonly string[] | undefined =>
@@ -235,7 +235,11 @@ function compacted(state: DialogState): DialogState {
   if (own.length !== parts.length) return state;
   return {
     ...state,
-    sipCallId: own[0]!, localUri: own[1]!, remoteUri: own[2]!, remoteTag: own[3]!, remoteTarget: own[4]!,
+    sipCallId: own[0]!,
+    localUri: own[1]!,
+    remoteUri: own[2]!,
+    remoteTag: own[3]!,
+    remoteTarget: own[4]!,
     routeSet: own.slice(5, 5 + routeSet.length),
     peerAllows: own.slice(5 + routeSet.length),
   };

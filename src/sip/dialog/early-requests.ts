@@ -10,7 +10,11 @@ import { refuse, respondInDialog } from "./respond.ts";
 /** RFC 3311 §5.2 and RFC 3261 §14.2: "a randomly chosen value of between 0 and 10 seconds". */
 const RETRY_AFTER_MAX_S = 10;
 
-export function answerEarly(host: DialogHost, transaction: ServerTransaction, owner: ((transaction: ServerTransaction) => void) | undefined): void {
+export function answerEarly(
+  host: DialogHost,
+  transaction: ServerTransaction,
+  owner: ((transaction: ServerTransaction) => void) | undefined,
+): void {
   const { request } = transaction;
   const refusal = inspectRequest(request, transaction.flow.transport, host.policy);
   if (refusal !== undefined) return refuse(transaction, refusal, request.toTag());

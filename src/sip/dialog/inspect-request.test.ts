@@ -12,7 +12,8 @@ const request = (line: string, headers: readonly string[] = [], body = ""): Rece
 };
 const INVITE = "INVITE sip:us@192.0.2.1";
 const SDP = "Content-Type: application/sdp";
-const inspect = (line: string, headers: readonly string[] = [], body = "") => inspectRequest(request(line, headers, body), "UDP", DEFAULT_POLICY);
+const inspect = (line: string, headers: readonly string[] = [], body = "") =>
+  inspectRequest(request(line, headers, body), "UDP", DEFAULT_POLICY);
 const status = (line: string, headers: readonly string[] = [], body = ""): number | undefined => inspect(line, headers, body)?.status;
 
 test("a method that we don't serve: 405 with Allow (§8.2.1)", () => {

@@ -32,8 +32,11 @@ export interface Refusal {
   readonly headers: readonly HeaderField[];
 }
 
-const refusal = (status: number, reasonPhrase: string, headers: readonly HeaderField[] = []): Refusal =>
-  ({ status, reasonPhrase, headers });
+const refusal = (status: number, reasonPhrase: string, headers: readonly HeaderField[] = []): Refusal => ({
+  status,
+  reasonPhrase,
+  headers,
+});
 
 /** Dispositions that we understand; "session" is what SDP means without saying it (§20.11). */
 const KNOWN_DISPOSITIONS = ["session", "render", "info-package"];

@@ -46,8 +46,7 @@ function numericTarget(uri: Uri, host: string, seen: Target): Target {
   return withConnection({ transport, listener: seen.listener, address, port }, seen);
 }
 
-const chosen = (targets: readonly Target[], seen: Target): Target =>
-  targets[0] === undefined ? seen : withConnection(targets[0], seen);
+const chosen = (targets: readonly Target[], seen: Target): Target => (targets[0] === undefined ? seen : withConnection(targets[0], seen));
 
 /** A stream on which the peer reached us leads back to it, also through NAT (RFC 5923 in spirit). */
 const withConnection = (target: Target, seen: Target): Target =>
@@ -55,8 +54,7 @@ const withConnection = (target: Target, seen: Target): Target =>
     ? { ...target, connection: seen.connection }
     : target;
 
-const isPromise = (value: readonly Target[] | Promise<readonly Target[]>): value is Promise<readonly Target[]> =>
-  "then" in value;
+const isPromise = (value: readonly Target[] | Promise<readonly Target[]>): value is Promise<readonly Target[]> => "then" in value;
 
 const IPV4 = /^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$/;
 const isNumeric = (host: string): boolean => IPV4.test(host) || host.includes(":");

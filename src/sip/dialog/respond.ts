@@ -20,7 +20,12 @@ export interface ResponseExtras {
 
 /** Via, From, To, Call-ID and CSeq from the request; Record-Route where a dialog may come of it (§12.1.1). */
 export function dialogResponse(
-  request: ReceivedRequest, flow: Flow, status: number, reasonPhrase: string, parts: RequestParts, extras: ResponseExtras = {},
+  request: ReceivedRequest,
+  flow: Flow,
+  status: number,
+  reasonPhrase: string,
+  parts: RequestParts,
+  extras: ResponseExtras = {},
 ): OutgoingResponse {
   const contact: readonly HeaderField[] = extras.localContact === undefined ? [] : [["Contact", `<${extras.localContact}>`]];
   return buildResponse(request, status, reasonPhrase, {
@@ -37,7 +42,11 @@ export function dialogResponse(
  * @param localContact belongs into the 2xx to UPDATE, which refreshes the target (RFC 3311 §5.2): the dialog's `state.localContact`
  */
 export function respondInDialog(
-  transaction: ServerTransaction, status: number, reasonPhrase: string, parts: RequestParts = NO_PARTS, localContact?: string,
+  transaction: ServerTransaction,
+  status: number,
+  reasonPhrase: string,
+  parts: RequestParts = NO_PARTS,
+  localContact?: string,
 ): void {
   const extras = localContact === undefined ? {} : { localContact };
   transaction.respond(dialogResponse(transaction.request, transaction.flow, status, reasonPhrase, parts, extras));
@@ -45,7 +54,11 @@ export function respondInDialog(
 
 /** A response without body to a request whose To has no tag yet, or has ours. */
 export function respondPlain(
-  transaction: ServerTransaction, status: number, reasonPhrase: string, localTag: string, headers: readonly HeaderField[] = [],
+  transaction: ServerTransaction,
+  status: number,
+  reasonPhrase: string,
+  localTag: string,
+  headers: readonly HeaderField[] = [],
 ): void {
   const parts = { headers, body: "" };
   transaction.respond(dialogResponse(transaction.request, transaction.flow, status, reasonPhrase, parts, { localTag }));
