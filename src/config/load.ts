@@ -76,7 +76,7 @@ export function loadText(text: string, file: string, input: LoadInput): LoadedCo
   }
   if (problems.length > 0) return { ok: false, problems: problems.sort((a, b) => a.line - b.line) };
   const snapshot = buildSnapshot(resources, input.generation ?? 1, text);
-  const warnings = checked.warnings.map(placed).map(locate);
+  const warnings = checked.warnings.map(placed).map(locate).sort((a, b) => a.line - b.line);
   return { ok: true, config: Object.freeze({ node: nodeConfig, snapshot, file }), text, warnings };
 }
 

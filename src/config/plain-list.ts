@@ -13,6 +13,8 @@ const KEY = "[a-z_]+";
 /** In double quotes without escapes, or plain words that YAML gives no meaning. */
 const VALUE = '"[^"\\\\\\t]*"|[A-Za-z0-9+](?:[A-Za-z0-9._+-]| (?=[A-Za-z0-9]))*';
 const ENTRY = new RegExp(`^( +)(- )?(${KEY}): (${VALUE})\\r?$`);
+const FLOW_ENTRY = new RegExp(`^( +)- \\{ ?(${KEY}: (?:${VALUE})(?:, ${KEY}: (?:${VALUE}))*) ?\\}\\r?$`);
+const FLOW_PAIR = new RegExp(`(${KEY}): (${VALUE})(?:, |$)`, "g");
 
 export interface PlainList {
   readonly entries: readonly Readonly<Record<string, string>>[];
@@ -44,7 +46,17 @@ function readEntries(lines: readonly string[]): Record<string, string>[] | undef
   for (const line of lines) {
     if (line === "" || line === "\r") continue;
     const parts = ENTRY.exec(line);
-    if (parts === null) return undefined;
+    if (parts === null) {
+      const flow = FLOW_ENTRY.exec(line);
+      if (flow === null) return undefined;
+      if (indent < 0) indent = flow[1]!.length;
+      const whole = readFlowEntry(flow[2]!);
+      if (flow[1]!.length !== indent || whole === undefined) return undefined;
+      entries.push(whole);
+      // A line that goes on with it would be an error in YAML.
+      entry = undefined;
+      continue;
+    }
     const [, spaces, dash, key, value] = parts as unknown as [string, string, string | undefined, string, string];
     if (dash !== undefined) {
       if (indent < 0) indent = spaces.length;
@@ -52,7 +64,18 @@ function readEntries(lines: readonly string[]): Record<string, string>[] | undef
       entries.push((entry = {}));
     } else if (spaces.length !== indent + 2) return undefined;
     if (entry === undefined || Object.hasOwn(entry, key)) return undefined;
-    entry[key] = value.startsWith('"') ? value.slice(1, -1) : value;
+    entry[key] = unquote(value);
   }
   return entries;
 }
+
+function readFlowEntry(pairs: string): Record<string, string> | undefined {
+  const entry: Record<string, string> = {};
+  for (const [, key, value] of pairs.matchAll(FLOW_PAIR) as Iterable<readonly [string, string, string]>) {
+    if (Object.hasOwn(entry, key)) return undefined;
+    entry[key] = unquote(value);
+  }
+  return entry;
+}
+
+const unquote = (value: string): string => (value.startsWith('"') ? value.slice(1, -1) : value);
