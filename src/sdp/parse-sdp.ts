@@ -44,7 +44,7 @@ export function parseSdp(wire: string): Parsed<SessionDescription> {
   for (let at = 0; at < wire.length; ) {
     const lf = wire.indexOf("\n", at);
     const end = lf < 0 ? wire.length : lf;
-    const line = wire.slice(at, end > at && wire[end - 1] === "\r" ? end - 1 : end);
+    const line = withoutCr(wire.slice(at, end > at && wire[end - 1] === "\r" ? end - 1 : end));
     const lineStart = at;
     at = end + 1;
     if (line === "") continue;
@@ -86,6 +86,9 @@ export function parseSdp(wire: string): Parsed<SessionDescription> {
     media: media satisfies MediaDescription[],
   });
 }
+
+/** A CR within a line is no line break here and must be none for whoever reads what we write. */
+const withoutCr = (line: string): string => (line.includes("\r") ? line.replaceAll("\r", " ") : line);
 
 function readOther(section: Section, type: string, value: string): void {
   const colon = value.indexOf(":");

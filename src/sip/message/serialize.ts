@@ -32,6 +32,7 @@ const oneLine = (text: string): string => (text.includes("\n") || text.includes(
 /** The data of a received message: serialized again it says the same, folding and spacing aside. */
 export function toOutgoing(message: ReceivedRequest): OutgoingRequest;
 export function toOutgoing(message: ReceivedResponse): OutgoingResponse;
+export function toOutgoing(message: ReceivedMessage): OutgoingRequest | OutgoingResponse;
 export function toOutgoing(message: ReceivedMessage): OutgoingRequest | OutgoingResponse {
   const headers = message.fields().filter(([name]) => headerId(name) !== CONTENT_LENGTH);
   return message.kind === "request"
