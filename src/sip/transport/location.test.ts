@@ -6,7 +6,7 @@ import { seededRandom } from "#base/random.ts";
 import type { DnsAnswer, DnsQuestions, SrvRecord } from "#net/dns.ts";
 import type { Uri } from "#sip/message/message.ts";
 import { parseUri } from "#sip/message/parse-uri.ts";
-import { createLocator, type Located, type Locator, orderRecords } from "./location.ts";
+import { createLocator, type Located, type Locator, orderRecords, textLocator } from "./location.ts";
 import type { ListenerFace, TransportName } from "./transport.ts";
 
 interface Zone {
@@ -187,4 +187,13 @@ test("weights decide how often a record comes first, RFC 2782", () => {
   assert.ok(Math.abs(first.get("a")! / 10_000 - 0.7) < 0.03, JSON.stringify([...first]));
   assert.ok(Math.abs(first.get("b")! / 10_000 - 0.3) < 0.03, JSON.stringify([...first]));
   assert.ok((first.get("c") ?? 0) < 300);
+});
+
+test("a URI as text leads to targets or to none", async () => {
+  const { locate } = textLocator(locator({ a: { "gw.example": ["192.0.2.1"] } }));
+  const numeric = locate("sip:a@192.0.2.9:5070;transport=tcp", "both");
+  assert.deepEqual(numeric, [{ transport: "TCP", listener: "both", address: "192.0.2.9", port: 5070 }]);
+  assert.equal((await locate("sip:gw.example:5060", "both")).length, 1);
+  assert.deepEqual(await locate("sip:nowhere.example:5060", "both"), []);
+  assert.deepEqual(locate("not a URI", "both"), []);
 });

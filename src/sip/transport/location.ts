@@ -11,6 +11,7 @@ import { systemRandom } from "#base/random.ts";
 import { DnsCache, type Eventually } from "#net/dns-cache.ts";
 import type { DnsAnswer, DnsQuestions, SrvRecord } from "#net/dns.ts";
 import type { Uri } from "#sip/message/message.ts";
+import { parseUri } from "#sip/message/parse-uri.ts";
 import type { Target, TransportLayer, TransportName } from "./transport.ts";
 import { DEFAULT_PORT } from "./via-response.ts";
 
@@ -158,6 +159,17 @@ export function createLocator(options: LocatorOptions): Locator {
   }
 
   return { locate };
+}
+
+/** The same for whoever has a URI as text and takes no target for an answer (dialog's next hop). */
+export function textLocator(locator: Locator): { locate(uriText: string, listener: string): Eventually<readonly Target[]> } {
+  return {
+    locate: (uriText, listener) => {
+      const uri = parseUri(uriText);
+      if (!uri.ok) return [];
+      return following(locator.locate(uri.value, listener), (located) => (located.ok ? located.targets : []));
+    },
+  };
 }
 
 /** RFC 2782: by priority; within one, drawn by weight, records of weight 0 having a small chance to come first. */

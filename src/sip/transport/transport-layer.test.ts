@@ -4,6 +4,7 @@ import net from "node:net";
 import { after, test } from "node:test";
 import { Arrivals, type LoopbackLayer, type LoopbackOptions, openLoopback, requestWire } from "../../../test/kit/loopback-layer.ts";
 import { VirtualClock } from "../../../test/kit/virtual-clock.ts";
+import { seededRandom } from "#base/random.ts";
 import { buildResponse } from "#sip/message/build-response.ts";
 import type { ReceivedRequest } from "#sip/message/message.ts";
 import { serializeResponse } from "#sip/message/serialize.ts";
@@ -184,6 +185,27 @@ onBothSockets("a target that refused earlier gets the next request when it is ba
   assert.match((await peer.received.next()).text, /z9hG4bKback/);
 });
 
+test("at most 256 targets are watched; the one unused for longest gives way, and a busy one never does", async () => {
+  const clock = new VirtualClock();
+  const a = await open({ clock });
+  const peer = await plainSocket();
+  const target = a.target("UDP");
+  for (let port = 1; port <= 255; port++) a.layer.watchTarget({ ...target, address: `127.0.1.${port}`, port: 5060 });
+  a.send({ ...target, port: peer.port }, requestWire());
+  await peer.received.next();
+  assert.equal(a.layer.counters.watchedTargets, 256);
+  // All were just used: this one goes out unwatched.
+  const other = await plainSocket();
+  a.send({ ...target, port: other.port }, requestWire());
+  assert.equal((await other.received.next()).port, a.port);
+  assert.equal(a.layer.counters.watchedTargets, 256);
+  clock.advance(33_000);
+  const dead = await freePort();
+  a.send({ ...target, port: dead }, requestWire());
+  assert.equal((await a.failures.next()).code, "ECONNREFUSED", "it took the place of an old one");
+  assert.equal(a.layer.counters.watchedTargets, 256);
+});
+
 test("a response with rport goes to the source port, RFC 3581 §4", async () => {
   const a = await open();
   const peer = await plainSocket();
@@ -311,6 +333,36 @@ test("a message that is begun and not completed costs the connection after 30 s;
   clock.advance(5 * 60_000);
   await idle.closed;
   assert.equal(a.layer.counters.connections, 0);
+});
+
+test("one source gets 1,000 connections, and its next is turned away", async () => {
+  const a = await open({ transports: ["TCP"] });
+  const connections = Array.from({ length: 1_001 }, () => connectTo(a));
+  while (a.layer.counters.turnedAway === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(a.layer.counters.accepted, 1_000);
+  await Promise.race(connections.map(({ closed }) => closed));
+  const other = plainConnection(net.connect({ port: a.port, host: "127.0.0.1", localAddress: "127.0.0.2" }));
+  other.socket.write(requestWire({ transport: "TCP" }));
+  assert.equal((await a.messages.next()).flow.remoteAddress, "127.0.0.2");
+  for (const { socket } of connections) socket.destroy();
+});
+
+test("random bytes over UDP and TCP throw nothing, and the next message is received", async () => {
+  const a = await open({ answerGarbage: true });
+  const random = seededRandom(20_261);
+  const peer = await plainSocket();
+  const valid = requestWire({ method: "INVITE", body: "v=0\r\n" });
+  for (let i = 0; i < 300; i++) {
+    const bytes = Buffer.from(random.integer(2) === 0 ? valid : valid.slice(random.integer(valid.length)), "latin1");
+    for (let change = random.integer(20); change >= 0; change--) bytes[random.integer(bytes.length)] = random.integer(256);
+    peer.send(bytes, a);
+    const connection = connectTo(a);
+    connection.socket.end(bytes);
+    await connection.closed;
+  }
+  peer.send(requestWire({ branch: "z9hG4bKlast" }), a);
+  for (;;) if (/z9hG4bKlast/.test((await a.messages.next()).message.wire)) break;
+  assert.equal(a.layer.counters.datagramsIn, 301);
 });
 
 test("broken framing on a connection is answered 400 and closed", async () => {

@@ -18,6 +18,8 @@ const PEERS_MAX = 256;
 const PEER_KEPT_MS = 32_000;
 /** After the kernel refused to make a connected socket. */
 const PEER_RETRY_AFTER_MS = 1_000;
+/** What the kernel makes of ICMP unreachable: no port, filtered (a firewall's REJECT), unknown host or network. */
+const REFUSALS: ReadonlySet<string> = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENONET", "ENOPROTOOPT"]);
 
 export interface UdpCounters {
   datagramsIn: number;
@@ -130,7 +132,7 @@ export class UdpTransport {
     peer.sends.add(send);
     this.#options.counters.datagramsOut++;
     peer.socket.sendToPeer(wireToBytes(send.wire), (error) => {
-      if (error.code !== "ECONNREFUSED") {
+      if (!REFUSALS.has(error.code)) {
         this.#options.counters.sendErrors++;
         send.onFailure(error);
         return;
@@ -172,7 +174,7 @@ export class UdpTransport {
       onDatagram: this.#socketUser.onDatagram,
       onError: (error) => {
         const refusing = this.#peers.get(key);
-        if (error.code === "ECONNREFUSED" && refusing !== undefined) this.#refused(refusing, error);
+        if (refusing !== undefined && REFUSALS.has(error.code)) this.#refused(refusing, error);
         else this.#options.counters.sendErrors++;
       },
     };
