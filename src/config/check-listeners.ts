@@ -16,7 +16,8 @@ const isUnspecified = (text: string): boolean => UNSPECIFIED.has(keyOf(text));
 const collide = (a: string, b: string): boolean => keyOf(a) === keyOf(b) || isUnspecified(a) || isUnspecified(b);
 
 export function checkListeners(listeners: readonly Listener[], error: Note): void {
-  if (listeners.length === 0) error(["listeners"], "no listener, so no call can come in", "listeners: [{name: public, address: 192.0.2.1}]");
+  if (listeners.length === 0)
+    error(["listeners"], "no listener, so no call can come in", "listeners: [{name: public, address: 192.0.2.1}]");
   for (const [i, listener] of listeners.entries()) {
     checkAdvertised(listener, i, error);
     checkOwnPorts(listener, i, error);
@@ -27,19 +28,36 @@ export function checkListeners(listeners: readonly Listener[], error: Note): voi
 function checkAdvertised(listener: Listener, i: number, error: Note): void {
   const { advertised, mediaAdvertised } = listener;
   if (isUnspecified(advertised)) {
-    error(["listeners", i, "address"], `${listener.address} can't be told to others as our address`, "add advertise: with the address that the other side reaches, or bind that address");
+    error(
+      ["listeners", i, "address"],
+      `${listener.address} can't be told to others as our address`,
+      "add advertise: with the address that the other side reaches, or bind that address",
+    );
   }
   if (isUnspecified(mediaAdvertised)) {
-    if (!isUnspecified(advertised)) error(["listeners", i, "media"], `${mediaAdvertised} can't stand in SDP`, "add media.advertise: with the address that the other side reaches");
+    if (!isUnspecified(advertised))
+      error(
+        ["listeners", i, "media"],
+        `${mediaAdvertised} can't stand in SDP`,
+        "add media.advertise: with the address that the other side reaches",
+      );
   } else if (parseAddress(mediaAdvertised) === undefined) {
-    error(["listeners", i, "advertise"], `${mediaAdvertised} is a name, and SDP needs an address`, "add media.advertise: with the address behind that name");
+    error(
+      ["listeners", i, "advertise"],
+      `${mediaAdvertised} is a name, and SDP needs an address`,
+      "add media.advertise: with the address behind that name",
+    );
   }
 }
 
 function checkOwnPorts({ port, address, mediaAddress, mediaPortMin, mediaPortMax, transports }: Listener, i: number, error: Note): void {
   if (transports.length === 0) error(["listeners", i, "transports"], "no transport", "transports: [udp, tcp]");
   if (port >= mediaPortMin && port <= mediaPortMax && transports.includes("UDP") && collide(address, mediaAddress)) {
-    error(["listeners", i, "media", "ports"], `SIP port ${port} lies within the media ports ${mediaPortMin}-${mediaPortMax}`, "move one of them");
+    error(
+      ["listeners", i, "media", "ports"],
+      `SIP port ${port} lies within the media ports ${mediaPortMin}-${mediaPortMax}`,
+      "move one of them",
+    );
   }
 }
 
@@ -48,7 +66,11 @@ function checkPair(listener: Listener, i: number, other: Listener, j: number, er
   if (listener.device !== undefined && other.device !== undefined && listener.device !== other.device) return;
   const sameTransport = listener.transports.some((transport) => other.transports.includes(transport));
   if (listener.port !== 0 && listener.port === other.port && sameTransport && collide(listener.address, other.address)) {
-    error(["listeners", i, "port"], `${listener.address}:${listener.port} is taken by listener ${other.name} (listeners[${j}])`, "another address or port");
+    error(
+      ["listeners", i, "port"],
+      `${listener.address}:${listener.port} is taken by listener ${other.name} (listeners[${j}])`,
+      "another address or port",
+    );
   }
   const rangesMeet = listener.mediaPortMin <= other.mediaPortMax && other.mediaPortMin <= listener.mediaPortMax;
   if (rangesMeet && collide(listener.mediaAddress, other.mediaAddress)) {

@@ -63,7 +63,12 @@ function collectNames({ trunks, gateways, groups }: Resources, error: Note): Map
   const add = (name: string, named: Named, i: number): void => {
     const first = names.get(name);
     if (first === undefined) names.set(name, named);
-    else error([SECTION_OF[named.kind], i, "name"], `the name ${name} is taken by a ${first.kind}`, "trunks, gateways and groups need names of their own");
+    else
+      error(
+        [SECTION_OF[named.kind], i, "name"],
+        `the name ${name} is taken by a ${first.kind}`,
+        "trunks, gateways and groups need names of their own",
+      );
   };
   for (const [i, { name, tenant, uri }] of trunks.entries()) add(name, { tenant, kind: "trunk", uri }, i);
   for (const [i, { name, tenant, uri }] of gateways.entries()) add(name, { tenant, kind: "gateway", uri }, i);
@@ -77,7 +82,12 @@ function unique<T>(section: string, items: readonly T[], keyOf: (item: T) => str
     const key = keyOf(item);
     const first = seen.get(key);
     if (first === undefined) seen.set(key, i);
-    else error([section, i, section === "dids" ? "number" : "name"], `${key} stands here a second time`, "each may stand once in the deployment, whatever its tenant");
+    else
+      error(
+        [section, i, section === "dids" ? "number" : "name"],
+        `${key} stands here a second time`,
+        "each may stand once in the deployment, whatever its tenant",
+      );
   }
 }
 
@@ -94,18 +104,32 @@ function checkPeer(peer: Peer, path: Path, checking: Checking): void {
     error([...path, "listener"], `there is no listener ${peer.listener}`, suggestion(peer.listener, known, "listener"));
   }
   if (peer.uri === undefined && peer.addresses.length === 0) {
-    warn(path, `${peer.name} has neither uri nor addresses: it can be neither called nor recognised`, "add uri: for calls to it, addresses: for calls from it");
+    warn(
+      path,
+      `${peer.name} has neither uri nor addresses: it can be neither called nor recognised`,
+      "add uri: for calls to it, addresses: for calls from it",
+    );
   }
   const uri = peer.uri === undefined ? undefined : parsePeerUri(peer.uri);
   if (listener === undefined || uri === undefined) return;
   const transport = uri.transport === "" ? "UDP" : uri.transport.toUpperCase();
   if (!listener.transports.some((one) => one === transport)) {
-    error([...path, "uri"], `the uri wants ${transport}, which listener ${listener.name} doesn't speak`, `add ${transport.toLowerCase()} to its transports, or ;transport=${listener.transports[0]?.toLowerCase() ?? "tcp"} to the uri`);
+    error(
+      [...path, "uri"],
+      `the uri wants ${transport}, which listener ${listener.name} doesn't speak`,
+      `add ${transport.toLowerCase()} to its transports, or ;transport=${listener.transports[0]?.toLowerCase() ?? "tcp"} to the uri`,
+    );
   }
   if (uri.numeric && uri.host.includes(":") !== listener.address.includes(":") && listener.address !== "::") {
-    error([...path, "uri"], `listener ${listener.name} (${listener.address}) can't reach ${uri.host}`, "a listener of the same address family");
+    error(
+      [...path, "uri"],
+      `listener ${listener.name} (${listener.address}) can't reach ${uri.host}`,
+      "a listener of the same address family",
+    );
   }
-  const own = resources.listeners.find((one) => one.port === (uri.port ?? 5060) && (sameAddress(one.address, uri.host) || sameAddress(one.advertised, uri.host)));
+  const own = resources.listeners.find(
+    (one) => one.port === (uri.port ?? 5060) && (sameAddress(one.address, uri.host) || sameAddress(one.advertised, uri.host)),
+  );
   if (own !== undefined) error([...path, "uri"], `this is our own listener ${own.name}: calls would come back to us`, "the peer's address");
 }
 
@@ -119,9 +143,12 @@ function checkGroup(group: GatewayGroup, i: number, checking: Checking): void {
     if (seen.has(gateway)) error(path, `${gateway} stands in the group a second time`, "once, with a weight");
     seen.add(gateway);
     if (named === undefined) {
-      if (!alsoNamed.has(gateway)) error(path, `there is no gateway ${gateway}`, suggestion(gateway, namesOf(checking, "gateway"), "gateway"));
-    } else if (named.kind !== "gateway") error(path, `${gateway} is a ${named.kind}, and groups hold gateways`, suggestion(gateway, namesOf(checking, "gateway"), "gateway"));
-    else if (named.tenant !== group.tenant) error(path, `${gateway} is of tenant ${named.tenant}, the group of ${group.tenant}`, "gateways of the group's own tenant");
+      if (!alsoNamed.has(gateway))
+        error(path, `there is no gateway ${gateway}`, suggestion(gateway, namesOf(checking, "gateway"), "gateway"));
+    } else if (named.kind !== "gateway")
+      error(path, `${gateway} is a ${named.kind}, and groups hold gateways`, suggestion(gateway, namesOf(checking, "gateway"), "gateway"));
+    else if (named.tenant !== group.tenant)
+      error(path, `${gateway} is of tenant ${named.tenant}, the group of ${group.tenant}`, "gateways of the group's own tenant");
   }
 }
 
@@ -143,9 +170,18 @@ class RouteCheck {
     this.#targets(did.targets, did.tenant, ["dids", i, "to"]);
     checkHunt(did.hunt, ["dids", i, "hunt"], error);
     // A number as long as an international one.
-    if (/^[1-9][0-9]{7,}\*?$/.test(did.number)) warn(["dids", i, "number"], `${did.number} has no plus, so it only matches trunks that send and keep it so`, `"+${did.number}" if it is a whole international number`);
+    if (/^[1-9][0-9]{7,}\*?$/.test(did.number))
+      warn(
+        ["dids", i, "number"],
+        `${did.number} has no plus, so it only matches trunks that send and keep it so`,
+        `"+${did.number}" if it is a whole international number`,
+      );
     if (!this.#tenantsWithTrunks.has(did.tenant) && this.#checking.alsoNamed.size === 0) {
-      warn(["dids", i], `tenant ${did.tenant} has no trunk, so nobody can call ${did.number}`, "a trunk of that tenant, or the DID without tenant");
+      warn(
+        ["dids", i],
+        `tenant ${did.tenant} has no trunk, so nobody can call ${did.number}`,
+        "a trunk of that tenant, or the DID without tenant",
+      );
     }
   }
 
@@ -157,7 +193,12 @@ class RouteCheck {
     const key = [rule.tenant, rule.prefix, ...[...rule.from].sort()].join("\n");
     const first = this.#rules.get(key);
     if (first === undefined) this.#rules.set(key, rule.name);
-    else warn(["outbound", i], `${rule.name} is never reached: ${first} has the same prefix and takes the same calls`, "one rule with both targets");
+    else
+      warn(
+        ["outbound", i],
+        `${rule.name} is never reached: ${first} has the same prefix and takes the same calls`,
+        "one rule with both targets",
+      );
   }
 
   #targets(targets: readonly RouteTarget[], tenant: string, path: Path): void {
@@ -188,8 +229,10 @@ class RouteCheck {
       if (this.#checking.alsoNamed.has(name)) return undefined;
       return [`there is no ${wanted} ${name}`, suggestion(name, namesOf(this.#checking, ...kinds), wanted), true];
     }
-    if (!kinds.includes(named.kind)) return [`${name} is a ${named.kind}, not a ${wanted}`, `${named.kind} ${name}, or the name of a ${wanted}`, true];
-    if (named.tenant !== tenant) return [`${name} is of tenant ${named.tenant}, not ${tenant}`, "calls stay within a tenant: use one of its own", true];
+    if (!kinds.includes(named.kind))
+      return [`${name} is a ${named.kind}, not a ${wanted}`, `${named.kind} ${name}, or the name of a ${wanted}`, true];
+    if (named.tenant !== tenant)
+      return [`${name} is of tenant ${named.tenant}, not ${tenant}`, "calls stay within a tenant: use one of its own", true];
     if (dialled && named.uri === undefined) return [`${name} has no uri, so no call can go there`, "give it a uri", false];
     return undefined;
   }
@@ -197,7 +240,11 @@ class RouteCheck {
 
 function checkHunt(hunt: HuntTimes, path: Path, error: Note): void {
   if (hunt.setupBudgetMs < hunt.tryTimeoutMs) {
-    error(path, `a budget of ${hunt.setupBudgetMs} ms ends before the first try of ${hunt.tryTimeoutMs} ms`, "setup_budget_ms above try_timeout_ms, and below the carrier's own timer");
+    error(
+      path,
+      `a budget of ${hunt.setupBudgetMs} ms ends before the first try of ${hunt.tryTimeoutMs} ms`,
+      "setup_budget_ms above try_timeout_ms, and below the carrier's own timer",
+    );
   }
 }
 
@@ -217,9 +264,16 @@ function warnOfTwins({ resources, warn }: Checking, use: DidUse): void {
     }
   }
   for (const [key, twins] of byAddress) {
-    const apart = tellApart(twins.map(([peer]) => peer), use);
+    const apart = tellApart(
+      twins.map(([peer]) => peer),
+      use,
+    );
     if (apart.alone || apart.ambiguous.length === 0) continue;
     const [, path] = twins.at(-1)!;
-    warn([...path, "addresses"], `${apart.ambiguous.join(" and ")} have the address ${key}, and calls from there may fit both`, "DIDs with trunks:, a domains: or trunk_group: each, uris with different ports, or listeners of their own");
+    warn(
+      [...path, "addresses"],
+      `${apart.ambiguous.join(" and ")} have the address ${key}, and calls from there may fit both`,
+      "DIDs with trunks:, a domains: or trunk_group: each, uris with different ports, or listeners of their own",
+    );
   }
 }

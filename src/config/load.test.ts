@@ -6,7 +6,10 @@ import { type LoadInput, type LoadedConfig, loadConfig, loadText } from "./load.
 import { renderProblems } from "./render-problems.ts";
 
 const INPUT: LoadInput = {
-  env: { HOME: "/home/ann" }, uid: 1000, hostname: "host", cpus: 4,
+  env: { HOME: "/home/ann" },
+  uid: 1000,
+  hostname: "host",
+  cpus: 4,
   readFile: () => {
     throw Object.assign(new Error("no such file"), { code: "ENOENT" });
   },
@@ -41,22 +44,53 @@ test("a small file gets its defaults", () => {
   const { node, snapshot, file } = config(BASE);
   assert.equal(file, "t.yaml");
   assert.deepEqual(node, {
-    id: "00", name: "host", home: "/home/ann/.local/state/tandem", runDir: "/home/ann/.local/state/tandem", logLevel: "info", callsMax: 5_000,
-    invitesPerSecondPerSource: 2_000, traceBytesMax: 268_435_456, media: { workers: 3, coalesceUs: 1_000, sockets: undefined },
+    id: "00",
+    name: "host",
+    home: "/home/ann/.local/state/tandem",
+    runDir: "/home/ann/.local/state/tandem",
+    logLevel: "info",
+    callsMax: 5_000,
+    invitesPerSecondPerSource: 2_000,
+    traceBytesMax: 268_435_456,
+    media: { workers: 3, coalesceUs: 1_000, sockets: undefined },
   });
   assert.deepEqual(snapshot.listeners.get("main"), {
-    name: "main", address: "192.0.2.1", advertised: "192.0.2.1", port: 5060, transports: ["UDP", "TCP"], device: undefined, dscp: undefined,
-    mediaPortMin: 10_000, mediaPortMax: 19_999, mediaDscp: undefined, mediaAddress: "192.0.2.1", mediaAdvertised: "192.0.2.1", domains: [],
+    name: "main",
+    address: "192.0.2.1",
+    advertised: "192.0.2.1",
+    port: 5060,
+    transports: ["UDP", "TCP"],
+    device: undefined,
+    dscp: undefined,
+    mediaPortMin: 10_000,
+    mediaPortMax: 19_999,
+    mediaDscp: undefined,
+    mediaAddress: "192.0.2.1",
+    mediaAdvertised: "192.0.2.1",
+    domains: [],
   });
   const trunk = snapshot.trunks.get("carrier");
-  assert.deepEqual([trunk?.listener, trunk?.addresses, trunk?.callsMax, trunk?.tenant, trunk?.kind], ["main", ["198.51.100.1"], 5_000, "default", "trunk"]);
+  assert.deepEqual(
+    [trunk?.listener, trunk?.addresses, trunk?.callsMax, trunk?.tenant, trunk?.kind],
+    ["main", ["198.51.100.1"], 5_000, "default", "trunk"],
+  );
   assert.equal(snapshot.hash.length, 64);
   assert.equal(snapshot.generation, 1);
 });
 
 test("numbers keep their plus and zeros without quotes", () => {
-  const { snapshot } = config(BASE.replace("sip:198.51.100.1\n", "sip:198.51.100.1\n    numbers: {country_code: +49, national_prefix: 0, international_prefix: 00}\n") + "dids:\n  - {number: +15551234567, to: gateway ai}\n");
-  assert.deepEqual(snapshot.trunks.get("carrier")?.numbers, { countryCode: "49", nationalPrefix: "0", internationalPrefix: "00", write: "+e164" });
+  const { snapshot } = config(
+    BASE.replace(
+      "sip:198.51.100.1\n",
+      "sip:198.51.100.1\n    numbers: {country_code: +49, national_prefix: 0, international_prefix: 00}\n",
+    ) + "dids:\n  - {number: +15551234567, to: gateway ai}\n",
+  );
+  assert.deepEqual(snapshot.trunks.get("carrier")?.numbers, {
+    countryCode: "49",
+    nationalPrefix: "0",
+    internationalPrefix: "00",
+    write: "+e164",
+  });
   assert.ok(snapshot.dids.has("+15551234567"));
 });
 
@@ -82,11 +116,33 @@ test("every field of a peer arrives", () => {
     next_on: [486, 603]
 `);
   assert.deepEqual(snapshot.gateways.get("full"), {
-    kind: "gateway", name: "full", tenant: "default", listener: "main", addresses: ["203.0.113.0/28", "2001:db8::/64"], domains: ["ai.example.com"], trunkGroup: "tg1",
-    uri: "sip:ai.example.com:5070", numbers: { countryCode: "", nationalPrefix: "", internationalPrefix: "", write: "+e164" },
-    headers: { pass: ["x-account", "x-lk-*"], set: [["X-Region", "eu"], ["X-Name", "Zo\xc3\xab"]] }, nat: true, codecs: ["PCMA", "opus"], callsMax: 7,
-    callDurationMaxMs: 60_000, mediaTimeoutMs: 5_000, earlyMedia: "relay", followRedirects: true, privacy: "hide", callerNumber: "+15550001111",
-    fromDomain: "sip.example.com", nextOn: [486, 603],
+    kind: "gateway",
+    name: "full",
+    tenant: "default",
+    listener: "main",
+    addresses: ["203.0.113.0/28", "2001:db8::/64"],
+    domains: ["ai.example.com"],
+    trunkGroup: "tg1",
+    uri: "sip:ai.example.com:5070",
+    numbers: { countryCode: "", nationalPrefix: "", internationalPrefix: "", write: "+e164" },
+    headers: {
+      pass: ["x-account", "x-lk-*"],
+      set: [
+        ["X-Region", "eu"],
+        ["X-Name", "Zo\xc3\xab"],
+      ],
+    },
+    nat: true,
+    codecs: ["PCMA", "opus"],
+    callsMax: 7,
+    callDurationMaxMs: 60_000,
+    mediaTimeoutMs: 5_000,
+    earlyMedia: "relay",
+    followRedirects: true,
+    privacy: "hide",
+    callerNumber: "+15550001111",
+    fromDomain: "sip.example.com",
+    nextOn: [486, 603],
   });
 });
 
@@ -98,16 +154,24 @@ dids:
   - {number: c, to: [trunk carrier, {group: pool}, reject 486 Busy Here]}
   - {number: d, to: {reject: 603, reason: Decline}}
 `);
-  assert.deepEqual([..."abcd"].map((number) => snapshot.dids.get(number)?.targets), [
-    [{ type: "group", group: "pool" }],
-    [{ type: "gateway", gateway: "ai" }],
-    [{ type: "trunk", trunk: "carrier" }, { type: "group", group: "pool" }, { type: "reject", status: 486, reason: "Busy Here" }],
-    [{ type: "reject", status: 603, reason: "Decline" }],
-  ]);
+  assert.deepEqual(
+    [..."abcd"].map((number) => snapshot.dids.get(number)?.targets),
+    [
+      [{ type: "group", group: "pool" }],
+      [{ type: "gateway", gateway: "ai" }],
+      [
+        { type: "trunk", trunk: "carrier" },
+        { type: "group", group: "pool" },
+        { type: "reject", status: 486, reason: "Busy Here" },
+      ],
+      [{ type: "reject", status: 603, reason: "Decline" }],
+    ],
+  );
 });
 
 test("all problems come at once, in the order of lines, each with its place", () => {
-  assert.deepEqual(problems(`node: {id: ABC}
+  assert.deepEqual(
+    problems(`node: {id: ABC}
 listeners:
   - name: main
     adress: 192.0.2.1
@@ -122,16 +186,18 @@ dids:
   - number: "+15551234567"
     to: gruop ai
 extra: 1
-`), [
-    '1 node.id: "ABC" is not a node id',
-    "3 listeners[0]: address is missing",
-    "4 listeners[0].adress: unknown field adress",
-    '6 listeners[1].address: "192.0.2.300" is not an IP address',
-    '10 trunks[0].calls_max: "many" is not a whole number',
-    '11 trunks[0].uri: "sips:example.com": TLS and WebSocket are not built in this version',
-    '14 dids[0].to: "gruop ai" is not a target',
-    "15 extra: unknown section extra",
-  ]);
+`),
+    [
+      '1 node.id: "ABC" is not a node id',
+      "3 listeners[0]: address is missing",
+      "4 listeners[0].adress: unknown field adress",
+      '6 listeners[1].address: "192.0.2.300" is not an IP address',
+      '10 trunks[0].calls_max: "many" is not a whole number',
+      '11 trunks[0].uri: "sips:example.com": TLS and WebSocket are not built in this version',
+      '14 dids[0].to: "gruop ai" is not a target',
+      "15 extra: unknown section extra",
+    ],
+  );
 });
 
 test("names that dangle are found, with the nearest that exists", () => {
@@ -153,11 +219,14 @@ outbound:
 });
 
 test("a name in a broken entry is not reported as dangling too", () => {
-  assert.deepEqual(problems(`${BASE}  - {name: broken, uri: "sip:user@host"}\ndids: [{number: x, to: gateway broken}]\n`), ['9 gateways[1].uri: "sip:user@host" has a user part']);
+  assert.deepEqual(problems(`${BASE}  - {name: broken, uri: "sip:user@host"}\ndids: [{number: x, to: gateway broken}]\n`), [
+    '9 gateways[1].uri: "sip:user@host" has a user part',
+  ]);
 });
 
 test("what stands twice is refused: names, DIDs, ports", () => {
-  assert.deepEqual(problems(`listeners:
+  assert.deepEqual(
+    problems(`listeners:
   - {name: main, address: 192.0.2.1}
   - {name: main, address: 192.0.2.2}
   - {name: third, address: 192.0.2.1, media: {ports: 12000-12999}}
@@ -166,14 +235,16 @@ gateways: [{name: a, listener: main, uri: "sip:203.0.113.1"}]
 dids:
   - {number: "+15551234567", to: gateway a}
   - {number: ["+15550000000", "+1 555 123 4567"], tenant: acme, to: reject 404}
-`).slice(0, 6), [
-    "3 listeners[1].name: main stands here a second time",
-    "4 listeners[2].port: 192.0.2.1:5060 is taken by listener main (listeners[0])",
-    "4 listeners[2].media.ports: media ports 12000-12999 on 192.0.2.1 overlap those of listener main, 10000-19999",
-    "6 gateways[0].name: the name a is taken by a trunk",
-    "8 dids[0].to[0]: a is a trunk, not a gateway",
-    "9 dids[1].number: +15551234567 stands here a second time",
-  ]);
+`).slice(0, 6),
+    [
+      "3 listeners[1].name: main stands here a second time",
+      "4 listeners[2].port: 192.0.2.1:5060 is taken by listener main (listeners[0])",
+      "4 listeners[2].media.ports: media ports 12000-12999 on 192.0.2.1 overlap those of listener main, 10000-19999",
+      "6 gateways[0].name: the name a is taken by a trunk",
+      "8 dids[0].to[0]: a is a trunk, not a gateway",
+      "9 dids[1].number: +15551234567 stands here a second time",
+    ],
+  );
 });
 
 test("port ranges must hold whole pairs, enough of them, and not the SIP port", () => {
@@ -186,27 +257,38 @@ test("port ranges must hold whole pairs, enough of them, and not the SIP port", 
 });
 
 test("an address that can't be told to others needs one that can", () => {
-  assert.deepEqual(problems(BASE.replace("192.0.2.1", "0.0.0.0")), ["3 listeners[0].address: 0.0.0.0 can't be told to others as our address"]);
-  assert.deepEqual(problems(BASE.replace("192.0.2.1", "0.0.0.0\n    advertise: sbc.example.com")), ["4 listeners[0].advertise: sbc.example.com is a name, and SDP needs an address"]);
-  assert.equal(config(BASE.replace("192.0.2.1", "0.0.0.0\n    advertise: 203.0.113.9")).snapshot.listeners.get("main")?.mediaAdvertised, "203.0.113.9");
+  assert.deepEqual(problems(BASE.replace("192.0.2.1", "0.0.0.0")), [
+    "3 listeners[0].address: 0.0.0.0 can't be told to others as our address",
+  ]);
+  assert.deepEqual(problems(BASE.replace("192.0.2.1", "0.0.0.0\n    advertise: sbc.example.com")), [
+    "4 listeners[0].advertise: sbc.example.com is a name, and SDP needs an address",
+  ]);
+  assert.equal(
+    config(BASE.replace("192.0.2.1", "0.0.0.0\n    advertise: 203.0.113.9")).snapshot.listeners.get("main")?.mediaAdvertised,
+    "203.0.113.9",
+  );
 });
 
 test("a uri that its listener can't serve is refused", () => {
-  const withUri = (uri: string): string[] => problems(BASE.replace("sip:198.51.100.1", uri).replace("address: 192.0.2.1", "address: 192.0.2.1\n    transports: [tcp]"));
+  const withUri = (uri: string): string[] =>
+    problems(BASE.replace("sip:198.51.100.1", uri).replace("address: 192.0.2.1", "address: 192.0.2.1\n    transports: [tcp]"));
   assert.match(withUri("sip:198.51.100.1")[0] ?? "", /wants UDP, which listener main doesn't speak/);
   assert.match(withUri('"sip:[2001:db8::1];transport=tcp"')[0] ?? "", /can't reach 2001:db8::1/);
   assert.match(withUri("sip:192.0.2.1;transport=tcp")[0] ?? "", /our own listener main/);
 });
 
 test("with several listeners each peer names its own", () => {
-  assert.deepEqual(problems(BASE.replace("trunks:", "  - {name: two, address: 192.0.2.2}\ntrunks:")), ["6 trunks[0]: carrier names no listener", "9 gateways[0]: ai names no listener"]);
+  assert.deepEqual(problems(BASE.replace("trunks:", "  - {name: two, address: 192.0.2.2}\ntrunks:")), [
+    "6 trunks[0]: carrier names no listener",
+    "9 gateways[0]: ai names no listener",
+  ]);
 });
 
 test("calls stay within a tenant", () => {
-  assert.deepEqual(problems(`${BASE}groups: [{name: pool, tenant: acme, gateways: [ai]}]\ndids: [{number: "+15551234567", to: group pool}]\n`), [
-    "9 groups[0].gateways[0]: ai is of tenant default, the group of acme",
-    "10 dids[0].to[0]: pool is of tenant acme, not default",
-  ]);
+  assert.deepEqual(
+    problems(`${BASE}groups: [{name: pool, tenant: acme, gateways: [ai]}]\ndids: [{number: "+15551234567", to: group pool}]\n`),
+    ["9 groups[0].gateways[0]: ai is of tenant default, the group of acme", "10 dids[0].to[0]: pool is of tenant acme, not default"],
+  );
 });
 
 test("headers that the switch writes itself can't be set or passed, nor lines broken", () => {
@@ -219,26 +301,41 @@ test("headers that the switch writes itself can't be set or passed, nor lines br
 
 test("twins that nothing tells apart are a warning, and what tells them apart ends it", () => {
   const twins = (more: string, dids: string): string[] => {
-    const loaded = load(`${BASE}trunks_placeholder`.replace("trunks_placeholder", dids).replace("gateways:", `  - {name: twin, uri: "sip:198.51.100.1"${more}}\ngateways:`));
+    const loaded = load(
+      `${BASE}trunks_placeholder`
+        .replace("trunks_placeholder", dids)
+        .replace("gateways:", `  - {name: twin, uri: "sip:198.51.100.1"${more}}\ngateways:`),
+    );
     assert.ok(loaded.ok, loaded.ok ? "" : renderProblems(loaded.problems, false));
     return loaded.warnings.map(({ line, field, message }) => `${line} ${field}: ${message}`);
   };
-  assert.deepEqual(twins("", ""), ["7 trunks[1].addresses: carrier and twin have the address 198.51.100.1 on listener main, and calls from there may fit both"]);
-  assert.deepEqual(twins("", 'dids:\n  - {number: "+1555*", trunks: [carrier], to: gateway ai}\n  - {number: "+1556*", trunks: [twin], to: gateway ai}\n'), []);
+  assert.deepEqual(twins("", ""), [
+    "7 trunks[1].addresses: carrier and twin have the address 198.51.100.1 on listener main, and calls from there may fit both",
+  ]);
+  assert.deepEqual(
+    twins("", 'dids:\n  - {number: "+1555*", trunks: [carrier], to: gateway ai}\n  - {number: "+1556*", trunks: [twin], to: gateway ai}\n'),
+    [],
+  );
 });
 
 test("warnings don't keep a configuration from being used", () => {
   const loaded = load(`${BASE}  - {name: lost}\ndids:\n  - {number: "15551234567", to: gateway lost}\n`);
   assert.ok(loaded.ok);
-  assert.deepEqual(loaded.warnings.map(({ line, message }) => `${line} ${message}`), [
-    "9 lost has neither uri nor addresses: it can be neither called nor recognised",
-    "11 lost has no uri, so no call can go there",
-    "11 15551234567 has no plus, so it only matches trunks that send and keep it so",
-  ]);
+  assert.deepEqual(
+    loaded.warnings.map(({ line, message }) => `${line} ${message}`),
+    [
+      "9 lost has neither uri nor addresses: it can be neither called nor recognised",
+      "11 lost has no uri, so no call can go there",
+      "11 15551234567 has no plus, so it only matches trunks that send and keep it so",
+    ],
+  );
 });
 
 test("broken YAML is named by line", () => {
-  assert.deepEqual(problems("listeners:\n  - name: a\n   address: b\n").map((problem) => problem.replace(/:.*/, "")), ["3 "]);
+  assert.deepEqual(
+    problems("listeners:\n  - name: a\n   address: b\n").map((problem) => problem.replace(/:.*/, "")),
+    ["3 "],
+  );
   assert.match(problems("node:\n  id: a1\n  id: a2\n")[0] ?? "", /^3 : Map keys must be unique/);
   assert.match(problems("- a\n- b\n")[0] ?? "", /^1 : a list instead of sections/);
 });
@@ -248,7 +345,9 @@ test("an empty file says what is missing", () => {
 });
 
 test("anchors and merge keys work, and a bomb of aliases is refused", () => {
-  const { snapshot } = config(`${BASE.replace("uri: sip:198.51.100.1", "uri: sip:198.51.100.1\n    numbers: &de {country_code: 49}")}  - {name: two, uri: "sip:203.0.113.2", numbers: {<<: *de, write: e164}}\n`);
+  const { snapshot } = config(
+    `${BASE.replace("uri: sip:198.51.100.1", "uri: sip:198.51.100.1\n    numbers: &de {country_code: 49}")}  - {name: two, uri: "sip:203.0.113.2", numbers: {<<: *de, write: e164}}\n`,
+  );
   assert.deepEqual(snapshot.gateways.get("two")?.numbers.countryCode, "49");
   const bomb = `a: &a [x,x,x,x,x,x,x,x,x,x]\n${[..."bcdefg"].map((name, i) => `${name}: &${name} [${Array(10).fill(`*${"abcdef"[i]}`).join(",")}]\n`).join("")}`;
   assert.match(problems(bomb)[0] ?? "", /alias/i);
@@ -256,7 +355,9 @@ test("anchors and merge keys work, and a bomb of aliases is refused", () => {
 
 test("JSON is read too, and problems in it have lines", () => {
   assert.ok(config('{"listeners":[{"name":"main","address":"192.0.2.1","port":5070}]}').snapshot.listeners.get("main")?.port === 5070);
-  assert.deepEqual(problems('{\n"listeners":[\n{"name":"main","address":"192.0.2.1","port":true}]}'), ["3 listeners[0].port: true is not a whole number"]);
+  assert.deepEqual(problems('{\n"listeners":[\n{"name":"main","address":"192.0.2.1","port":true}]}'), [
+    "3 listeners[0].port: true is not a whole number",
+  ]);
 });
 
 test("the file is looked for where it was named, else in two places", () => {
@@ -296,7 +397,15 @@ test("a socket path that no kernel takes is refused with the reason", () => {
 
 test("the snapshot is frozen through and through", () => {
   const { snapshot } = config(`${BASE}dids: [{number: x, to: gateway ai}]\n`);
-  for (const value of [snapshot, snapshot.trunks.get("carrier"), snapshot.trunks.get("carrier")?.numbers, snapshot.dids.get("x")?.targets, snapshot.dids.get("x")?.targets[0], snapshot.dids.get("x")?.hunt]) assert.ok(Object.isFrozen(value));
+  for (const value of [
+    snapshot,
+    snapshot.trunks.get("carrier"),
+    snapshot.trunks.get("carrier")?.numbers,
+    snapshot.dids.get("x")?.targets,
+    snapshot.dids.get("x")?.targets[0],
+    snapshot.dids.get("x")?.hunt,
+  ])
+    assert.ok(Object.isFrozen(value));
 });
 
 for (const example of ["minimal", "vodafone-livekit"]) {
@@ -315,7 +424,9 @@ const PLAN_US_MAX = 20;
 for (const layout of ["block", "flow"] as const) {
   test(`100,000 DIDs in ${layout} style load within ${LOAD_MS_MAX} ms and are planned within ${PLAN_US_MAX} µs each`, () => {
     const number = (i: number): string => `+1555${1_000_000 + i}`;
-    const lines = Array.from({ length: 100_000 }, (_, i) => (layout === "block" ? `  - number: "${number(i)}"\n    to: gateway ai\n` : `  - {number: "${number(i)}", to: gateway ai}\n`));
+    const lines = Array.from({ length: 100_000 }, (_, i) =>
+      layout === "block" ? `  - number: "${number(i)}"\n    to: gateway ai\n` : `  - {number: "${number(i)}", to: gateway ai}\n`,
+    );
     const text = `${BASE}dids:\n${lines.join("")}`;
     const began = performance.now();
     const { snapshot } = config(text);
@@ -327,7 +438,15 @@ for (const layout of ["block", "flow"] as const) {
     const planned = performance.now();
     const CALLS = 20_000;
     for (let i = 0; i < CALLS; i++) {
-      const plan = planCall({ snapshot, source, calledUser: number(i * 5), callerUser: "+4930123456", healthOf: () => undefined, nowMs: 0, dice: () => 0.5 });
+      const plan = planCall({
+        snapshot,
+        source,
+        calledUser: number(i * 5),
+        callerUser: "+4930123456",
+        healthOf: () => undefined,
+        nowMs: 0,
+        dice: () => 0.5,
+      });
       assert.equal(plan.type, "dial");
     }
     const tookUs = ((performance.now() - planned) * 1000) / CALLS;

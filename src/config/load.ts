@@ -54,7 +54,13 @@ export function loadConfig(input: LoadInput): LoadedConfig {
 export function loadText(text: string, file: string, input: LoadInput): LoadedConfig {
   const document = readDocument(text);
   if (!document.ok) {
-    const problems = document.problems.map(({ line, message }) => ({ file, line, field: "", message, remedy: "YAML: spaces for indentation, quotes around special characters" }));
+    const problems = document.problems.map(({ line, message }) => ({
+      file,
+      line,
+      field: "",
+      message,
+      remedy: "YAML: spaces for indentation, quotes around special characters",
+    }));
     return { ok: false, problems };
   }
   const locate = locator(file, document);
@@ -70,17 +76,27 @@ export function loadText(text: string, file: string, input: LoadInput): LoadedCo
   const socket = tooLongSocketPath(nodeConfig.runDir);
   if (socket !== undefined) {
     problems.push({
-      file, line: 0, field: "node.home", message: `${socket.path} has ${socket.bytes} bytes, and a socket's path may have ${SOCKET_PATH_BYTES_MAX}`,
+      file,
+      line: 0,
+      field: "node.home",
+      message: `${socket.path} has ${socket.bytes} bytes, and a socket's path may have ${SOCKET_PATH_BYTES_MAX}`,
       remedy: "a shorter --home, TANDEM_HOME or XDG_RUNTIME_DIR",
     });
   }
   if (problems.length > 0) return { ok: false, problems: problems.sort((a, b) => a.line - b.line) };
   const snapshot = buildSnapshot(resources, input.generation ?? 1, text);
-  const warnings = checked.warnings.map(placed).map(locate).sort((a, b) => a.line - b.line);
+  const warnings = checked.warnings
+    .map(placed)
+    .map(locate)
+    .sort((a, b) => a.line - b.line);
   return { ok: true, config: Object.freeze({ node: nodeConfig, snapshot, file }), text, warnings };
 }
 
-function findFile({ file: named, env, readFile }: LoadInput): { readonly file: string; readonly text: string } | { readonly problem: ConfigProblem } {
+function findFile({
+  file: named,
+  env,
+  readFile,
+}: LoadInput): { readonly file: string; readonly text: string } | { readonly problem: ConfigProblem } {
   const candidates = configFiles(named, env);
   for (const candidate of candidates) {
     try {
@@ -89,11 +105,25 @@ function findFile({ file: named, env, readFile }: LoadInput): { readonly file: s
       const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
       if (code === "ENOENT" && candidates.length > 1) continue;
       const message = code === "ENOENT" ? `there is no file ${resolve(candidate)}` : `${candidate} can't be read: ${code}`;
-      return { problem: { file: candidate, line: 0, field: "", message, remedy: "--config <file>, TANDEM_CONFIG, ./tandem.yaml or /etc/tandem/tandem.yaml" } };
+      return {
+        problem: {
+          file: candidate,
+          line: 0,
+          field: "",
+          message,
+          remedy: "--config <file>, TANDEM_CONFIG, ./tandem.yaml or /etc/tandem/tandem.yaml",
+        },
+      };
     }
   }
   return {
-    problem: { file: "", line: 0, field: "", message: `no configuration: neither ${candidates.join(" nor ")} exists`, remedy: "--config <file> or TANDEM_CONFIG; examples/minimal.yaml is a beginning" },
+    problem: {
+      file: "",
+      line: 0,
+      field: "",
+      message: `no configuration: neither ${candidates.join(" nor ")} exists`,
+      remedy: "--config <file> or TANDEM_CONFIG; examples/minimal.yaml is a beginning",
+    },
   };
 }
 
@@ -111,10 +141,15 @@ function readSections(value: unknown, reading: Reading): ReadSections {
     if (!SECTIONS.includes(key)) reading.noteAt(key, `unknown section ${key}`, suggestion(key, SECTIONS, "section"));
   }
   const section = <K extends keyof Sections>(key: K): Sections[K] =>
-    (reading.at(key, mapping[key], SECTION_READERS[key].read as (value: unknown, reading: Reading) => Sections[K] | undefined) ?? []) as Sections[K];
+    (reading.at(key, mapping[key], SECTION_READERS[key].read as (value: unknown, reading: Reading) => Sections[K] | undefined) ??
+      []) as Sections[K];
   const sections: Sections = {
-    listeners: section("listeners"), trunks: section("trunks"), gateways: section("gateways"),
-    groups: section("groups"), dids: section("dids"), outbound: section("outbound"),
+    listeners: section("listeners"),
+    trunks: section("trunks"),
+    gateways: section("gateways"),
+    groups: section("groups"),
+    dids: section("dids"),
+    outbound: section("outbound"),
   };
   const node = reading.at("node", mapping["node"], readNode) ?? readNode({}, new Reading())!;
   return { node, sections, brokenNames: namesOfBroken(mapping, sections) };

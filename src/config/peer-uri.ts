@@ -12,7 +12,8 @@ export interface PeerUri {
   readonly numeric: boolean;
 }
 
-const PEER_URI = /^sip:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\.?)(?::([0-9]{1,5}))?((?:;[A-Za-z0-9-]+(?:=[A-Za-z0-9.\-_~%]+)?)*)$/;
+const PEER_URI =
+  /^sip:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\.?)(?::([0-9]{1,5}))?((?:;[A-Za-z0-9-]+(?:=[A-Za-z0-9.\-_~%]+)?)*)$/;
 const EXAMPLE = "e.g. sip:sip.example.com or sip:192.0.2.10:5060;transport=tcp";
 
 export function parsePeerUri(uri: string): PeerUri | undefined {
@@ -32,11 +33,13 @@ export function parsePeerUri(uri: string): PeerUri | undefined {
 export const readPeerUri: Reader<string> = (value, reading) => {
   const given = text(value, reading)?.trim();
   if (given === undefined) return undefined;
-  if (/^sips:/i.test(given) || /;transport=(tls|ws|wss)\b/i.test(given)) return reading.note(`${describe(given)}: TLS and WebSocket are not built in this version`, EXAMPLE);
+  if (/^sips:/i.test(given) || /;transport=(tls|ws|wss)\b/i.test(given))
+    return reading.note(`${describe(given)}: TLS and WebSocket are not built in this version`, EXAMPLE);
   if (given.includes("@")) return reading.note(`${describe(given)} has a user part`, "leave it out: the called number goes there");
   const uri = /^sip:/i.test(given) ? `sip:${given.slice(4)}` : `sip:${given}`;
   const parsed = parsePeerUri(uri);
   if (parsed === undefined) return reading.note(`${describe(given)} is not a SIP uri of a host`, EXAMPLE);
-  if (parsed.transport !== "" && parsed.transport !== "udp" && parsed.transport !== "tcp") return reading.note(`transport ${parsed.transport} is unknown`, "udp or tcp");
+  if (parsed.transport !== "" && parsed.transport !== "udp" && parsed.transport !== "tcp")
+    return reading.note(`transport ${parsed.transport} is unknown`, "udp or tcp");
   return uri;
 };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { parse } from "yaml";
 import { readPlainList } from "./plain-list.ts";
 
@@ -9,31 +9,61 @@ const read = (section: string) => readPlainList(AROUND(section), "dids", 0);
 
 test("plain entries in block and flow style are read, the rest keeps its lines", () => {
   const list = read('dids:\n  - number: "+1555"\n    to: group ai\n\n  - {number: x, to: "reject 486"}\n');
-  assert.deepEqual(list?.entries, [{ number: "+1555", to: "group ai" }, { number: "x", to: "reject 486" }]);
+  assert.deepEqual(list?.entries, [
+    { number: "+1555", to: "group ai" },
+    { number: "x", to: "reject 486" },
+  ]);
   assert.equal(list?.rest.split("\n").indexOf("outbound: []"), 7);
 });
 
 test("whatever could mean more is left to the YAML parser", () => {
   for (const section of [
-    "dids:\n  - number: [a, b]\n    to: x\n", "dids:\n  - number: a # comment\n", "dids:\n  - number: 'a'\n", 'dids:\n  - number: "a\\n"\n', "dids:\n  - number: a\n    number: b\n",
-    "dids:\n  - number: a\n     to: b\n", "dids:\n  - number: a\n   - number: b\n", "dids:\n  - number: a\n    to:\n", "dids: []\n", "dids:\n  - number: a: b\n", "dids:\n  - number: |\n",
-    "dids:\n  - &x {number: a}\n", "dids:\n  - *x\n", "dids:\n  - {number: a, number: b}\n", "dids:\n  - {number: a,}\n", "dids:\n\t- number: a\n", "dids:\n  - number: a\n...\n", "dids:\n  - number: a\ndids:\n  - number: b\n",
+    "dids:\n  - number: [a, b]\n    to: x\n",
+    "dids:\n  - number: a # comment\n",
+    "dids:\n  - number: 'a'\n",
+    'dids:\n  - number: "a\\n"\n',
+    "dids:\n  - number: a\n    number: b\n",
+    "dids:\n  - number: a\n     to: b\n",
+    "dids:\n  - number: a\n   - number: b\n",
+    "dids:\n  - number: a\n    to:\n",
+    "dids: []\n",
+    "dids:\n  - number: a: b\n",
+    "dids:\n  - number: |\n",
+    "dids:\n  - &x {number: a}\n",
+    "dids:\n  - *x\n",
+    "dids:\n  - {number: a, number: b}\n",
+    "dids:\n  - {number: a,}\n",
+    "dids:\n\t- number: a\n",
+    "dids:\n  - number: a\n...\n",
+    "dids:\n  - number: a\ndids:\n  - number: b\n",
     "dids:\n  number: a\n",
-  ]) assert.equal(read(section), undefined, section);
+  ])
+    assert.equal(read(section), undefined, section);
 });
 
 test("whatever it takes, it reads as the YAML parser does", () => {
-  const value = fc.oneof(fc.stringMatching(/^[A-Za-z0-9+][A-Za-z0-9._+ -]{0,12}$/), fc.stringMatching(/^[A-Za-z0-9+"][A-Za-z0-9._+ :#,{}"'-]{0,12}$/), fc.constantFrom("yes", "null", "group ai", '"+1555*"', '""', "1e3", "0x1", "-1", "+1"));
-  const key = fc.constantFrom("number", "to", "tenant", "on", "null");
-  const entry = fc.tuple(fc.boolean(), fc.array(fc.tuple(key, value), { minLength: 1, maxLength: 3 })).map(([flow, pairs]) =>
-    flow ? `  - {${pairs.map(([name, text]) => `${name}: ${text}`).join(", ")}}\n` : `  - ${pairs.map(([name, text]) => `${name}: ${text}\n`).join("    ")}`,
+  const value = fc.oneof(
+    fc.stringMatching(/^[A-Za-z0-9+][A-Za-z0-9._+ -]{0,12}$/),
+    fc.stringMatching(/^[A-Za-z0-9+"][A-Za-z0-9._+ :#,{}"'-]{0,12}$/),
+    fc.constantFrom("yes", "null", "group ai", '"+1555*"', '""', "1e3", "0x1", "-1", "+1"),
   );
+  const key = fc.constantFrom("number", "to", "tenant", "on", "null");
+  const entry = fc
+    .tuple(fc.boolean(), fc.array(fc.tuple(key, value), { minLength: 1, maxLength: 3 }))
+    .map(([flow, pairs]) =>
+      flow
+        ? `  - {${pairs.map(([name, text]) => `${name}: ${text}`).join(", ")}}\n`
+        : `  - ${pairs.map(([name, text]) => `${name}: ${text}\n`).join("    ")}`,
+    );
   let taken = 0;
-  fc.assert(fc.property(fc.array(entry, { minLength: 1, maxLength: 3 }), (entries) => {
-    const list = read(`dids:\n${entries.join("")}`);
-    if (list === undefined) return;
-    taken++;
-    assert.deepEqual(list.entries, parse(AROUND(`dids:\n${entries.join("")}`), { schema: "failsafe" }).dids);
-  }), { numRuns: 2_000, seed: 1 });
+  fc.assert(
+    fc.property(fc.array(entry, { minLength: 1, maxLength: 3 }), (entries) => {
+      const list = read(`dids:\n${entries.join("")}`);
+      if (list === undefined) return;
+      taken++;
+      assert.deepEqual(list.entries, parse(AROUND(`dids:\n${entries.join("")}`), { schema: "failsafe" }).dids);
+    }),
+    { numRuns: 2_000, seed: 1 },
+  );
   assert.ok(taken > 200, `only ${taken} were plain`);
 });

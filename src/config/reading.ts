@@ -59,7 +59,8 @@ type Mapping = Readonly<Record<string, unknown>>;
 export const isMapping = (value: unknown): value is Mapping => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Nothing was written after the colon. */
-export const isBlank = (value: unknown): boolean => value === undefined || value === null || value === "" || value === "~" || value === "null";
+export const isBlank = (value: unknown): boolean =>
+  value === undefined || value === null || value === "" || value === "~" || value === "null";
 
 /** A mapping with exactly these fields. With a problem in any field it is undefined, after all were read. */
 export function object<F extends Fields>(fields: F): Reader<Of<F>> {
@@ -95,8 +96,8 @@ export function placedList<T>(read: Reader<T>): Reader<readonly Placed<T>[]> {
     if (!Array.isArray(value)) return reading.note(`${describe(value)} instead of a list`, 'one entry a line, each beginning with "- "');
     const items: Placed<T>[] = [];
     for (const [index, item] of value.entries()) {
-      const read_ = reading.at(index, item, read);
-      if (read_ !== undefined) items.push({ index, value: read_ });
+      const one = reading.at(index, item, read);
+      if (one !== undefined) items.push({ index, value: one });
     }
     return items;
   };

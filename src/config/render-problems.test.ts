@@ -13,12 +13,21 @@ test("a problem reads: where, what, what would be right", () => {
 
 test("escapes from the file don't reach the terminal, and a thousand problems are cut short", () => {
   assert.ok(!renderProblems([{ ...PROBLEM, message: "\x1b[2J" }], false).includes("\x1b"));
-  assert.match(renderProblems(Array(1_000).fill(PROBLEM), false), /… and 900 more$/);
+  assert.match(
+    renderProblems(
+      Array.from({ length: 1_000 }, () => PROBLEM),
+      false,
+    ),
+    /… and 900 more$/,
+  );
 });
 
 test("the nearest name is suggested, a stranger is not", () => {
   const known = ["gateways", "groups", "trunks", "vodafone"];
-  assert.deepEqual(["gatways", "gateway", "trunk", "Vodafon", "vodaofne", "xyz", "ai"].map((name) => nearest(name, known)), ["gateways", "gateways", "trunks", "vodafone", "vodafone", undefined, undefined]);
+  assert.deepEqual(
+    ["gatways", "gateway", "trunk", "Vodafon", "vodaofne", "xyz", "ai"].map((name) => nearest(name, known)),
+    ["gateways", "gateways", "trunks", "vodafone", "vodafone", undefined, undefined],
+  );
   assert.equal(suggestion("xyz", known, "name"), "known: gateways, groups, trunks, vodafone");
   assert.equal(suggestion("x", [], "gateway"), "there is no gateway yet");
 });

@@ -8,7 +8,15 @@ import { toCanonical } from "#routing/numbers.ts";
 import type { Did, Gateway, GatewayGroup, HuntTimes, Listener, NumberFormat, OutboundRule, Trunk } from "#routing/snapshot.ts";
 import { parsePeerUri } from "./peer-uri.ts";
 import type { Placed } from "./reading.ts";
-import { type DidFields, type GatewayFields, type GroupFields, HUNT_DEFAULTS, type ListenerFields, type OutboundFields, type PeerFields } from "./schema.ts";
+import {
+  type DidFields,
+  type GatewayFields,
+  type GroupFields,
+  HUNT_DEFAULTS,
+  type ListenerFields,
+  type OutboundFields,
+  type PeerFields,
+} from "./schema.ts";
 
 export interface Resources {
   readonly listeners: readonly Listener[];
@@ -48,10 +56,21 @@ export function toResources(sections: Sections, callsMax: number): Resources {
     gateways: sections.gateways.map(({ value }) => ({ kind: "gateway", ...toPeer(value, onlyListener, callsMax), nextOn: value.next_on })),
     groups: sections.groups.map(({ value }) => ({ name: value.name, tenant: value.tenant as TenantId, members: value.gateways })),
     dids: sections.dids.flatMap(({ value }) =>
-      value.number.map((number) => ({ number, tenant: value.tenant as TenantId, trunks: value.trunks, targets: value.to, hunt: shared(value.hunt) })),
+      value.number.map((number) => ({
+        number,
+        tenant: value.tenant as TenantId,
+        trunks: value.trunks,
+        targets: value.to,
+        hunt: shared(value.hunt),
+      })),
     ),
     outbound: sections.outbound.map(({ value }) => ({
-      name: value.name, tenant: value.tenant as TenantId, prefix: value.prefix, from: value.from, targets: value.to, hunt: shared(value.hunt),
+      name: value.name,
+      tenant: value.tenant as TenantId,
+      prefix: value.prefix,
+      from: value.from,
+      targets: value.to,
+      hunt: shared(value.hunt),
     })),
   };
 }

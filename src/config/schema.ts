@@ -9,7 +9,23 @@ import type { RouteTarget } from "#routing/snapshot.ts";
 import { OUTBOUND_PREFIX_MAX, didKey } from "#routing/snapshot-index.ts";
 import { readPeerUri } from "./peer-uri.ts";
 import {
-  type Fields, type Of, type Reader, describe, integer, isBlank, isMapping, listOf, maybe, object, oneOf, optional, placedList, required, text, textLike, yesNo,
+  type Fields,
+  type Of,
+  type Reader,
+  describe,
+  integer,
+  isBlank,
+  isMapping,
+  listOf,
+  maybe,
+  object,
+  oneOf,
+  optional,
+  placedList,
+  required,
+  text,
+  textLike,
+  yesNo,
 } from "./reading.ts";
 
 const name = textLike(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "a name", "1 to 64 letters, digits, . _ or -, e.g. vodafone-1");
@@ -46,14 +62,20 @@ const portRange: Reader<readonly [min: number, max: number]> = (value, reading) 
   if (min < 1024 || max > 65535) return reading.note(`ports ${given} are out of range`, "1024 to 65535");
   // RTP takes the even port and RTCP the odd one above it (RFC 3550 §11).
   if (min % 2 !== 0 || max % 2 !== 1) {
-    return reading.note(`ports ${given} cut a pair in two`, `an even first and an odd last port, e.g. ${min + (min % 2)}-${max - ((max + 1) % 2)}`);
+    return reading.note(
+      `ports ${given} cut a pair in two`,
+      `an even first and an odd last port, e.g. ${min + (min % 2)}-${max - ((max + 1) % 2)}`,
+    );
   }
-  return max - min < 3 ? reading.note(`ports ${given} are too few for one call`, "at least 4 ports; each call takes 2 on each listener it touches") : [min, max];
+  return max - min < 3
+    ? reading.note(`ports ${given} are too few for one call`, "at least 4 ports; each call takes 2 on each listener it touches")
+    : [min, max];
 };
 
 /** DSCP by number or by its usual names (RFC 2474, RFC 3246, RFC 4594). */
 const DSCP_NAMES: Readonly<Record<string, number>> = { ef: 46, cs3: 24, cs5: 40, af31: 26, af41: 34, "best-effort": 0 };
-const dscp: Reader<number> = (value, reading) => DSCP_NAMES[String(value).toLowerCase()] ?? integer(0, 63, "DSCP, or ef, cs3, cs5, af31, af41")(value, reading);
+const dscp: Reader<number> = (value, reading) =>
+  DSCP_NAMES[String(value).toLowerCase()] ?? integer(0, 63, "DSCP, or ef, cs3, cs5, af31, af41")(value, reading);
 
 const NOT_YET = ["tls", "ws", "wss"];
 const transport: Reader<"UDP" | "TCP"> = (value, reading) => {
@@ -113,13 +135,35 @@ const numbers = {
 const NUMBERS_AS_THEY_ARE: Of<typeof numbers> = { country_code: "", national_prefix: "", international_prefix: "", write: "+e164" };
 
 /** The core writes these itself; passing or setting them would break dialogs or show one side to the other. */
-const CORE_HEADERS = new Set(
-  ["via", "from", "to", "call-id", "cseq", "contact", "route", "record-route", "max-forwards", "content-length", "content-type", "content-encoding", "authorization", "proxy-authorization", "v", "f", "t", "i", "m", "l", "c", "e"],
-);
+const CORE_HEADERS = new Set([
+  "via",
+  "from",
+  "to",
+  "call-id",
+  "cseq",
+  "contact",
+  "route",
+  "record-route",
+  "max-forwards",
+  "content-length",
+  "content-type",
+  "content-encoding",
+  "authorization",
+  "proxy-authorization",
+  "v",
+  "f",
+  "t",
+  "i",
+  "m",
+  "l",
+  "c",
+  "e",
+]);
 const headerName: Reader<string> = (value, reading) => {
   const given = text(value, reading);
   if (given === undefined) return undefined;
-  if (!/^[A-Za-z0-9\-.!%_+`'~]+\*?$/.test(given)) return reading.note(`${describe(given)} is not a header name`, "e.g. X-Account, or x-* for all that begin so");
+  if (!/^[A-Za-z0-9\-.!%_+`'~]+\*?$/.test(given))
+    return reading.note(`${describe(given)} is not a header name`, "e.g. X-Account, or x-* for all that begin so");
   if (CORE_HEADERS.has(given.toLowerCase())) return reading.note(`header ${given} is always written by the switch itself`, "leave it out");
   return given;
 };
@@ -167,7 +211,8 @@ const member = {
   weight: optional(integer(1, 10_000, "weight"), 1),
 } satisfies Fields;
 const memberFields = object(member);
-const memberOrName: Reader<Of<typeof member>> = (value, reading) => memberFields(typeof value === "string" ? { gateway: value } : value, reading);
+const memberOrName: Reader<Of<typeof member>> = (value, reading) =>
+  memberFields(typeof value === "string" ? { gateway: value } : value, reading);
 const group = {
   name: required(name, "e.g. name: ai"),
   tenant: optional(name, "default"),
@@ -175,7 +220,10 @@ const group = {
 } satisfies Fields;
 
 const TARGET_REMEDY = "group <name>, gateway <name>, trunk <name> or reject <status> [reason]";
-const rejectFields = object({ reject: required(statusCode(400, 699), "reject: 486"), reason: optional(textLike(/^[ -~]*$/, "a reason phrase", "ASCII text"), "") });
+const rejectFields = object({
+  reject: required(statusCode(400, 699), "reject: 486"),
+  reason: optional(textLike(/^[ -~]*$/, "a reason phrase", "ASCII text"), ""),
+});
 const target: Reader<RouteTarget> = (value, reading) => {
   if (isMapping(value)) {
     if ("reject" in value) {
@@ -183,7 +231,8 @@ const target: Reader<RouteTarget> = (value, reading) => {
       return reject && { type: "reject", status: reject.reject, reason: reject.reason || "Rejected" };
     }
     const [only, ...more] = Object.entries(value);
-    if (only !== undefined && more.length === 0) return namedTarget(only[0], only[1]) ?? reading.note(`${only[0]} is not a target`, TARGET_REMEDY);
+    if (only !== undefined && more.length === 0)
+      return namedTarget(only[0], only[1]) ?? reading.note(`${only[0]} is not a target`, TARGET_REMEDY);
   } else if (typeof value === "string") {
     const reject = /^reject\s+([4-6][0-9]{2})(?:\s+([ -~]+))?$/.exec(value);
     if (reject !== null) return { type: "reject", status: Number(reject[1]), reason: reject[2] ?? "Rejected" };
@@ -214,14 +263,22 @@ const hunt = {
   ring_timeout_ms: optional(milliseconds, 20_000),
   setup_budget_ms: optional(milliseconds, 55_000),
 } satisfies Fields;
-export const HUNT_DEFAULTS: Of<typeof hunt> = { try_timeout_ms: 2_000, progress_timeout_ms: 5_000, ring_timeout_ms: 20_000, setup_budget_ms: 55_000 };
+export const HUNT_DEFAULTS: Of<typeof hunt> = {
+  try_timeout_ms: 2_000,
+  progress_timeout_ms: 5_000,
+  ring_timeout_ms: 20_000,
+  setup_budget_ms: 55_000,
+};
 
 const didNumber: Reader<string> = (value, reading) => {
   const given = text(value, reading);
   if (given === undefined) return undefined;
   const key = didKey(given);
   if (/^(\+?[0-9*#]{1,32}|[a-z0-9][a-z0-9._-]{0,63}|[a-z0-9][a-z0-9._-]*\*)$/.test(key)) return key;
-  return reading.note(`${describe(value)} is neither a number nor a name`, '"+15551234567", "+4930*" for all that begin so, or a name such as ai');
+  return reading.note(
+    `${describe(value)} is neither a number nor a name`,
+    '"+15551234567", "+4930*" for all that begin so, or a name such as ai',
+  );
 };
 const did = {
   number: required(listOf(didNumber), 'e.g. number: "+15551234567"'),
@@ -235,8 +292,10 @@ const prefix: Reader<string> = (value, reading) => {
   const given = text(value, reading);
   if (given === undefined) return undefined;
   const bare = bareNumber(given.replace(/\*$/, ""));
-  if (bare.length > OUTBOUND_PREFIX_MAX) return reading.note(`prefix ${describe(given)} is too long`, `at most ${OUTBOUND_PREFIX_MAX} characters`);
-  if (/^[1-9][0-9]*$/.test(bare) && isE164(`+${bare}`) && bare.length > 3) return reading.note(`prefix ${bare} has no plus`, `numbers are compared in their canonical form: "+${bare}"`);
+  if (bare.length > OUTBOUND_PREFIX_MAX)
+    return reading.note(`prefix ${describe(given)} is too long`, `at most ${OUTBOUND_PREFIX_MAX} characters`);
+  if (/^[1-9][0-9]*$/.test(bare) && isE164(`+${bare}`) && bare.length > 3)
+    return reading.note(`prefix ${bare} has no plus`, `numbers are compared in their canonical form: "+${bare}"`);
   return bare;
 };
 const outbound = {

@@ -1,20 +1,38 @@
 import assert from "node:assert/strict";
 import { isIP } from "node:net";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { addressKey, buildAddressTable, parseAddress, parseNetwork, sameAddress } from "./addresses.ts";
 
 test("every address that Node takes is parsed, in any way to write it", () => {
-  fc.assert(fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
-    assert.notEqual(isIP(text), 0);
-    const address = parseAddress(text);
-    assert.ok(address !== undefined, text);
-    assert.ok(sameAddress(text, text.toUpperCase()));
-  }));
+  fc.assert(
+    fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
+      assert.notEqual(isIP(text), 0);
+      const address = parseAddress(text);
+      assert.ok(address !== undefined, text);
+      assert.ok(sameAddress(text, text.toUpperCase()));
+    }),
+  );
 });
 
 test("what is no address is none", () => {
-  for (const text of ["", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "1.2.3.x", ":", ":::", "1::2::3", "12345::", "::1.2.3", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7", "[::1]", "host"]) {
+  for (const text of [
+    "",
+    "1.2.3",
+    "1.2.3.4.5",
+    "256.1.1.1",
+    "01.2.3.4",
+    "1.2.3.x",
+    ":",
+    ":::",
+    "1::2::3",
+    "12345::",
+    "::1.2.3",
+    "1:2:3:4:5:6:7:8:9",
+    "1:2:3:4:5:6:7",
+    "[::1]",
+    "host",
+  ]) {
     assert.equal(parseAddress(text), undefined, text);
   }
 });
@@ -41,7 +59,12 @@ test("a network has a prefix that its family allows", () => {
 
 test("the table finds hosts and networks of both families, the most specific first", () => {
   const table = buildAddressTable([
-    ["10.0.0.0/8", "eight"], ["10.0.0.0/24", "twenty-four"], ["10.0.0.7", "host"], ["2001:db8::/32", "doc"], ["2001:db8::1", "six"], ["nonsense", "never"],
+    ["10.0.0.0/8", "eight"],
+    ["10.0.0.0/24", "twenty-four"],
+    ["10.0.0.7", "host"],
+    ["2001:db8::/32", "doc"],
+    ["2001:db8::1", "six"],
+    ["nonsense", "never"],
   ]);
   const names = (address: string): string[] => table.find(address).map(({ value }) => value);
   assert.deepEqual(names("10.0.0.7"), ["host", "twenty-four", "eight"]);
@@ -53,10 +76,12 @@ test("the table finds hosts and networks of both families, the most specific fir
 });
 
 test("membership agrees with arithmetic for every prefix length", () => {
-  fc.assert(fc.property(fc.ipV4(), fc.ipV4(), fc.integer({ min: 0, max: 32 }), (network, address, bits) => {
-    const value = (text: string): bigint => text.split(".").reduce((sum, part) => sum * 256n + BigInt(part), 0n);
-    const shift = BigInt(32 - bits);
-    const expected = value(network) >> shift === value(address) >> shift;
-    assert.equal(buildAddressTable([[`${network}/${bits}`, true]]).find(address).length === 1, expected);
-  }));
+  fc.assert(
+    fc.property(fc.ipV4(), fc.ipV4(), fc.integer({ min: 0, max: 32 }), (network, address, bits) => {
+      const value = (text: string): bigint => text.split(".").reduce((sum, part) => sum * 256n + BigInt(part), 0n);
+      const shift = BigInt(32 - bits);
+      const expected = value(network) >> shift === value(address) >> shift;
+      assert.equal(buildAddressTable([[`${network}/${bits}`, true]]).find(address).length === 1, expected);
+    }),
+  );
 });

@@ -4,9 +4,7 @@
  * Deliberately no DNS and no sockets. IPv4-mapped IPv6 addresses are IPv4; a zone ("%eth0") is cut.
  */
 
-export type Address =
-  | { readonly family: 4; readonly value: number }
-  | { readonly family: 6; readonly value: bigint };
+export type Address = { readonly family: 4; readonly value: number } | { readonly family: 6; readonly value: bigint };
 
 export interface Network {
   readonly address: Address;

@@ -23,10 +23,24 @@ export interface RouteExplanation {
 export function explainPlan(plan: DialPlan): RouteExplanation {
   const { tenant, route, called, caller, skipped } = plan;
   if (plan.type === "reject") {
-    return { outcome: "reject", tenant, route, called, caller, status: plan.status, reason: `${plan.reasonPhrase}: ${plan.reason}`, attempts: [], skipped };
+    return {
+      outcome: "reject",
+      tenant,
+      route,
+      called,
+      caller,
+      status: plan.status,
+      reason: `${plan.reasonPhrase}: ${plan.reason}`,
+      attempts: [],
+      skipped,
+    };
   }
   const attempts = plan.attempts.map(({ peer, requestUri, caller: shown }) => ({
-    peer: peer.name, kind: peer.kind, listener: peer.listener, requestUri, caller: shown,
+    peer: peer.name,
+    kind: peer.kind,
+    listener: peer.listener,
+    requestUri,
+    caller: shown,
   }));
   return { outcome: "dial", tenant, route, called, caller, status: 0, reason: "", attempts, skipped };
 }
@@ -37,7 +51,9 @@ export function renderExplanation(explanation: RouteExplanation): readonly strin
   if (explanation.outcome === "reject") lines.push(`  refused with ${status} ${reason}`);
   const width = Math.max(0, ...attempts.map(({ peer }) => peer.length), ...skipped.map(({ peer }) => peer.length));
   for (const [i, attempt] of attempts.entries()) {
-    lines.push(`  ${i + 1}. ${attempt.peer.padEnd(width)}  ${attempt.requestUri}  by ${attempt.listener}, as ${attempt.caller || "nobody"}`);
+    lines.push(
+      `  ${i + 1}. ${attempt.peer.padEnd(width)}  ${attempt.requestUri}  by ${attempt.listener}, as ${attempt.caller || "nobody"}`,
+    );
   }
   for (const { peer, reason: why } of skipped) lines.push(`  -  ${peer.padEnd(width)}  skipped: ${why}`);
   return lines;

@@ -5,10 +5,19 @@ import { IDENTIFICATION_ORDER, createIdentifier } from "./identify.ts";
 import { type Records, makeDid, makeGateway, makeListener, makeSnapshot, makeTrunk, tenant } from "./testing.ts";
 
 const FACTS: SourceFacts = {
-  listener: "main", transport: "UDP", address: "198.51.100.1", port: 5060, requestUser: "+15551234567", requestHost: "192.0.2.1",
-  toHost: "192.0.2.1", fromUser: "+4930123456", fromHost: "198.51.100.1", testTicketFor: undefined,
+  listener: "main",
+  transport: "UDP",
+  address: "198.51.100.1",
+  port: 5060,
+  requestUser: "+15551234567",
+  requestHost: "192.0.2.1",
+  toHost: "192.0.2.1",
+  fromUser: "+4930123456",
+  fromHost: "198.51.100.1",
+  testTicketFor: undefined,
 };
-const identify = (records: Records, facts: Partial<SourceFacts> = {}) => createIdentifier(makeSnapshot(records)).identify({ ...FACTS, ...facts });
+const identify = (records: Records, facts: Partial<SourceFacts> = {}) =>
+  createIdentifier(makeSnapshot(records)).identify({ ...FACTS, ...facts });
 const CARRIER = ["198.51.100.1"];
 
 /** "name by step", or what else came out. */
@@ -18,8 +27,14 @@ function told(result: ReturnType<typeof identify>): string {
 }
 
 test("the order is data, with the steps of the design in their places", () => {
-  assert.deepEqual(IDENTIFICATION_ORDER.map(({ name }) => name), ["listener", "test ticket", "certificate", "flow", "digest", "domain", "trunk group", "address and DID", "address"]);
-  assert.deepEqual(IDENTIFICATION_ORDER.filter(({ built }) => !built).map(({ name }) => name), ["certificate", "flow", "digest"]);
+  assert.deepEqual(
+    IDENTIFICATION_ORDER.map(({ name }) => name),
+    ["listener", "test ticket", "certificate", "flow", "digest", "domain", "trunk group", "address and DID", "address"],
+  );
+  assert.deepEqual(
+    IDENTIFICATION_ORDER.filter(({ built }) => !built).map(({ name }) => name),
+    ["certificate", "flow", "digest"],
+  );
 });
 
 test("an address that one peer has is that peer", () => {
@@ -34,7 +49,10 @@ test("a network proves its addresses, also of IPv6", () => {
 });
 
 test("a peer is only known on its own listener, and the log says where it belongs", () => {
-  const result = identify({ listeners: [makeListener("main"), makeListener("private")], trunks: [makeTrunk("carrier", { listener: "private", addresses: CARRIER })] });
+  const result = identify({
+    listeners: [makeListener("main"), makeListener("private")],
+    trunks: [makeTrunk("carrier", { listener: "private", addresses: CARRIER })],
+  });
   assert.equal(result.type, "unknown");
   assert.match(result.type === "unknown" ? (result.detail ?? "") : "", /carrier \(listener private\)/);
 });
@@ -47,7 +65,10 @@ test("a test ticket stands for its trunk, and a ticket for nobody is none", () =
 
 test("trunks of one carrier address are told apart by the DID that is called", () => {
   const records = {
-    trunks: [makeTrunk("acme", { addresses: CARRIER, tenant: tenant("acme") }), makeTrunk("zeta", { addresses: CARRIER, tenant: tenant("zeta") })],
+    trunks: [
+      makeTrunk("acme", { addresses: CARRIER, tenant: tenant("acme") }),
+      makeTrunk("zeta", { addresses: CARRIER, tenant: tenant("zeta") }),
+    ],
     dids: [makeDid("+15551234567", { tenant: tenant("zeta") }), makeDid("+15557654321", { tenant: tenant("acme") })],
   };
   assert.equal(told(identify(records)), "zeta by address and DID");
@@ -66,7 +87,10 @@ test("each trunk reads the called number by its own rules before asking whose DI
 
 test("domain and trunk group narrow what the address proved", () => {
   const records = {
-    trunks: [makeTrunk("a", { addresses: CARRIER, domains: ["a.example.com"], trunkGroup: "tg1" }), makeTrunk("b", { addresses: CARRIER, domains: ["b.example.com"], trunkGroup: "tg2" })],
+    trunks: [
+      makeTrunk("a", { addresses: CARRIER, domains: ["a.example.com"], trunkGroup: "tg1" }),
+      makeTrunk("b", { addresses: CARRIER, domains: ["b.example.com"], trunkGroup: "tg2" }),
+    ],
   };
   assert.equal(told(identify(records, { requestHost: "B.example.com" })), "b by domain");
   assert.equal(told(identify(records, { toHost: "a.example.com" })), "a by domain");
@@ -80,7 +104,12 @@ test("domain and trunk group let nobody in from an address that nobody has", () 
 });
 
 test("peers on one machine are told apart by the port of their uri", () => {
-  const records = { gateways: [makeGateway("one", { addresses: ["127.0.0.1"], uri: "sip:127.0.0.1:7001" }), makeGateway("two", { addresses: ["127.0.0.1"], uri: "sip:127.0.0.1:7002;transport=tcp" })] };
+  const records = {
+    gateways: [
+      makeGateway("one", { addresses: ["127.0.0.1"], uri: "sip:127.0.0.1:7001" }),
+      makeGateway("two", { addresses: ["127.0.0.1"], uri: "sip:127.0.0.1:7002;transport=tcp" }),
+    ],
+  };
   assert.equal(told(identify(records, { address: "127.0.0.1", port: 7002 })), "two by address");
   assert.equal(told(identify(records, { address: "127.0.0.1", port: 40_000 })), "ambiguous: one, two");
 });
@@ -92,17 +121,24 @@ test("the smallest network wins when nothing else narrows", () => {
 });
 
 test("a peer that lists an address twice is one candidate", () => {
-  assert.equal(told(identify({ trunks: [makeTrunk("carrier", { addresses: ["198.51.100.0/24", "198.51.100.1"] })] })), "carrier by address");
+  assert.equal(
+    told(identify({ trunks: [makeTrunk("carrier", { addresses: ["198.51.100.0/24", "198.51.100.1"] })] })),
+    "carrier by address",
+  );
 });
 
 test("an address that a container, a proxy or our own machine put there is called rewritten", () => {
   const records = { trunks: [makeTrunk("carrier", { addresses: CARRIER })] };
-  for (const address of ["172.17.0.1", "::ffff:172.18.0.1", "192.0.2.1", "127.0.0.1", "::1"]) assert.equal(told(identify(records, { address })), "rewritten", address);
+  for (const address of ["172.17.0.1", "::ffff:172.18.0.1", "192.0.2.1", "127.0.0.1", "::1"])
+    assert.equal(told(identify(records, { address })), "rewritten", address);
   for (const address of ["172.17.0.2", "203.0.113.1", "10.0.0.1"]) assert.equal(told(identify(records, { address })), "unknown", address);
 });
 
 test("a container's gateway that a peer lists is that peer", () => {
-  assert.equal(told(identify({ gateways: [makeGateway("ai", { addresses: ["172.17.0.1"] })] }, { address: "172.17.0.1" })), "ai by address");
+  assert.equal(
+    told(identify({ gateways: [makeGateway("ai", { addresses: ["172.17.0.1"] })] }, { address: "172.17.0.1" })),
+    "ai by address",
+  );
 });
 
 test("a listener that the snapshot lacks knows nobody", () => {

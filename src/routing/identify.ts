@@ -29,7 +29,12 @@ export const IDENTIFICATION_ORDER: readonly IdentificationStep[] = [
   { name: "domain", role: "narrow", built: true, says: "R-URI or To domain that a peer lists" },
   { name: "trunk group", role: "narrow", built: true, says: "trunk-group parameter (RFC 4904)" },
   { name: "address and DID", role: "narrow", built: true, says: "source address, and the called DID is open to the trunk" },
-  { name: "address", role: "proof", built: true, says: "source address, if one peer alone has it (or has it with the source port in its uri, or in the smallest network)" },
+  {
+    name: "address",
+    role: "proof",
+    built: true,
+    says: "source address, if one peer alone has it (or has it with the source port in its uri, or in the smallest network)",
+  },
 ];
 
 export interface Identifier {

@@ -39,8 +39,15 @@ export function planCall(input: PlanInput): DialPlan {
   const route = source.kind === "trunk" ? routeByDid(input, called) : routeOutbound(input, called);
   if (typeof route === "string") {
     return {
-      type: "reject", tenant: source.tenant, route: "none", called, caller,
-      status: 404, reasonPhrase: "Not Found", reason: route, skipped: [],
+      type: "reject",
+      tenant: source.tenant,
+      route: "none",
+      called,
+      caller,
+      status: 404,
+      reasonPhrase: "Not Found",
+      reason: route,
+      skipped: [],
     };
   }
   return expand(input, route, caller);
@@ -102,8 +109,12 @@ function expand(input: PlanInput, route: Route, caller: string): DialPlan {
   if (attempts.length > 0) return { type: "dial", ...common, attempts, skipped, hunt: route.hunt };
   // 503 would make the carrier back off from us as a whole; what is missing is behind us (RFC 3261 §21.5.3, §21.5.4).
   return {
-    type: "reject", ...common, status: 502, reasonPhrase: "Bad Gateway",
-    reason: skipped.length === 0 ? `${route.name} has no targets` : `no usable target: ${skipped.map((s) => `${s.peer} ${s.reason}`).join("; ")}`,
+    type: "reject",
+    ...common,
+    status: 502,
+    reasonPhrase: "Bad Gateway",
+    reason:
+      skipped.length === 0 ? `${route.name} has no targets` : `no usable target: ${skipped.map((s) => `${s.peer} ${s.reason}`).join("; ")}`,
     skipped,
   };
 }
@@ -134,7 +145,9 @@ function whyNot(peer: Peer, { source, healthOf, nowMs }: PlanInput): string | un
 function attemptTo(peer: Peer, input: PlanInput, called: string, caller: string): PlannedAttempt {
   const calledThere = formatNumber(called, peer.numbers, input.calledUser);
   const callerThere =
-    peer.callerNumber === "" ? formatNumber(caller, peer.numbers, input.callerUser) : formatNumber(peer.callerNumber, peer.numbers, peer.callerNumber);
+    peer.callerNumber === ""
+      ? formatNumber(caller, peer.numbers, input.callerUser)
+      : formatNumber(peer.callerNumber, peer.numbers, peer.callerNumber);
   return { peer, requestUri: requestUriOf(peer.uri ?? "", calledThere), called: calledThere, caller: callerThere };
 }
 

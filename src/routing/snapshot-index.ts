@@ -42,8 +42,7 @@ function buildIndex(snapshot: Snapshot): SnapshotIndex {
   return { prefixLengths: [...lengths].sort((a, b) => b - a), outbound, groupsOf };
 }
 
-export const findPeer = (snapshot: Snapshot, name: string): Peer | undefined =>
-  snapshot.trunks.get(name) ?? snapshot.gateways.get(name);
+export const findPeer = (snapshot: Snapshot, name: string): Peer | undefined => snapshot.trunks.get(name) ?? snapshot.gateways.get(name);
 
 export type DidMatch =
   | { readonly type: "found"; readonly did: Did; readonly number: string }

@@ -10,24 +10,69 @@ export const tenant = (name: string): TenantId => name as TenantId;
 export function makeListener(name: string, fields: Partial<Listener> = {}): Listener {
   const address = fields.address ?? "192.0.2.1";
   return {
-    name, address, advertised: address, port: 5060, transports: ["UDP", "TCP"], device: undefined, dscp: undefined,
-    mediaPortMin: 10_000, mediaPortMax: 19_999, mediaDscp: undefined, mediaAddress: address, mediaAdvertised: address, domains: [],
+    name,
+    address,
+    advertised: address,
+    port: 5060,
+    transports: ["UDP", "TCP"],
+    device: undefined,
+    dscp: undefined,
+    mediaPortMin: 10_000,
+    mediaPortMax: 19_999,
+    mediaDscp: undefined,
+    mediaAddress: address,
+    mediaAdvertised: address,
+    domains: [],
     ...fields,
   };
 }
 
 function peerOf(name: string) {
   return {
-    name, tenant: DEFAULT_TENANT, listener: "main", addresses: [], uri: `sip:${name}.example.com`, numbers: AS_IT_IS, headers: { pass: [], set: [] },
-    nat: false, codecs: [], callsMax: 1_000, callDurationMaxMs: 14_400_000, mediaTimeoutMs: 60_000, earlyMedia: "suppress",
-    followRedirects: false, privacy: "pass", callerNumber: "", fromDomain: "",
+    name,
+    tenant: DEFAULT_TENANT,
+    listener: "main",
+    addresses: [],
+    uri: `sip:${name}.example.com`,
+    numbers: AS_IT_IS,
+    headers: { pass: [], set: [] },
+    nat: false,
+    codecs: [],
+    callsMax: 1_000,
+    callDurationMaxMs: 14_400_000,
+    mediaTimeoutMs: 60_000,
+    earlyMedia: "suppress",
+    followRedirects: false,
+    privacy: "pass",
+    callerNumber: "",
+    fromDomain: "",
   } as const;
 }
 
 export const makeTrunk = (name: string, fields: Partial<Trunk> = {}): Trunk => ({ ...peerOf(name), kind: "trunk", ...fields });
-export const makeGateway = (name: string, fields: Partial<Gateway> = {}): Gateway => ({ ...peerOf(name), kind: "gateway", nextOn: [], ...fields });
-export const makeDid = (number: string, fields: Partial<Did> = {}): Did => ({ number, tenant: DEFAULT_TENANT, trunks: [], targets: [], hunt: HUNT, ...fields });
-export const makeRule = (name: string, fields: Partial<OutboundRule> = {}): OutboundRule => ({ name, tenant: DEFAULT_TENANT, prefix: "", from: [], targets: [], hunt: HUNT, ...fields });
+export const makeGateway = (name: string, fields: Partial<Gateway> = {}): Gateway => ({
+  ...peerOf(name),
+  kind: "gateway",
+  nextOn: [],
+  ...fields,
+});
+export const makeDid = (number: string, fields: Partial<Did> = {}): Did => ({
+  number,
+  tenant: DEFAULT_TENANT,
+  trunks: [],
+  targets: [],
+  hunt: HUNT,
+  ...fields,
+});
+export const makeRule = (name: string, fields: Partial<OutboundRule> = {}): OutboundRule => ({
+  name,
+  tenant: DEFAULT_TENANT,
+  prefix: "",
+  from: [],
+  targets: [],
+  hunt: HUNT,
+  ...fields,
+});
 
 export interface Records {
   readonly listeners?: readonly Listener[];
@@ -38,10 +83,24 @@ export interface Records {
   readonly outbound?: readonly OutboundRule[];
 }
 
-export function makeSnapshot({ listeners = [makeListener("main")], trunks = [], gateways = [], groups = [], dids = [], outbound = [] }: Records): Snapshot {
-  const byName = <T extends { readonly name: string }>(records: readonly T[]): Map<string, T> => new Map(records.map((record) => [record.name, record]));
+export function makeSnapshot({
+  listeners = [makeListener("main")],
+  trunks = [],
+  gateways = [],
+  groups = [],
+  dids = [],
+  outbound = [],
+}: Records): Snapshot {
+  const byName = <T extends { readonly name: string }>(records: readonly T[]): Map<string, T> =>
+    new Map(records.map((record) => [record.name, record]));
   return {
-    generation: 1, hash: "", listeners: byName(listeners), trunks: byName(trunks), gateways: byName(gateways), groups: byName(groups),
-    dids: new Map(dids.map((did) => [did.number, did])), outbound,
+    generation: 1,
+    hash: "",
+    listeners: byName(listeners),
+    trunks: byName(trunks),
+    gateways: byName(gateways),
+    groups: byName(groups),
+    dids: new Map(dids.map((did) => [did.number, did])),
+    outbound,
   };
 }
