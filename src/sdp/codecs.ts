@@ -125,7 +125,12 @@ const EVS = new Map([
   ["mode-set", NUMBERS],
 ]);
 
-const speech = (name: string, clockRatesHz: readonly number[], fmtp: ReadonlyMap<string, RegExp> = NOTHING, channelsMax = 1): KnownCodec => ({
+const speech = (
+  name: string,
+  clockRatesHz: readonly number[],
+  fmtp: ReadonlyMap<string, RegExp> = NOTHING,
+  channelsMax = 1,
+): KnownCodec => ({
   name,
   speech: true,
   clockRatesHz,
@@ -147,7 +152,14 @@ const KNOWN: ReadonlyMap<string, KnownCodec> = new Map(
     speech("PCMA", [8000, 16000]),
     speech("G722", [8000]),
     speech("GSM", [8000]),
-    speech("G723", [8000], new Map([["bitrate", RATE_RANGE], ["annexa", YES_NO]])),
+    speech(
+      "G723",
+      [8000],
+      new Map([
+        ["bitrate", RATE_RANGE],
+        ["annexa", YES_NO],
+      ]),
+    ),
     speech("G728", [8000]),
     speech("G729", [8000], new Map([["annexb", YES_NO]])),
     speech("G726-16", [8000]),
@@ -155,7 +167,15 @@ const KNOWN: ReadonlyMap<string, KnownCodec> = new Map(
     speech("G726-32", [8000]),
     speech("G726-40", [8000]),
     speech("iLBC", [8000], new Map([["mode", /^[23]0$/]])),
-    speech("speex", [8000, 16000, 32000], new Map([["vbr", /^(?:on|off|vad)$/], ["cng", /^(?:on|off)$/], ["mode", NUMBER]])),
+    speech(
+      "speex",
+      [8000, 16000, 32000],
+      new Map([
+        ["vbr", /^(?:on|off|vad)$/],
+        ["cng", /^(?:on|off)$/],
+        ["mode", NUMBER],
+      ]),
+    ),
     speech("opus", [48000], OPUS, 2),
     speech("L16", [8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000], NOTHING, 2),
     speech("AMR", [8000], AMR),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { SessionDescription } from "./description.ts";
 import { parseSdp } from "./parse-sdp.ts";
 import { type RelayParameters, relayDescription } from "./relay-description.ts";
@@ -30,7 +30,16 @@ const failure = (received: SessionDescription, more: Partial<RelayParameters> = 
 test("an offer is generated with our addresses and the codecs that we know", () => {
   const made = relayDescription({
     ...OURS,
-    received: sdp("m=audio 5000 RTP/AVPF 111 8 101", "a=rtpmap:111 OPUS/48000/2", "a=fmtp:111 useinbandfec=1;x=y", "a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-16", "a=ptime:20", "a=sendonly", "a=candidate:1 1 UDP 1 10.9.8.7 5000 typ host"),
+    received: sdp(
+      "m=audio 5000 RTP/AVPF 111 8 101",
+      "a=rtpmap:111 OPUS/48000/2",
+      "a=fmtp:111 useinbandfec=1;x=y",
+      "a=rtpmap:101 telephone-event/8000",
+      "a=fmtp:101 0-16",
+      "a=ptime:20",
+      "a=sendonly",
+      "a=candidate:1 1 UDP 1 10.9.8.7 5000 typ host",
+    ),
   });
   assert.ok(made.ok);
   assert.equal(
@@ -40,14 +49,17 @@ test("an offer is generated with our addresses and the codecs that we know", () 
 });
 
 test("m-lines keep number and order; all but one audio are declined (RFC 3264 §6)", () => {
-  const received = sdp("m=video 1 RTP/AVP 31", "m=audio 5000 RTP/AVP 0", "m=audio 5002 RTP/AVP 8", "m=image 4 udptl t38", "m=x-odd 5 X/Y secret");
-  assert.deepEqual(relayed(received).filter((line) => line.startsWith("m=")), [
-    "m=video 0 RTP/AVP 31",
-    "m=audio 30000 RTP/AVP 0",
-    "m=audio 0 RTP/AVP 8",
-    "m=image 0 udptl t38",
-    "m=application 0 RTP/AVP 0",
-  ]);
+  const received = sdp(
+    "m=video 1 RTP/AVP 31",
+    "m=audio 5000 RTP/AVP 0",
+    "m=audio 5002 RTP/AVP 8",
+    "m=image 4 udptl t38",
+    "m=x-odd 5 X/Y secret",
+  );
+  assert.deepEqual(
+    relayed(received).filter((line) => line.startsWith("m=")),
+    ["m=video 0 RTP/AVP 31", "m=audio 30000 RTP/AVP 0", "m=audio 0 RTP/AVP 8", "m=image 0 udptl t38", "m=application 0 RTP/AVP 0"],
+  );
 });
 
 test("codec rules order and restrict; payload type numbers stay", () => {
@@ -63,7 +75,10 @@ test("codec rules order and restrict; payload type numbers stay", () => {
 test("an answer has the m-lines, the protocol and at most the payload types of its offer", () => {
   const offer = sdp("m=video 1 RTP/AVP 31", "m=audio 5000 RTP/AVPF 8 101", "a=rtpmap:101 telephone-event/8000");
   const received = sdp("m=audio 6000 RTP/AVP 8 0");
-  assert.deepEqual(relayed(received, { role: "answer", offer }).filter((line) => line.startsWith("m=")), ["m=video 0 RTP/AVP 31", "m=audio 30000 RTP/AVPF 8"]);
+  assert.deepEqual(
+    relayed(received, { role: "answer", offer }).filter((line) => line.startsWith("m=")),
+    ["m=video 0 RTP/AVP 31", "m=audio 30000 RTP/AVPF 8"],
+  );
 });
 
 test("RTCP: mux, the next port without a word, or a=rtcp (RFC 5761, RFC 3605)", () => {
@@ -137,14 +152,20 @@ test("nothing of the sender's text survives", () => {
       const made = relayDescription({ ...OURS, received, role, offer: received });
       if (!made.ok) continue;
       const text = writeSdp(made.value).toLowerCase();
-      for (const secret of [SENTINEL.toLowerCase(), "7777777", "8888888", "10.9.8.7", "alice", "5000", "5001"]) assert.ok(!text.includes(secret), `${secret} in ${text}`);
+      for (const secret of [SENTINEL.toLowerCase(), "7777777", "8888888", "10.9.8.7", "alice", "5000", "5001"])
+        assert.ok(!text.includes(secret), `${secret} in ${text}`);
     }
   }
   assert.ok(relayDescription({ ...OURS, received: read.value }).ok);
 });
 
 test("what is generated is read back as it was, for any received bytes", () => {
-  const line = fc.tuple(fc.constantFrom("m=audio 9 RTP/AVP 0 ", "a=rtpmap:96 ", "a=fmtp:96 ", "a=", "m=", "a=ptime:"), fc.string({ unit: "binary", maxLength: 30 })).map(([head, tail]) => head + tail);
+  const line = fc
+    .tuple(
+      fc.constantFrom("m=audio 9 RTP/AVP 0 ", "a=rtpmap:96 ", "a=fmtp:96 ", "a=", "m=", "a=ptime:"),
+      fc.string({ unit: "binary", maxLength: 30 }),
+    )
+    .map(([head, tail]) => head + tail);
   fc.assert(
     fc.property(fc.array(line), (lines) => {
       const read = parseSdp(["v=0", "o=a 1 1 IN IP4 h", "c=IN IP4 h", "m=audio 5 RTP/AVP 0 96", ...lines].join("\r\n"));

@@ -144,8 +144,7 @@ function chooseCodecs(audio: MediaDescription, parameters: RelayParameters): Cho
   return chosen.sort(([a], [b]) => place(a) - place(b));
 }
 
-const rank = (order: readonly string[], codec: Codec): number =>
-  order.findIndex((name) => name.toLowerCase() === codec.name.toLowerCase());
+const rank = (order: readonly string[], codec: Codec): number => order.findIndex((name) => name.toLowerCase() === codec.name.toLowerCase());
 
 function audioAttributes(audio: MediaDescription, codecs: Chosen, parameters: RelayParameters): readonly Attribute[] {
   const { local, received } = parameters;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { codecsOf, harmlessFmtp, isSpeech } from "./codecs.ts";
 import type { SessionDescription } from "./description.ts";
 import { directionOf, isHold, reverseDirection } from "./direction.ts";
@@ -18,18 +18,43 @@ const HEAD = ["v=0", "o=alice 1 2 IN IP4 10.0.0.1", "s=-", "c=IN IP4 10.0.0.1", 
 const audio = (...lines: string[]): SessionDescription => sdp(...HEAD, "m=audio 4000 RTP/AVP 0 101", ...lines);
 
 test("every line that has room is read (RFC 8866 §5)", () => {
-  const read = sdp("v=0", "o=Some Gateway 1 2 IN IP6 2001:db8::1", "s=", "c=IN IP4 224.2.1.1/127/3", "b=AS:64", "t=1 2", "a=tool:x:y", "a=recvonly",
-    "m=audio 4000/2 RTP/AVP 0 8", "i=title", "c=IN IP6 ::1", "b=RS:0", "b=broken", "a=rtpmap:0 PCMU/8000");
+  const read = sdp(
+    "v=0",
+    "o=Some Gateway 1 2 IN IP6 2001:db8::1",
+    "s=",
+    "c=IN IP4 224.2.1.1/127/3",
+    "b=AS:64",
+    "t=1 2",
+    "a=tool:x:y",
+    "a=recvonly",
+    "m=audio 4000/2 RTP/AVP 0 8",
+    "i=title",
+    "c=IN IP6 ::1",
+    "b=RS:0",
+    "b=broken",
+    "a=rtpmap:0 PCMU/8000",
+  );
   assert.deepEqual(read, {
     origin: { username: "Some Gateway", sessionId: "1", sessionVersion: "2", addressType: "IP6", address: "2001:db8::1" },
     sessionName: "-",
     connection: { addressType: "IP4", address: "224.2.1.1" },
     bandwidths: [{ type: "AS", kbps: 64 }],
-    attributes: [{ name: "tool", value: "x:y" }, { name: "recvonly", value: undefined }],
-    media: [{
-      media: "audio", port: 4000, portCount: 2, protocol: "RTP/AVP", formats: ["0", "8"], connection: { addressType: "IP6", address: "::1" },
-      bandwidths: [{ type: "RS", kbps: 0 }], attributes: [{ name: "rtpmap", value: "0 PCMU/8000" }],
-    }],
+    attributes: [
+      { name: "tool", value: "x:y" },
+      { name: "recvonly", value: undefined },
+    ],
+    media: [
+      {
+        media: "audio",
+        port: 4000,
+        portCount: 2,
+        protocol: "RTP/AVP",
+        formats: ["0", "8"],
+        connection: { addressType: "IP6", address: "::1" },
+        bandwidths: [{ type: "RS", kbps: 0 }],
+        attributes: [{ name: "rtpmap", value: "0 PCMU/8000" }],
+      },
+    ],
   });
 });
 
@@ -38,35 +63,69 @@ test("lines may end with LF only, and the last one not at all", () => {
 });
 
 test("what decides where media goes must be right", () => {
-  for (const bad of ["c=IN IP5 10.0.0.1", "c=IN IP4", "m=audio 4000 RTP/AVP", "m=audio x RTP/AVP 0", "m=audio 65536 RTP/AVP 0", "m =video 1 RTP/AVP 31", "junk"]) {
+  for (const bad of [
+    "c=IN IP5 10.0.0.1",
+    "c=IN IP4",
+    "m=audio 4000 RTP/AVP",
+    "m=audio x RTP/AVP 0",
+    "m=audio 65536 RTP/AVP 0",
+    "m =video 1 RTP/AVP 31",
+    "junk",
+  ]) {
     assert.ok(!parseSdp([...HEAD, bad, ""].join("\r\n")).ok, bad);
   }
-  for (const text of ["", "o=- 1 2 IN IP4 h\r\n", "v=1\r\n", "v=0\r\ns=-\r\n", "v=0\r\no=- x 2 IN IP4 h\r\n", `${HEAD.join("\n")}\n${"m=audio 1 RTP/AVP 0\n".repeat(MEDIA_MAX + 1)}`]) {
+  for (const text of [
+    "",
+    "o=- 1 2 IN IP4 h\r\n",
+    "v=1\r\n",
+    "v=0\r\ns=-\r\n",
+    "v=0\r\no=- x 2 IN IP4 h\r\n",
+    `${HEAD.join("\n")}\n${"m=audio 1 RTP/AVP 0\n".repeat(MEDIA_MAX + 1)}`,
+  ]) {
     assert.ok(!parseSdp(text).ok, text);
   }
 });
 
 const word = fc.string({ unit: fc.constantFrom(..."abcXYZ019-"), minLength: 1, maxLength: 8 });
-const anyText = fc.string({ unit: fc.integer({ min: 0x20, max: 0xff }).map((code) => String.fromCharCode(code)), minLength: 1, maxLength: 20 });
-const anyConnection = fc.oneof(fc.ipV4().map((address) => ({ addressType: "IP4" as const, address })), fc.constant({ addressType: "IP6" as const, address: "2001:db8::9" }));
+const anyText = fc.string({
+  unit: fc.integer({ min: 0x20, max: 0xff }).map((code) => String.fromCharCode(code)),
+  minLength: 1,
+  maxLength: 20,
+});
+const anyConnection = fc.oneof(
+  fc.ipV4().map((address) => ({ addressType: "IP4" as const, address })),
+  fc.constant({ addressType: "IP6" as const, address: "2001:db8::9" }),
+);
 const exact = { noNullPrototype: true };
 const anySection = {
   connection: fc.option(anyConnection, { nil: undefined }),
   bandwidths: fc.array(fc.record({ type: word, kbps: fc.nat() }, exact), { maxLength: 2 }),
   attributes: fc.array(fc.record({ name: word, value: fc.option(anyText, { nil: undefined }) }, exact), { maxLength: 4 }),
 };
-const anyDescription: fc.Arbitrary<SessionDescription> = fc.record({
-  origin: fc.tuple(word, fc.nat(), fc.nat(), anyConnection).map(([username, id, version, at]) => ({ username, sessionId: String(id), sessionVersion: String(version), ...at })),
-  sessionName: anyText,
-  ...anySection,
-  media: fc.array(
-    fc.record({
-      media: word, port: fc.integer({ min: 0, max: 65_535 }), portCount: fc.integer({ min: 1, max: 4 }), protocol: fc.constantFrom("RTP/AVP", "UDP/TLS/RTP/SAVPF", "udptl"),
-      formats: fc.array(word, { minLength: 1, maxLength: 5 }), ...anySection,
-    }, exact),
-    { maxLength: 4 },
-  ),
-}, exact);
+const anyDescription: fc.Arbitrary<SessionDescription> = fc.record(
+  {
+    origin: fc
+      .tuple(word, fc.nat(), fc.nat(), anyConnection)
+      .map(([username, id, version, at]) => ({ username, sessionId: String(id), sessionVersion: String(version), ...at })),
+    sessionName: anyText,
+    ...anySection,
+    media: fc.array(
+      fc.record(
+        {
+          media: word,
+          port: fc.integer({ min: 0, max: 65_535 }),
+          portCount: fc.integer({ min: 1, max: 4 }),
+          protocol: fc.constantFrom("RTP/AVP", "UDP/TLS/RTP/SAVPF", "udptl"),
+          formats: fc.array(word, { minLength: 1, maxLength: 5 }),
+          ...anySection,
+        },
+        exact,
+      ),
+      { maxLength: 4 },
+    ),
+  },
+  exact,
+);
 
 test("parse after write is the identity on descriptions", () => {
   fc.assert(
@@ -77,7 +136,12 @@ test("parse after write is the identity on descriptions", () => {
 });
 
 test("no bytes make the parser throw", () => {
-  const line = fc.tuple(fc.constantFrom("v=0", "o=", "c=IN IP4 ", "m=audio ", "a=", "a=rtpmap:", "b=", "x", ""), fc.string({ unit: "binary", maxLength: 30 })).map(([head, tail]) => head + tail);
+  const line = fc
+    .tuple(
+      fc.constantFrom("v=0", "o=", "c=IN IP4 ", "m=audio ", "a=", "a=rtpmap:", "b=", "x", ""),
+      fc.string({ unit: "binary", maxLength: 30 }),
+    )
+    .map(([head, tail]) => head + tail);
   fc.assert(
     fc.property(fc.array(line), (lines) => {
       const read = parseSdp([...HEAD, ...lines].join("\r\n"));
@@ -92,7 +156,13 @@ test("no bytes make the parser throw", () => {
 });
 
 test("codecs come from rtpmap, fmtp and the static table, in order (RFC 3551 §6)", () => {
-  const read = sdp(...HEAD, "m=audio 4000 RTP/AVP 18 96 9 97 200 96 x", "a=rtpmap:96 opus/48000/2", "a=fmtp:96 useinbandfec=1", "a=rtpmap:9 G722/8000");
+  const read = sdp(
+    ...HEAD,
+    "m=audio 4000 RTP/AVP 18 96 9 97 200 96 x",
+    "a=rtpmap:96 opus/48000/2",
+    "a=fmtp:96 useinbandfec=1",
+    "a=rtpmap:9 G722/8000",
+  );
   assert.deepEqual(codecsOf(read.media[0]!), [
     { payloadType: 18, name: "G729", clockRateHz: 8000, channels: 1, fmtp: undefined },
     { payloadType: 96, name: "opus", clockRateHz: 48_000, channels: 2, fmtp: "useinbandfec=1" },
@@ -119,16 +189,28 @@ test("the direction is the stream's, else the session's, else sendrecv; c=0.0.0.
   assert.equal(direction(sdp(...HEAD, "a=sendonly", "m=audio 1 RTP/AVP 0", "a=inactive")), "inactive");
   assert.equal(direction(audio("c=IN IP4 0.0.0.0")), "sendonly");
   assert.equal(direction(audio("c=IN IP4 0.0.0.0", "a=recvonly")), "inactive");
-  assert.deepEqual(["sendrecv", "sendonly", "recvonly", "inactive"].map((d) => isHold(audio(`a=${d}`), audio(`a=${d}`).media[0]!)), [false, true, false, true]);
+  assert.deepEqual(
+    ["sendrecv", "sendonly", "recvonly", "inactive"].map((d) => isHold(audio(`a=${d}`), audio(`a=${d}`).media[0]!)),
+    [false, true, false, true],
+  );
   assert.equal(reverseDirection("sendonly"), "recvonly");
 });
 
 test("where packets go: c= of stream or session, a=rtcp, rtcp-mux (RFC 3605, RFC 5761)", () => {
   assert.deepEqual(remoteMediaOf(audio("a=rtpmap:101 telephone-event/8000"), 0), {
-    address: "10.0.0.1", port: 4000, rtcpAddress: "10.0.0.1", rtcpPort: 4001, rtcpMux: false, direction: "sendrecv", payloadTypes: [0, 101],
+    address: "10.0.0.1",
+    port: 4000,
+    rtcpAddress: "10.0.0.1",
+    rtcpPort: 4001,
+    rtcpMux: false,
+    direction: "sendrecv",
+    payloadTypes: [0, 101],
   });
   const other = remoteMediaOf(audio("c=IN IP4 10.0.0.2", "a=rtcp:53020 IN IP4 126.16.64.4", "a=rtcp-mux", "a=sendonly"), 0);
-  assert.deepEqual([other?.address, other?.rtcpAddress, other?.rtcpPort, other?.rtcpMux, other?.direction], ["10.0.0.2", "126.16.64.4", 53_020, true, "sendonly"]);
+  assert.deepEqual(
+    [other?.address, other?.rtcpAddress, other?.rtcpPort, other?.rtcpMux, other?.direction],
+    ["10.0.0.2", "126.16.64.4", 53_020, true, "sendonly"],
+  );
   assert.equal(remoteMediaOf(audio("a=rtcp:9 IN IP4 evil host;x"), 0)?.rtcpPort, 9);
   assert.equal(remoteMediaOf(sdp(...HEAD, "m=audio 0 RTP/AVP 0"), 0), undefined);
   assert.equal(remoteMediaOf(sdp("v=0", "o=- 1 1 IN IP4 h", "m=audio 9 RTP/AVP 0"), 0), undefined);
@@ -151,12 +233,18 @@ test("a refresh says the same of media, whatever its o= and s= say (RFC 4028 §7
 test("codecs in common have the numbers and the order of the first", () => {
   const own = sdp(...HEAD, "m=audio 1 RTP/AVP 8 0 96", "a=rtpmap:96 opus/48000/2");
   const other = sdp(...HEAD, "m=audio 1 RTP/AVP 111 0", "a=rtpmap:111 OPUS/48000/2");
-  assert.deepEqual(intersectCodecs(own.media[0]!, other.media[0]!).map(({ payloadType }) => payloadType), [0, 96]);
+  assert.deepEqual(
+    intersectCodecs(own.media[0]!, other.media[0]!).map(({ payloadType }) => payloadType),
+    [0, 96],
+  );
 });
 
 test("offers and answers alternate; a failed offer leaves what was in force (RFC 3264 §4, §8)", () => {
   const held = audio("a=sendonly");
-  const step = (state: typeof NOTHING_NEGOTIATED, ...event: Parameters<typeof negotiate> extends [unknown, infer E] ? [E] : never): typeof NOTHING_NEGOTIATED => {
+  const step = (
+    state: typeof NOTHING_NEGOTIATED,
+    ...event: Parameters<typeof negotiate> extends [unknown, infer E] ? [E] : never
+  ): typeof NOTHING_NEGOTIATED => {
     const next = negotiate(state, event[0]);
     assert.ok(next.ok);
     return next.value;

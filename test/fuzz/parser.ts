@@ -167,7 +167,8 @@ function main(): number {
       if (tally.messages % CHECK_MESSAGES !== 0) continue;
       heapMax = Math.max(heapMax, process.memoryUsage().heapUsed);
       const elapsedMs = performance.now() - startMs;
-      if (tally.messages % PROGRESS_MESSAGES === 0) console.log(`${tally.messages} messages, ${perSecond(tally, elapsedMs)}/s, heap at most ${heapMax >> 20} MB`);
+      if (tally.messages % PROGRESS_MESSAGES === 0)
+        console.log(`${tally.messages} messages, ${perSecond(tally, elapsedMs)}/s, heap at most ${heapMax >> 20} MB`);
       if (heapMax > HEAP_BYTES_MAX) throw new Error("heap above its bound");
       if (elapsedMs > seconds * 1000) break;
     }
@@ -177,7 +178,15 @@ function main(): number {
     return 1;
   }
   const elapsedMs = performance.now() - startMs;
-  console.log(JSON.stringify({ ok: true, seed, ...tally, perSecond: perSecond(tally, elapsedMs), heapMaxBytes: Math.max(heapMax, process.memoryUsage().heapUsed) }));
+  console.log(
+    JSON.stringify({
+      ok: true,
+      seed,
+      ...tally,
+      perSecond: perSecond(tally, elapsedMs),
+      heapMaxBytes: Math.max(heapMax, process.memoryUsage().heapUsed),
+    }),
+  );
   return 0;
 }
 

@@ -53,14 +53,18 @@ for (const [folder, table, count] of SETS) {
   test(`${folder}: each of ${count} messages gets its verdict`, { skip }, () => {
     assert.equal(table.length, count);
     assert.deepEqual(table.map(({ file }) => file).toSorted(), readdirSync(CORPORA + folder).toSorted());
-    const wrong = table.filter(({ file, verdict }) => verdictOn(bytesOf(`${folder}/${file}`)) !== verdict).map(({ file, why }) => `${file}: ${why}`);
+    const wrong = table
+      .filter(({ file, verdict }) => verdictOn(bytesOf(`${folder}/${file}`)) !== verdict)
+      .map(({ file, why }) => `${file}: ${why}`);
     assert.deepEqual(wrong, []);
   });
 
   test(`${folder}: a refused request gets a response that is a message itself`, { skip }, () => {
     for (const { file, verdict } of table) {
       if (typeof verdict !== "number") continue;
-      const wire = serializeResponse(buildResponse(request(`${folder}/${file}`), verdict, undefined, { toTag: "t", received: { address: "192.0.2.9", rport: 5060 } }));
+      const wire = serializeResponse(
+        buildResponse(request(`${folder}/${file}`), verdict, undefined, { toTag: "t", received: { address: "192.0.2.9", rport: 5060 } }),
+      );
       const response = parseMessage(wire);
       assert.ok(response.ok && response.value.kind === "response" && response.value.status === verdict, file);
     }
@@ -89,16 +93,26 @@ test("wsinv: every value is read through its white space (RFC 4475 §3.1.1.1)", 
   assert.deepEqual([from.value.displayName, invite.fromTag()], ['J Rosenberg \\"', "98asjd8"]);
   assert.deepEqual(invite.maxForwards(), { ok: true, value: 68 });
   assert.deepEqual(invite.cseq(), { ok: true, value: { number: 9, method: "INVITE" } });
-  assert.deepEqual(vias.value.map((via) => [via.transport, via.host, via.branch]), [
-    ["UDP", "192.0.2.2", "390skdjuw"],
-    ["TCP", "spindle.example.com", "z9hG4bK9ikj8"],
-    ["UDP", "192.168.255.111", "z9hG4bK30239"],
-  ]);
+  assert.deepEqual(
+    vias.value.map((via) => [via.transport, via.host, via.branch]),
+    [
+      ["UDP", "192.0.2.2", "390skdjuw"],
+      ["TCP", "spindle.example.com", "z9hG4bK9ikj8"],
+      ["UDP", "192.168.255.111", "z9hG4bK30239"],
+    ],
+  );
   assert.equal(invite.header("Subject"), "");
   assert.equal(invite.header("NewFangledHeader"), "newfangled value continued newfangled value");
   assert.equal(invite.header("UnknownHeaderWithUnusualValue"), ";;,,;;,;");
   assert.equal(contact.value.displayName, 'Quoted string ""');
-  assert.deepEqual([...contact.value.parameters], [["newparam", "newvalue"], ["secondparam", undefined], ["q", "0.33"]]);
+  assert.deepEqual(
+    [...contact.value.parameters],
+    [
+      ["newparam", "newvalue"],
+      ["secondparam", undefined],
+      ["q", "0.33"],
+    ],
+  );
   const routes = invite.routes();
   assert.ok(routes.ok && routes.value[0]?.uri.parameters.has("unknown-no-value"));
 });
@@ -108,7 +122,10 @@ test("intmeth: strange characters stay where they belong (§3.1.1.2)", { skip },
   assert.equal(read.method, "!interesting-Method0123456789_*+`.%indeed'~");
   const uri = read.uri();
   assert.ok(uri.ok);
-  assert.deepEqual([uri.value.user, uri.value.password, uri.value.host], ["1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*", "&it+has=1,weird!*pas$wo~d_too.(doesn't-it)", "example.com"]);
+  assert.deepEqual(
+    [uri.value.user, uri.value.password, uri.value.host],
+    ["1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*", "&it+has=1,weird!*pas$wo~d_too.(doesn't-it)", "example.com"],
+  );
   const from = read.from();
   assert.ok(from.ok);
   assert.equal(from.value.displayName, "token1~` token2'+_ token3*%!.-");
@@ -133,7 +150,10 @@ test("esc01, escnull, semiuri: users are unescaped (§3.1.1.3, .4, .9)", { skip 
 test("dblreq is two messages on a stream and one in a datagram (§3.1.1.8)", { skip }, () => {
   assert.equal(read("rfc4475/dblreq.dat").body, "");
   const framed = new StreamFramer().push(bytesOf("rfc4475/dblreq.dat"));
-  assert.deepEqual(framed.filter(({ type }) => type === "message").map((one) => (one.type === "message" ? one.wire.slice(0, 8) : "")), ["REGISTER", "INVITE s"]);
+  assert.deepEqual(
+    framed.filter(({ type }) => type === "message").map((one) => (one.type === "message" ? one.wire.slice(0, 8) : "")),
+    ["REGISTER", "INVITE s"],
+  );
 });
 
 test("cparam01 and cparam02: the parameter belongs to the header in the one, to the URI in the other (§3.3.12, .13)", { skip }, () => {
@@ -158,7 +178,10 @@ test("IPv6 references lose their brackets and keep their ports (RFC 5118)", { sk
     assert.ok(via.ok && via.value.received === "2001:db8::9:255", file);
   }
   assert.equal(sdpOf("rfc5118/ipv6-in-sdp").connection?.address, "2001:db8::20");
-  assert.deepEqual(sdpOf("rfc5118/mult-ip-in-sdp").media.map(({ connection }) => connection?.address), ["192.0.2.1", "2001:db8::1"]);
+  assert.deepEqual(
+    sdpOf("rfc5118/mult-ip-in-sdp").media.map(({ connection }) => connection?.address),
+    ["192.0.2.1", "2001:db8::1"],
+  );
 });
 
 test("carriers: codecs, tel: and Reason are found", { skip }, () => {

@@ -1,7 +1,7 @@
 /**
  * What becomes of every torture message of RFC 4475 and RFC 5118 and of the transcribed carrier messages:
  * the verdict of the message layer, with the reason. Whoever sends them over a socket knows from here what to
- * expect; what higher layers add (416, 420, 415, 483, 501 …) is named in `then`.
+ * expect; what higher layers add (416, 420, 415, 483, 501 …) is named in `afterwards`.
  */
 
 export type Verdict =
@@ -18,10 +18,15 @@ export interface Expectation {
   readonly verdict: Verdict;
   readonly why: string;
   /** What the UAS core is to say to an accepted one. */
-  readonly then?: string;
+  readonly afterwards?: string;
 }
 
-const accepted = (file: string, why: string, then?: string): Expectation => ({ file, verdict: "accepted", why, ...(then === undefined ? {} : { then }) });
+const accepted = (file: string, why: string, afterwards?: string): Expectation => ({
+  file,
+  verdict: "accepted",
+  why,
+  ...(afterwards === undefined ? {} : { afterwards }),
+});
 const refused = (file: string, why: string, verdict: Verdict = 400): Expectation => ({ file, verdict, why });
 
 export const RFC_4475: readonly Expectation[] = [

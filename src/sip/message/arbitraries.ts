@@ -1,5 +1,5 @@
 /** Generators of valid wire parts, for property tests only: of this room and of those above it. */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { HeaderField, OutgoingRequest, OutgoingResponse } from "./message.ts";
 
 const from = (characters: string, minLength: number, maxLength: number): fc.Arbitrary<string> =>
@@ -29,15 +29,21 @@ export const anyParameters = fc
 const anyName = anyToken.filter((name) => !["content-length", "l"].includes(name.toLowerCase()));
 const anyHeaders: fc.Arbitrary<HeaderField[]> = fc.array(fc.tuple(anyName, anyFieldText), { maxLength: 12 });
 
-export const anyOutgoingRequest: fc.Arbitrary<OutgoingRequest> = fc.record({
-  method: anyToken.filter((method) => !method.startsWith("SIP/")),
-  requestUri: from(`${ALNUM}:@;=.-`, 1, 30),
-  headers: anyHeaders,
-  body: anyByteString,
-}, { noNullPrototype: true });
-export const anyOutgoingResponse: fc.Arbitrary<OutgoingResponse> = fc.record({
-  status: fc.integer({ min: 100, max: 699 }),
-  reasonPhrase: anyFieldText,
-  headers: anyHeaders,
-  body: anyByteString,
-}, { noNullPrototype: true });
+export const anyOutgoingRequest: fc.Arbitrary<OutgoingRequest> = fc.record(
+  {
+    method: anyToken.filter((method) => !method.startsWith("SIP/")),
+    requestUri: from(`${ALNUM}:@;=.-`, 1, 30),
+    headers: anyHeaders,
+    body: anyByteString,
+  },
+  { noNullPrototype: true },
+);
+export const anyOutgoingResponse: fc.Arbitrary<OutgoingResponse> = fc.record(
+  {
+    status: fc.integer({ min: 100, max: 699 }),
+    reasonPhrase: anyFieldText,
+    headers: anyHeaders,
+    body: anyByteString,
+  },
+  { noNullPrototype: true },
+);

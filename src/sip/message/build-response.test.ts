@@ -27,7 +27,9 @@ function request(lines = HEAD): ReceivedRequest {
 const replaced = (header: string, line: string): string[] => HEAD.map((old) => (old.startsWith(`${header}:`) ? line : old));
 
 test("a 180 copies Via, From, To, Call-ID, CSeq and Record-Route (RFC 3261 §8.2.6.2, §12.1.1)", () => {
-  const wire = serializeResponse(buildResponse(request(), 180, undefined, { toTag: "2", received: { address: "192.0.2.7", rport: 40000 }, headers: [["X", "y"]] }));
+  const wire = serializeResponse(
+    buildResponse(request(), 180, undefined, { toTag: "2", received: { address: "192.0.2.7", rport: 40000 }, headers: [["X", "y"]] }),
+  );
   assert.equal(
     wire,
     [
@@ -48,10 +50,13 @@ test("a 180 copies Via, From, To, Call-ID, CSeq and Record-Route (RFC 3261 §8.2
 
 test("a 100 has no To tag of ours and repeats Timestamp (§8.2.6.1)", () => {
   const { headers } = buildResponse(request(), 100, undefined, { toTag: "2" });
-  assert.deepEqual(headers.filter(([name]) => name === "To" || name === "Timestamp" || name === "Record-Route"), [
-    ["To", "<sip:bob@example.com>"],
-    ["Timestamp", "54"],
-  ]);
+  assert.deepEqual(
+    headers.filter(([name]) => name === "To" || name === "Timestamp" || name === "Record-Route"),
+    [
+      ["To", "<sip:bob@example.com>"],
+      ["Timestamp", "54"],
+    ],
+  );
 });
 
 test("received is added where sent-by is another address, and replaces what the sender claimed (§18.2.1)", () => {
@@ -86,7 +91,10 @@ test("garbage with the five headers can be answered, other garbage not", () => {
   assert.ok(!parseMessage(wire).ok);
   const read = answerable(wire);
   assert.ok(read !== undefined);
-  assert.match(serializeResponse(buildResponse(read, 400, undefined, { toTag: "x" })), /^SIP\/2\.0 400 Bad Request\r\nVia: .*\r\nVia: .*\r\nFrom: /);
+  assert.match(
+    serializeResponse(buildResponse(read, 400, undefined, { toTag: "x" })),
+    /^SIP\/2\.0 400 Bad Request\r\nVia: .*\r\nVia: .*\r\nFrom: /,
+  );
   // Truncated within the headers.
   assert.ok(answerable(HEAD.join("\r\n")) !== undefined);
   assert.equal(answerable(HEAD.slice(0, 5).join("\r\n")), undefined);

@@ -44,9 +44,7 @@ export function checkResponse(response: ReceivedResponse): boolean {
 /** RFC 4475 §3.1.2.16 (badvers) is 505; what is no version at all is 400. */
 function checkVersion(version: string): Refusal | undefined {
   if (/^SIP\/2\.0$/i.test(version)) return undefined;
-  return /^SIP\/\d+\.\d+$/i.test(version)
-    ? { status: 505, reason: "Only SIP/2.0 is supported" }
-    : bad("Malformed request line");
+  return /^SIP\/\d+\.\d+$/i.test(version) ? { status: 505, reason: "Only SIP/2.0 is supported" } : bad("Malformed request line");
 }
 
 function checkCommon(message: ReceivedCommon): string | undefined {
@@ -70,4 +68,3 @@ function checkCommon(message: ReceivedCommon): string | undefined {
 }
 
 const differ = (lines: readonly string[]): boolean => lines.some((line) => line !== lines[0]);
-

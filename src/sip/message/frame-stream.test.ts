@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { type Framed, StreamFramer } from "./frame-stream.ts";
 import { HEADER_SECTION_BYTES_MAX, MESSAGE_BYTES_MAX } from "./limits.ts";
 
@@ -22,7 +22,8 @@ test("messages and keep-alives come out of a stream (RFC 3261 ยง18.3, RFC 5626 ย
 });
 
 test("where the stream is split makes no difference", () => {
-  for (let at = 0; at <= STREAM.length; at++) assert.deepEqual(frame([STREAM.slice(0, at), STREAM.slice(at)]).framed, WHOLE, `split at ${at}`);
+  for (let at = 0; at <= STREAM.length; at++)
+    assert.deepEqual(frame([STREAM.slice(0, at), STREAM.slice(at)]).framed, WHOLE, `split at ${at}`);
   assert.deepEqual(frame([...STREAM]).framed, WHOLE);
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: STREAM.length })), (cuts) => {
@@ -41,13 +42,20 @@ test("a part of a message is told of", () => {
 test("a stream whose messages have no sure end is broken, once", () => {
   for (const bad of ["X: y", "Content-Length: -1", "Content-Length: 1x", "Content-Length: 1\r\nl: 2", "Content-Length: 99999999999"]) {
     const { framed } = frame([message("", bad), message("")]);
-    assert.deepEqual(framed.map(({ type }) => type), ["broken"], bad);
+    assert.deepEqual(
+      framed.map(({ type }) => type),
+      ["broken"],
+      bad,
+    );
   }
   assert.equal(frame([message("", `l: ${MESSAGE_BYTES_MAX}`)]).framed[0]!.type, "broken");
 });
 
 test("a header section without end costs bounded memory", () => {
   const { framed, framer } = frame(Array.from({ length: 100 }, () => "a".repeat(HEADER_SECTION_BYTES_MAX / 50)));
-  assert.deepEqual(framed.map(({ type }) => type), ["broken"]);
+  assert.deepEqual(
+    framed.map(({ type }) => type),
+    ["broken"],
+  );
   assert.equal(framer.partial, false);
 });

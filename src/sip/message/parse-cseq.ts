@@ -24,9 +24,22 @@ export function parseCSeq(text: string): Parsed<CSeq> {
 }
 
 const METHODS = new Map(
-  ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO", "UPDATE", "PRACK", "REFER", "NOTIFY", "SUBSCRIBE", "MESSAGE", "PUBLISH"].map(
-    (name) => [name, name] as const,
-  ),
+  [
+    "INVITE",
+    "ACK",
+    "BYE",
+    "CANCEL",
+    "OPTIONS",
+    "REGISTER",
+    "INFO",
+    "UPDATE",
+    "PRACK",
+    "REFER",
+    "NOTIFY",
+    "SUBSCRIBE",
+    "MESSAGE",
+    "PUBLISH",
+  ].map((name) => [name, name] as const),
 );
 /** The one constant for a known method, so that comparing methods compares pointers. */
 export const methodName = (text: string): string => METHODS.get(text) ?? text;

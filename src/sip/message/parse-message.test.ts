@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { anyByteString, anyOutgoingRequest, anyOutgoingResponse } from "./arbitraries.ts";
 import { HEADERS_MAX, MESSAGE_BYTES_MAX } from "./limits.ts";
 import type { ReceivedMessage, ReceivedRequest, ReceivedResponse } from "./message.ts";
@@ -109,7 +109,15 @@ test("serialize after parse changes nothing when done again, whatever was parsed
 });
 
 test("a line break in a value of ours becomes a space and makes no header", () => {
-  const wire = serializeRequest({ method: "OPTIONS", requestUri: "sip:a\r\nEvil: 1", headers: [["X", "a\r\nEvil: 2"], ["Y\nEvil", "3"]], body: "" });
+  const wire = serializeRequest({
+    method: "OPTIONS",
+    requestUri: "sip:a\r\nEvil: 1",
+    headers: [
+      ["X", "a\r\nEvil: 2"],
+      ["Y\nEvil", "3"],
+    ],
+    body: "",
+  });
   assert.equal(wire, "OPTIONS sip:a Evil: 1 SIP/2.0\r\nX: a Evil: 2\r\nY Evil: 3\r\nContent-Length: 0\r\n\r\n");
 });
 

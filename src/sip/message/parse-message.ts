@@ -48,7 +48,8 @@ function indexHeaders(wire: string, from: number): Parsed<MessageIndex> {
     } else {
       if (++headers > HEADERS_MAX) return malformed("more than 200 header fields", at);
       const colon = findColon(wire, at);
-      if (colon < 0) return malformed(at >= wire.length ? "no empty line after the header fields" : "header line without a name and a colon", at);
+      if (colon < 0)
+        return malformed(at >= wire.length ? "no empty line after the header fields" : "header line without a name and a colon", at);
       let nameEnd = colon;
       while (wire.charCodeAt(nameEnd - 1) === SPACE || wire.charCodeAt(nameEnd - 1) === TAB) nameEnd--;
       marks.push(headerIdAt(wire, at, nameEnd), at, colon);

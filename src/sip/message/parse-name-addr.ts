@@ -46,12 +46,7 @@ function parseAddrSpec(text: string): Parsed<NameAddr> {
   return finish(undefined, uriText, parameters, 0);
 }
 
-function finish(
-  displayName: string | undefined,
-  uriText: string,
-  parameters: Parsed<Parameters>,
-  offset: number,
-): Parsed<NameAddr> {
+function finish(displayName: string | undefined, uriText: string, parameters: Parsed<Parameters>, offset: number): Parsed<NameAddr> {
   if (!parameters.ok) return parameters;
   const uri = parseUri(uriText);
   if (!uri.ok) return malformed(uri.reason, uri.offset + offset);

@@ -13,7 +13,6 @@ import { NO_PARAMETERS, writeParameters } from "./parse-parameters.ts";
 
 const SCHEME = /^[a-z][a-z0-9+.-]*$/;
 /** White space, controls and delimiters never stand in a URI unescaped. Bytes above ASCII are let through. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what it looks for
 const FORBIDDEN = /[\x00-\x20\x7f<>"]/;
 
 /** @param text exactly the URI: no brackets, no white space around */
@@ -166,7 +165,10 @@ function escapePassword(password: string): string {
 
 /** A tel: number may hold "#", which a user part may not. */
 const escapeNumber = (number: string): string =>
-  number.split("#").map((part) => escapeUser(part).replace(/[;?]/g, (c) => percent(c.charCodeAt(0)))).join("#");
+  number
+    .split("#")
+    .map((part) => escapeUser(part).replace(/[;?]/g, (c) => percent(c.charCodeAt(0))))
+    .join("#");
 
 /** The text of a URI. What `parseUri` read comes out equal, escapes and the case of names normalised. */
 export function writeUri(uri: Uri): string {

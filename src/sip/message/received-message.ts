@@ -127,9 +127,7 @@ abstract class IndexedMessage implements ReceivedCommon {
     return this.#find(ROUTE, "", 0) < 0 ? NO_ADDRESSES : parseEach(this.headerValues("Route"), parseNameAddr);
   }
   recordRoutes(): Parsed<readonly NameAddr[]> {
-    return this.#find(RECORD_ROUTE, "", 0) < 0
-      ? NO_ADDRESSES
-      : parseEach(this.headerValues("Record-Route"), parseNameAddr);
+    return this.#find(RECORD_ROUTE, "", 0) < 0 ? NO_ADDRESSES : parseEach(this.headerValues("Record-Route"), parseNameAddr);
   }
   maxForwards(): Parsed<number | undefined> {
     const at = this.#find(MAX_FORWARDS, "", 0);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { anyByteString, anyFieldText, anyHost, anyParameters, anyPort, anyToken } from "./arbitraries.ts";
 import type { NameAddr, Uri, Via } from "./message.ts";
 import { parseCSeq } from "./parse-cseq.ts";
@@ -30,8 +30,17 @@ const via = (text: string): Via => {
 
 test("every part of a sip URI is read (RFC 3261 §19.1)", () => {
   const read = uri("SIPS:alice;day=tuesday:secret%21@[2001:db8::9:1]:5061;Transport=TCP;lr?subject=project&priority=urgent");
-  assert.deepEqual([read.scheme, read.user, read.password, read.host, read.port], ["sips", "alice;day=tuesday", "secret!", "2001:db8::9:1", 5061]);
-  assert.deepEqual([...read.parameters], [["transport", "TCP"], ["lr", undefined]]);
+  assert.deepEqual(
+    [read.scheme, read.user, read.password, read.host, read.port],
+    ["sips", "alice;day=tuesday", "secret!", "2001:db8::9:1", 5061],
+  );
+  assert.deepEqual(
+    [...read.parameters],
+    [
+      ["transport", "TCP"],
+      ["lr", undefined],
+    ],
+  );
   assert.equal(read.headers, "subject=project&priority=urgent");
 });
 
@@ -43,8 +52,30 @@ test("tel: URIs keep number and parameters; other schemes keep their text (RFC 3
 });
 
 test("a URI that is none is refused", () => {
-  for (const text of ["", "sip", ":x", "sip:", "sip:@h", "sip:a@", "sip:h:", "sip:h:0", "sip:h:65536", "sip:2001:db8::10", "sip:[::1", "sip:[zz]", "sip:[fe80::1%25eth0]",
-    "sip:a b@h", "sip:%Z1@h", "sip:h;;a", "sip:h;=a", "sip:h/x", "tel:", "<sip:h>", "sip:h\r\nX: y", "1x:y"]) {
+  for (const text of [
+    "",
+    "sip",
+    ":x",
+    "sip:",
+    "sip:@h",
+    "sip:a@",
+    "sip:h:",
+    "sip:h:0",
+    "sip:h:65536",
+    "sip:2001:db8::10",
+    "sip:[::1",
+    "sip:[zz]",
+    "sip:[fe80::1%25eth0]",
+    "sip:a b@h",
+    "sip:%Z1@h",
+    "sip:h;;a",
+    "sip:h;=a",
+    "sip:h/x",
+    "tel:",
+    "<sip:h>",
+    "sip:h\r\nX: y",
+    "1x:y",
+  ]) {
     assert.ok(!parseUri(text).ok, text);
   }
 });
@@ -58,7 +89,10 @@ test("the equalities and inequalities of RFC 3261 §19.1.4", () => {
     ["sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp"],
     ["sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"],
     ["sip:carol@chicago.com;newparam=5", "sip:carol@chicago.com;security=on"],
-    ["sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com", "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com"],
+    [
+      "sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
+      "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com",
+    ],
     ["sip:alice@atlanta.com?subject=project%20x&priority=urgent", "sip:alice@atlanta.com?priority=urgent&subject=project%20x"],
     ["tel:+1-201-555-0123", "tel:+12015550123"],
   ];
@@ -80,14 +114,24 @@ test("the equalities and inequalities of RFC 3261 §19.1.4", () => {
 test("written and read again a URI is the same, whatever bytes its user holds", () => {
   fc.assert(
     fc.property(
-      fc.option(anyByteString.filter((user) => user !== ""), { nil: undefined }),
+      fc.option(
+        anyByteString.filter((user) => user !== ""),
+        { nil: undefined },
+      ),
       fc.option(anyByteString, { nil: undefined }),
       anyHost,
       anyPort,
       anyParameters,
       (user, password, host, port, parameters) => {
         const made: Uri = {
-          scheme: "sip", user, password: user === undefined ? undefined : password, host, port, parameters, headers: undefined, opaque: undefined,
+          scheme: "sip",
+          user,
+          password: user === undefined ? undefined : password,
+          host,
+          port,
+          parameters,
+          headers: undefined,
+          opaque: undefined,
         };
         assert.deepEqual(uri(writeUri(made)), made);
       },
@@ -103,7 +147,17 @@ test("name-addr with quoted, plain and no display name, and addr-spec (§20.10)"
   const bare = nameAddr("sip:a@b;tag=7");
   assert.deepEqual([bare.uriText, bare.parameters.get("tag"), bare.uri.parameters.size], ["sip:a@b", "7", 0]);
   assert.equal(nameAddr('<sip:a@b>;+g.3gpp.icsi-ref="urn%3Aurn-7"').parameters.get("+g.3gpp.icsi-ref"), '"urn%3Aurn-7"');
-  for (const bad of ["", '"x <sip:a@b>', "< sip:a@b >", "Bell, A <sip:a@b>", "<sip:a@b", "sip:a@b?x=y", "<sip:a@b>;;tag=1", "<sip:a@b> x", "sip:a@b;tag=1,2"]) {
+  for (const bad of [
+    "",
+    '"x <sip:a@b>',
+    "< sip:a@b >",
+    "Bell, A <sip:a@b>",
+    "<sip:a@b",
+    "sip:a@b?x=y",
+    "<sip:a@b>;;tag=1",
+    "<sip:a@b> x",
+    "sip:a@b;tag=1,2",
+  ]) {
     assert.ok(!parseNameAddr(bad).ok, bad);
   }
 });
@@ -120,13 +174,25 @@ test("written and read again a name-addr is the same", () => {
 
 test("Via with every spacing, IPv6, rport and received with or without brackets (§20.42, RFC 3581, RFC 5118 §4.5)", () => {
   const read = via("SIP  / 2.0  / TCP     spindle.example.com   ;  branch  =   z9hG4bK9ikj8");
-  assert.deepEqual([read.transport, read.host, read.port, read.branch, read.rport], ["TCP", "spindle.example.com", undefined, "z9hG4bK9ikj8", "absent"]);
+  assert.deepEqual(
+    [read.transport, read.host, read.port, read.branch, read.rport],
+    ["TCP", "spindle.example.com", undefined, "z9hG4bK9ikj8", "absent"],
+  );
   assert.equal(via("SIP/2.0/UDP h;rport").rport, "requested");
   assert.equal(via("SIP/2.0/UDP h;rport=5080").rport, 5080);
   assert.equal(via("SIP/2.0/udp [2001:db8::9:1]:5062;received=[2001:db8::9:255]").received, "2001:db8::9:255");
   assert.equal(via("SIP/2.0/UDP [2001:db8::9:1];received=2001:db8::9:255").received, "2001:db8::9:255");
   assert.equal(via('SIP/2.0/UDP 10.0.0.1;x="a;b";branch=z9hG4bK1').branch, "z9hG4bK1");
-  for (const bad of ["", "SIP/2.0/UDP", "SIP/3.0/UDP h", "SIP/2.0/ h", "SIP/2.0/UDP h:99999", "SIP/2.0/UDP h;;", "SIP/2.0/UDP h;rport=x", "SIP/2.0/UDP h x"]) {
+  for (const bad of [
+    "",
+    "SIP/2.0/UDP",
+    "SIP/3.0/UDP h",
+    "SIP/2.0/ h",
+    "SIP/2.0/UDP h:99999",
+    "SIP/2.0/UDP h;;",
+    "SIP/2.0/UDP h;rport=x",
+    "SIP/2.0/UDP h x",
+  ]) {
     assert.ok(!parseVia(bad).ok, bad);
   }
 });
@@ -143,11 +209,16 @@ test("written and read again a Via is the same", () => {
 test("CSeq is a number below 2^31 and a method (§8.1.1.5)", () => {
   assert.deepEqual(parseCSeq("0009 INVITE"), { ok: true, value: { number: 9, method: "INVITE" } });
   assert.ok(parseCSeq("2147483647 BYE").ok);
-  for (const bad of ["", "INVITE", "1", "1 ", "1INVITE", "2147483648 BYE", "1 IN VITE", "-1 BYE", "9".repeat(500)]) assert.ok(!parseCSeq(bad).ok, bad);
+  for (const bad of ["", "INVITE", "1", "1 ", "1INVITE", "2147483648 BYE", "1 IN VITE", "-1 BYE", "9".repeat(500)])
+    assert.ok(!parseCSeq(bad).ok, bad);
 });
 
 test("commas inside quotes, brackets and comments divide nothing (§7.3.1)", () => {
-  assert.deepEqual(splitHeaderValues('"a, b" <sip:x,y@z>;q=1, <sip:c@d> , e (f, g) h,,'), ['"a, b" <sip:x,y@z>;q=1', "<sip:c@d>", "e (f, g) h"]);
+  assert.deepEqual(splitHeaderValues('"a, b" <sip:x,y@z>;q=1, <sip:c@d> , e (f, g) h,,'), [
+    '"a, b" <sip:x,y@z>;q=1',
+    "<sip:c@d>",
+    "e (f, g) h",
+  ]);
   assert.deepEqual(splitHeaderValues('"open, <sip:a'), ['"open, <sip:a']);
   assert.deepEqual(splitHeaderValues("a(b, c"), ["a(b", "c"]);
   assert.deepEqual(splitHeaderValues(" , "), []);
@@ -159,7 +230,8 @@ test("quoted strings lose nothing but line breaks", () => {
 
 test("Reason gives protocol, cause and text (RFC 3326)", () => {
   assert.deepEqual(parseReason('Q.850;cause=16;text="Normal call clearing"'), {
-    ok: true, value: { protocol: "Q.850", cause: 16, text: "Normal call clearing" },
+    ok: true,
+    value: { protocol: "Q.850", cause: 16, text: "Normal call clearing" },
   });
   assert.equal(writeReason({ protocol: "Q.850", cause: 16, text: undefined }), "Q.850;cause=16");
   assert.ok(!parseReason("Q.850;cause=x").ok);
@@ -168,7 +240,15 @@ test("Reason gives protocol, cause and text (RFC 3326)", () => {
 test("no value parser throws, on any bytes", () => {
   fc.assert(
     fc.property(anyByteString, anyToken, (bytes, token) => {
-      for (const text of [bytes, `sip:${bytes}`, `<sip:${bytes}>`, `"${bytes}`, `${token}:${bytes}`, `SIP/2.0/UDP ${bytes}`, `tel:${bytes}`]) {
+      for (const text of [
+        bytes,
+        `sip:${bytes}`,
+        `<sip:${bytes}>`,
+        `"${bytes}`,
+        `${token}:${bytes}`,
+        `SIP/2.0/UDP ${bytes}`,
+        `tel:${bytes}`,
+      ]) {
         parseUri(text);
         parseNameAddr(text);
         parseVia(text);
