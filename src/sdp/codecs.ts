@@ -205,15 +205,17 @@ export function harmlessFmtp(codec: Codec): string | undefined {
     const value = codec.fmtp.replaceAll(" ", "");
     return known.fmtpValue.test(value) ? value : undefined;
   }
-  const kept: string[] = [];
+  const kept = new Map<string, string>();
   for (const parameter of codec.fmtp.split(";")) {
-    const [name = "", value = ""] = parameter.trim().split(/ *= */);
-    const form = known.fmtp.get(name.toLowerCase());
-    if (form?.test(value.toLowerCase()) && !kept.some((other) => other.startsWith(`${name.toLowerCase()}=`))) {
-      kept.push(`${name.toLowerCase()}=${value.toLowerCase()}`);
-    }
+    const equals = parameter.indexOf("=");
+    const name = parameter.slice(0, Math.max(equals, 0)).trim().toLowerCase();
+    const value = parameter
+      .slice(equals + 1)
+      .trim()
+      .toLowerCase();
+    if (!kept.has(name) && known.fmtp.get(name)?.test(value) === true) kept.set(name, value);
   }
-  return kept.length === 0 ? undefined : kept.join(";");
+  return kept.size === 0 ? undefined : Array.from(kept, ([name, value]) => `${name}=${value}`).join(";");
 }
 
 /** "opus/48000/2", in our spelling. */

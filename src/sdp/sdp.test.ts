@@ -263,3 +263,18 @@ test("offers and answers alternate; a failed offer leaves what was in force (RFC
   const theirs = step(back, { type: "offer-received", description: held });
   assert.deepEqual(step(theirs, { type: "answer-sent", description: audio() }).remote, held);
 });
+
+test("the longest description costs milliseconds, whatever it repeats", () => {
+  for (const piece of [" ", "=", ";", "a=1;", "a ", "0 ", "\t", "/", ":", "a=x\r\n", "1,", "-"]) {
+    const filling = piece.repeat(60_000 / piece.length);
+    const startMs = performance.now();
+    for (const line of ["m=audio 9 RTP/AVP 0 ", "a=fmtp:101 ", "a=fmtp:96 mode-set", "a=rtpmap:0 ", "c=IN IP4 ", "o=", "a=ptime:"]) {
+      const read = parseSdp(
+        [...HEAD, "m=audio 9 RTP/AVP 96 101", "a=rtpmap:96 AMR/8000", "a=rtpmap:101 telephone-event/8000", line + filling].join("\r\n"),
+      );
+      if (read.ok) for (const media of read.value.media) codecsOf(media).map(harmlessFmtp);
+    }
+    const elapsedMs = performance.now() - startMs;
+    assert.ok(elapsedMs < 200, `${JSON.stringify(piece)}: ${elapsedMs} ms`);
+  }
+});

@@ -211,14 +211,21 @@ abstract class IndexedMessage implements ReceivedCommon {
     while (start < end && isBlankCode(wire.charCodeAt(start))) start++;
     while (end > start && isBlankCode(wire.charCodeAt(end - 1))) end--;
     const value = wire.slice(start, end);
-    // §7.3.1: a line that continues is one line with a space there.
-    return value.includes("\n") ? value.replace(/[ \t]*\r\n[ \t]+/g, " ") : value;
+    return value.includes("\n") ? unfold(value) : value;
   }
 }
 
 const NO_ADDRESSES: Parsed<readonly NameAddr[]> = parsed([]);
 
 const isBlankCode = (code: number): boolean => code === SPACE || code === TAB || code === CR || code === LF;
+
+/** §7.3.1: a line that continues is one line with a space there. Split and trimmed: an expression would be quadratic in blanks. */
+const unfold = (value: string): string =>
+  value
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
+    .join(" ");
 
 function parseEach<T>(values: readonly string[], parse: (text: string) => Parsed<T>): Parsed<readonly T[]> {
   const all: T[] = [];

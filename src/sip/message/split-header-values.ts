@@ -1,7 +1,8 @@
 /** Comma-separated header values (RFC 3261 §7.3.1): the comma inside quotes, <> and comments divides nothing. */
-import { COMMA, GREATER, LESS, QUOTE, skipQuoted } from "./characters.ts";
+import { BACKSLASH, COMMA, GREATER, LESS, QUOTE, skipQuoted } from "./characters.ts";
 
 const OPEN = 0x28;
+const CLOSE = 0x29;
 
 /** Each value trimmed; empty ones are left out. What opens and never closes reaches to the end. */
 export function splitHeaderValues(line: string): string[] {
@@ -12,6 +13,7 @@ export function splitHeaderValues(line: string): string[] {
   const values: string[] = [];
   let start = 0;
   let at = 0;
+  let literalBefore = 0;
   const push = (end: number): void => {
     const value = line.slice(start, end).trim();
     if (value !== "") values.push(value);
@@ -27,8 +29,10 @@ export function splitHeaderValues(line: string): string[] {
     } else if (code === LESS) {
       const end = line.indexOf(">", at);
       at = end < 0 ? line.length : end + 1;
-    } else if (code === OPEN) {
-      at = skipComment(line, at);
+    } else if (code === OPEN && at >= literalBefore) {
+      const end = skipComment(line, at);
+      if (end < 0) literalBefore = ~end;
+      at = end < 0 ? at + 1 : end;
     } else {
       at++;
     }
@@ -37,15 +41,19 @@ export function splitHeaderValues(line: string): string[] {
   return values;
 }
 
-/** "(" is also a character of URIs: without its ")" it opens nothing. */
+/**
+ * Position after the comment that opens at `at`. "(" is also a character of URIs: without its ")" it opens
+ * nothing, and ~end says how far that was looked for, so that nobody looks there again.
+ */
 function skipComment(line: string, at: number): number {
   let depth = 0;
-  for (let i = at; i < line.length; i++) {
+  let i = at;
+  for (; i < line.length; i++) {
     const code = line.charCodeAt(i);
-    if (code === 0x5c) i++;
+    if (code === BACKSLASH) i++;
     else if (code === OPEN) depth++;
-    else if (code === 0x29 && --depth === 0) return i + 1;
+    else if (code === CLOSE && --depth === 0) return i + 1;
     else if (code === GREATER || code === LESS) break;
   }
-  return at + 1;
+  return ~i;
 }

@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
+import { answerable } from "./answerable.ts";
 import { anyByteString, anyFieldText, anyHost, anyParameters, anyPort, anyToken } from "./arbitraries.ts";
 import type { NameAddr, Uri, Via } from "./message.ts";
 import { parseCSeq } from "./parse-cseq.ts";
+import { parseMessage } from "./parse-message.ts";
 import { parseNameAddr, writeNameAddr } from "./parse-name-addr.ts";
 import { parseUri, writeUri } from "./parse-uri.ts";
 import { parseVia, writeVia } from "./parse-via.ts";
 import { quote, unquote } from "./quoted-string.ts";
-import { parseReason, writeReason } from "./reason.ts";
+import { parseReason, reasonsOf, writeReason } from "./reason.ts";
 import { splitHeaderValues } from "./split-header-values.ts";
 import { uriEquals } from "./uri-equals.ts";
 
@@ -258,4 +260,29 @@ test("no value parser throws, on any bytes", () => {
       }
     }),
   );
+});
+
+test("the longest message costs milliseconds, whatever it repeats", () => {
+  const long = 60_000;
+  const cases = [" ", "(", ")", "(<", '"', "\\", "<", ">", ";", ",", "%", ":", "=", "@", "a=;", "\r\n ", "\t", "a", "\r", "[", "0"];
+  for (const piece of cases) {
+    const filling = piece.repeat(long / piece.length);
+    const lines = ["Via: SIP/2.0/UDP h", "From: x", "To: <sip:a@b", "Contact: ", "Reason: Q.850;", "Content-Type: "].map(
+      (head) => `${head}${filling}\r\n x\r\n`,
+    );
+    const startMs = performance.now();
+    for (const line of lines) {
+      const read = parseMessage(`INVITE sip:a SIP/2.0\r\n${line}\r\n`);
+      if (!read.ok) continue;
+      read.value.vias();
+      read.value.from();
+      read.value.to();
+      read.value.contacts();
+      read.value.contentType();
+      reasonsOf(read.value);
+      answerable(read.value.wire);
+    }
+    const elapsedMs = performance.now() - startMs;
+    assert.ok(elapsedMs < 200, `${JSON.stringify(piece)}: ${elapsedMs} ms`);
+  }
 });
