@@ -1,0 +1,96 @@
+/**
+ * Executes what the call-control port is told. Every ability is an argument, so this file is the list
+ * of what an operator can do, and nothing else.
+ */
+import type { CallSummary, ControlCommand, StatusReport, TestCallTicket } from "./control.ts";
+
+export interface ControlAbilities {
+  status(): StatusReport;
+  calls(): readonly CallSummary[];
+  /** Undefined: no such call. */
+  find(callId: string): CallSummary | undefined;
+  /** False: no such call. */
+  hangUp(callId: string, reason: string): boolean;
+  route(number: string, from: string | undefined, caller: string | undefined): Outcome<unknown>;
+  cdrs(question: { readonly limit: number; readonly callId: string | undefined; readonly number: string | undefined }): Promise<unknown>;
+  trace(call: string | undefined): Promise<unknown>;
+  testCall(number: string, trunk: string | undefined): Outcome<TestCallTicket>;
+  reload(): Promise<Outcome<unknown>>;
+  drain(timeoutMs: number): Promise<unknown>;
+}
+
+export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly code: string; readonly message: string };
+
+const LIMIT_MAX = 10_000;
+const done = <T>(value: T): Outcome<T> => ({ ok: true, value });
+const noCall = (callId: string): Outcome<never> => ({ ok: false, code: "NO_SUCH_CALL", message: `no call "${callId}" is up; tandem calls lists them, tandem cdr those that ended` });
+
+/** What came over the socket is looked at before it is believed. Never throws; never rejects. */
+export async function execute(command: unknown, abilities: ControlAbilities): Promise<Outcome<unknown>> {
+  const read = readCommand(command);
+  if (read === undefined) return { ok: false, code: "BAD_COMMAND", message: "not a command of this version; is the client of another version?" };
+  try {
+    return await perform(read, abilities);
+  } catch (error) {
+    return { ok: false, code: "FAILED", message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function perform(command: ControlCommand, abilities: ControlAbilities): Promise<Outcome<unknown>> {
+  switch (command.type) {
+    case "status":
+      return done(abilities.status());
+    case "calls":
+      return done(abilities.calls());
+    case "call": {
+      const call = abilities.find(command.callId);
+      return call === undefined ? noCall(command.callId) : done(call);
+    }
+    case "hangup":
+      return abilities.hangUp(command.callId, command.reason) ? done({ callId: command.callId }) : noCall(command.callId);
+    case "route":
+      return abilities.route(command.number, command.from, command.caller);
+    case "cdr":
+      return done(await abilities.cdrs({ ...command, limit: Math.min(Math.max(1, command.limit), LIMIT_MAX) }));
+    case "trace":
+      return done(await abilities.trace(command.call));
+    case "test-call":
+      return abilities.testCall(command.number, command.trunk);
+    case "reload":
+      return abilities.reload();
+    case "drain":
+      return done(await abilities.drain(command.timeoutMs));
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+const text = (value: unknown): value is string => typeof value === "string";
+const maybeText = (value: unknown): value is string | undefined | null => value === undefined || value === null || typeof value === "string";
+
+/** JSON has no undefined: an absent field is what the sender's undefined became. */
+function readCommand(value: unknown): ControlCommand | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { type, callId, reason, number, from, caller, limit, call, follow, trunk, timeoutMs } = value as Fields;
+  switch (type) {
+    case "status":
+    case "calls":
+    case "reload":
+      return { type };
+    case "call":
+      return text(callId) ? { type, callId } : undefined;
+    case "hangup":
+      return text(callId) && text(reason) ? { type, callId, reason } : undefined;
+    case "route":
+      return text(number) && maybeText(from) && maybeText(caller) ? { type, number, from: from ?? undefined, caller: caller ?? undefined } : undefined;
+    case "cdr":
+      return Number.isInteger(limit) && maybeText(callId) && maybeText(number) ? { type, limit: limit as number, callId: callId ?? undefined, number: number ?? undefined } : undefined;
+    case "trace":
+      return maybeText(call) ? { type, call: call ?? undefined, follow: follow === true } : undefined;
+    case "test-call":
+      return text(number) && maybeText(trunk) ? { type, number, trunk: trunk ?? undefined } : undefined;
+    case "drain":
+      return typeof timeoutMs === "number" ? { type, timeoutMs } : undefined;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,107 @@
+/** kill -9 of signalling at each stage of a call: the next process takes over what the journal holds. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { audio, CARRIER, Stage } from "./stage.ts";
+
+const G1 = "203.0.113.1";
+const NONE = { headers: [], body: "" };
+
+function crash(stage: Stage): ReturnType<Stage["calls"]["restore"]> {
+  stage.boot();
+  return stage.calls.restore([...stage.journaled.values()]);
+}
+
+for (const by of ["caller", "callee"] as const) {
+  test(`an answered call lives on and is ended by the ${by}: one CDR with the whole duration`, async () => {
+    const stage = new Stage();
+    const call = await stage.answered();
+    await stage.wait(10_000);
+    assert.deepEqual(crash(stage), { running: 1, ended: 0, unreadable: 0 });
+    stage.media.onEvent?.({ type: "up", bootId: "1", sessions: [...stage.media.sessions.keys()] });
+    assert.equal(stage.calls.list()[0]?.state, "answered");
+    await stage.wait(5000);
+    if (by === "caller") call.dialog!.bye();
+    else stage.gateway(1).dialog!.bye();
+    await stage.wait(10);
+    assert.ok((by === "caller" ? stage.gateway(1) : stage.carrier).heard.includes("BYE"));
+    assert.deepEqual(await stage.quiet(), []);
+    const { outcome, endedBy, durationMs, legs } = stage.cdr;
+    assert.deepEqual([outcome, endedBy], ["answered", by]);
+    assert.ok(durationMs >= 15_000 && durationMs < 15_200);
+    assert.deepEqual(legs.map(({ peer, codec, packetsReceived }) => [peer, codec, packetsReceived]), [["carrier", "PCMU", 50], ["g1", "PCMU", 50]]);
+  });
+}
+
+test("a re-INVITE passes after the restart, with the next version", async () => {
+  const stage = new Stage();
+  const call = await stage.answered();
+  crash(stage);
+  stage.gateway(1).onReinvited = (invite) => invite.answer(audio(G1, 6100, { version: 2 }), stage.gateway(1).dialogUser);
+  stage.carrier.reinvite(call.dialog!, audio(CARRIER, 4100, { version: 2 }));
+  await stage.wait(10);
+  assert.ok(stage.carrier.heard.includes("re-INVITE answered"));
+  const { remotes } = stage.media.session!.commits.at(-1)!;
+  assert.deepEqual([remotes["a"]?.port, remotes["b1"]?.port], [4100, 6100]);
+  call.dialog!.bye();
+  assert.deepEqual(await stage.quiet(), []);
+});
+
+test("a second crash right after the first changes nothing", async () => {
+  const stage = new Stage();
+  const call = await stage.answered();
+  crash(stage);
+  // The journal rotated meanwhile: what it holds now is what the calls say of themselves.
+  const copied = [...stage.calls.live()].map(({ callId, tenant, sections }) => ({ callId, tenant, sections: JSON.parse(JSON.stringify(sections)) as Record<string, unknown> }));
+  stage.boot();
+  assert.deepEqual(stage.calls.restore(copied), { running: 1, ended: 0, unreadable: 0 });
+  call.dialog!.bye();
+  assert.deepEqual(await stage.quiet(), []);
+  assert.equal(stage.cdr.outcome, "answered");
+});
+
+for (const heard of ["nothing", "100", "180", "200"] as const) {
+  test(`in set-up, the gateway having said ${heard}: the caller hears 500, the gateway CANCEL or BYE`, async () => {
+    const stage = new Stage();
+    if (heard === "nothing") stage.network.fault = (packet) => (packet.from === "g1" && packet.atMs < 100 ? "drop" : undefined);
+    const call = stage.dial();
+    await stage.wait(10);
+    if (heard === "180") stage.gateway(1).lastInvite.provisional(180, "Ringing", NONE);
+    await stage.wait(10);
+    if (heard === "200") {
+      // Answered at the very moment of the crash: nobody took the 200.
+      stage.network.link("g1", "tandem", { delayMs: 20 });
+      stage.gateway(1).answer(audio(G1, 6000));
+    }
+    assert.deepEqual(crash(stage), { running: 0, ended: 1, unreadable: 0 });
+    await stage.wait(1000);
+    assert.equal(call.failure?.type === "response" && call.failure.response.status, 500);
+    const left = heard === "200" ? "BYE" : "CANCEL";
+    assert.ok(stage.gateway(1).heard.includes(left), stage.network.ladder());
+    await stage.wait(70_000);
+    assert.equal(stage.calls.size, 0);
+    assert.equal(stage.agent.dialogs, 0);
+    assert.equal(stage.journaled.size, 0);
+    assert.equal(stage.media.sessions.size, 0);
+    const { outcome, endReason, attempts, sipStatus } = stage.cdr;
+    assert.deepEqual([outcome, endReason, sipStatus, attempts.length], ["failed", "restart during set-up", 500, 1]);
+  });
+}
+
+test("between BYE and CDR: the record is written once, and the call does not come back", async () => {
+  const stage = new Stage();
+  const call = await stage.answered();
+  stage.media.release = () => new Promise(() => undefined);
+  call.dialog!.bye([["Reason", "Q.850;cause=31"]]);
+  await stage.wait(10);
+  assert.equal(stage.cdrs.length, 0);
+  assert.deepEqual(crash(stage), { running: 0, ended: 0, unreadable: 0 });
+  assert.equal(stage.calls.size, 0);
+  assert.deepEqual([stage.cdr.outcome, stage.cdr.q850, stage.cdr.endedBy], ["answered", 31, "caller"]);
+});
+
+test("sections that can't be understood are closed, not believed", () => {
+  const stage = new Stage();
+  const [callId, tenant] = ["0123456789abcdef" as never, "default" as never];
+  assert.deepEqual(stage.calls.restore([{ callId, tenant, sections: { core: { startedAtMs: 1 } } }]), { running: 0, ended: 0, unreadable: 1 });
+  assert.equal(stage.calls.size, 0);
+});
