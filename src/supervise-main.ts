@@ -18,14 +18,16 @@ const ADOPTED_POLL_MS = 50;
 /** EX_CONFIG of sysexits.h: the child says that starting it again cannot help. */
 export const EXIT_CONFIGURATION = 78;
 
+export type Role = "media" | "signalling";
+
 export interface SuperviseOptions {
   readonly home: string;
-  /** Passed on to both children, e.g. ["--config", "tandem.yaml"]. */
-  readonly childArgs: readonly string[];
+  /** What each child is started with, e.g. ["--config", "tandem.yaml"]. */
+  readonly childArgs: Readonly<Record<Role, readonly string[]>>;
   readonly print: (line: string) => void;
 }
 
-type Role = "media" | "signalling";
+
 const ENTRY: Readonly<Record<Role, string>> = {
   media: fileURLToPath(new URL("./media-main.ts", import.meta.url)),
   signalling: fileURLToPath(new URL("./main.ts", import.meta.url)),
@@ -126,7 +128,7 @@ class Kept {
   #spawn(): void {
     this.#startedAtMs = performance.now();
     // Its own process group: a terminal's Ctrl-C reaches the supervisor only, which stops in order.
-    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ENTRY[this.#role], ...this.#options.childArgs], {
+    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ENTRY[this.#role], ...this.#options.childArgs[this.#role]], {
       stdio: ["ignore", "inherit", "inherit"],
       detached: true,
     });

@@ -1,0 +1,278 @@
+/**
+ * Composition root of the `tandem` command: reads the command line, gives each command what it needs.
+ * Heavy rooms are imported by the commands that use them, so that `tandem calls` starts quickly.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism, hostname } from "node:os";
+import { join } from "node:path";
+import { Command, Option } from "commander";
+import { calls, hangup } from "#cli/calls.ts";
+import { cdr } from "#cli/cdr.ts";
+import { type CommandContext, type Control, ControlError, EXIT_FAILED, EXIT_USAGE } from "#cli/context.ts";
+import { type RouteAnswer, route } from "#cli/route.ts";
+import { status } from "#cli/status.ts";
+import { lookOf } from "#cli/table.ts";
+import { connectJsonLines } from "#net/json-lines.ts";
+
+interface Global {
+  readonly json?: boolean;
+  readonly config?: string;
+  readonly home?: string;
+}
+
+const VERSION = "0.1.0";
+const program = new Command("tandem")
+  .description("The switch between phone carriers and voice AI")
+  .version(VERSION)
+  .showHelpAfterError("(tandem --help lists the commands)")
+  .addOption(new Option("--json", "one JSON value instead of text"))
+  .addOption(new Option("-c, --config <file>", "configuration file (else TANDEM_CONFIG, ./tandem.yaml, /etc/tandem/tandem.yaml)"))
+  .addOption(new Option("--home <folder>", "state folder (else TANDEM_HOME, /var/lib/tandem for root, ~/.local/state/tandem)"));
+
+async function load(global: Global) {
+  const { loadConfig } = await import("#config/load.ts");
+  return loadConfig({
+    file: global.config,
+    home: global.home,
+    env: process.env,
+    readFile: (path) => readFileSync(path, "utf8"),
+    uid: process.getuid?.() ?? 1000,
+    hostname: hostname(),
+    cpus: availableParallelism(),
+  });
+}
+
+/** State folder and sockets: the configuration may name them; without one they are where they are by default. */
+async function places(global: Global): Promise<{ readonly home: string; readonly runDir: string }> {
+  const loaded = await load(global);
+  if (loaded.ok) return loaded.config.node;
+  const { homeFolder, runFolder } = await import("#config/places.ts");
+  const home = homeFolder(global.home, undefined, process.env, process.getuid?.() ?? 1000);
+  return { home, runDir: runFolder(home, Boolean(global.home ?? process.env["TANDEM_HOME"]), process.env) };
+}
+
+async function connect(runDir: string): Promise<Control> {
+  const path = join(runDir, "control.sock");
+  const client = await connectJsonLines(path).catch(() => {
+    throw new ControlError("NOT_RUNNING", `no Tandem is running here (nothing answers on ${path}); start one with: tandem start, or name its state folder with --home`);
+  });
+  return {
+    async ask<T>(command: Parameters<Control["ask"]>[0]): Promise<T> {
+      const outcome = await client.ask(command);
+      if (!outcome.ok) throw new ControlError(outcome.code, outcome.message);
+      return outcome.value as T;
+    },
+    follow: (command, onEvent) => client.follow(command, (event) => onEvent(event as never)),
+  };
+}
+
+function contextOf(global: Global): CommandContext {
+  let control: Promise<Control> | undefined;
+  return {
+    look: lookOf(process.stdout, process.env),
+    json: global.json === true,
+    print: (line) => void process.stdout.write(`${line}\n`),
+    warn: (line) => void process.stderr.write(`${line}\n`),
+    control: () => (control ??= places(global).then(({ runDir }) => connect(runDir))),
+  };
+}
+
+type Run = (context: CommandContext, global: Global, ...args: never[]) => Promise<number>;
+
+/** Registers a command; its errors become a line and an exit code. */
+function command(usage: string, description: string, configure: (made: Command) => Command, run: Run): void {
+  // Options that every command understands may also stand behind it.
+  const made = configure(program.command(usage).description(description)).addOption(new Option("--json").hideHelp()).addOption(new Option("-c, --config <file>").hideHelp()).addOption(new Option("--home <folder>").hideHelp());
+  made.action(async (...args: unknown[]) => {
+    const global = made.optsWithGlobals<Global>();
+    const context = contextOf(global);
+    try {
+      process.exitCode = await run(context, global, ...(args as never[]));
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error;
+      if (context.json) context.print(JSON.stringify({ ok: false, code: error.code, message: error.message }));
+      else context.warn(error.message);
+      process.exitCode = EXIT_FAILED;
+    }
+    // The control connection and the phone's timers must not keep a finished command.
+    await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
+    process.exit();
+  });
+}
+const plain = (made: Command): Command => made;
+
+command("start", "start the switch: supervisor, signalling, media", plain, async (context, global) => {
+  const [{ start }, { supervise }] = await Promise.all([import("#cli/start.ts"), import("./supervise-main.ts")]);
+  const loaded = await load(global);
+  return start(context, loaded, () => {
+    if (!loaded.ok) return Promise.resolve(EXIT_USAGE);
+    const { node, file } = loaded.config;
+    const { workers, coalesceUs, sockets } = node.media;
+    return supervise({
+      home: node.home,
+      childArgs: {
+        signalling: ["--config", file, ...(global.home === undefined ? [] : ["--home", global.home])],
+        media: ["--home", node.home, "--run-dir", node.runDir, "--workers", String(workers), "--coalesce-us", String(coalesceUs), ...(sockets === undefined ? [] : ["--sockets", sockets])],
+      },
+      print: context.json ? context.warn : context.print,
+    });
+  });
+});
+
+command("check", "check the configuration: every problem with its line and remedy; who is recognised how", plain, async (context, global) => {
+  const { check } = await import("#cli/start.ts");
+  return check(context, await load(global));
+});
+
+command("status", "is it up, where does it listen, how much is going on", plain, (context) => status(context));
+command("calls", "calls that are up now", plain, (context) => calls(context, Date.now()));
+command("hangup <call>", "end a call", plain, (context, _global, id: string) => hangup(context, id));
+
+command(
+  "cdr [call]",
+  "how calls ended, newest first; one call with its attempts",
+  (made) => made.option("-n, --limit <count>", "how many", "20").option("--number <number>", "only calls from or to this number"),
+  async (context, global, callId: string | undefined, options: { limit: string; number?: string }) => {
+    const question = { limit: Number.parseInt(options.limit, 10) || 20, callId, number: options.number };
+    const read = async () => {
+      const { home, runDir } = await places(global);
+      try {
+        return await (await connect(runDir)).ask<never[]>({ type: "cdr", ...question });
+      } catch (error) {
+        if (!(error instanceof ControlError) || error.code !== "NOT_RUNNING") throw error;
+        // Nobody runs: the database is ours to read.
+        const { openSqliteStore } = await import("#store/sqlite/open-sqlite.ts");
+        const store = await openSqliteStore(join(home, "tandem.db"));
+        return store.list(question);
+      }
+    };
+    return cdr(context, read, question);
+  },
+);
+
+command(
+  "route <number>",
+  "where a call to this number would go, and what would be skipped and why",
+  (made) => made.option("--from <peer>", "trunk or gateway that the call comes from (default: the first trunk)").option("--caller <number>", "the caller's number"),
+  async (context, global, number: string, options: { from?: string; caller?: string }) => {
+    const question = { type: "route", number, from: options.from, caller: options.caller } as const;
+    const decide = async (): Promise<RouteAnswer> => {
+      const { runDir } = await places(global);
+      try {
+        return await (await connect(runDir)).ask<RouteAnswer>(question);
+      } catch (error) {
+        if (!(error instanceof ControlError) || error.code !== "NOT_RUNNING") throw error;
+        return decideFromFile(global, question);
+      }
+    };
+    return route(context, decide);
+  },
+);
+
+async function decideFromFile(global: Global, question: { readonly number: string; readonly from: string | undefined; readonly caller: string | undefined }): Promise<RouteAnswer> {
+  const [loaded, { planCall }, { explainPlan }] = await Promise.all([load(global), import("#routing/plan-dial.ts"), import("#routing/explain.ts")]);
+  if (!loaded.ok) throw new ControlError("CONFIGURATION", "no Tandem is running and the configuration has problems; see tandem check");
+  const { snapshot } = loaded.config;
+  const source = question.from === undefined ? [...snapshot.trunks.values()][0] : (snapshot.trunks.get(question.from) ?? snapshot.gateways.get(question.from));
+  if (source === undefined) throw new ControlError("NO_SUCH_PEER", question.from === undefined ? "there is no trunk; name where the call comes from with --from" : `no trunk or gateway "${question.from}"`);
+  const plan = planCall({ snapshot, source, calledUser: question.number, callerUser: question.caller ?? "", healthOf: () => undefined, nowMs: Date.now(), dice: Math.random });
+  return { from: source.name, ...explainPlan(plan) };
+}
+
+command(
+  "trace [call]",
+  "a call as a ladder: by call id, its beginning, or SIP Call-ID; without one, the last call",
+  (made) => made.option("-f, --follow", "live: draw it as it happens"),
+  async (context, global, call: string | undefined, options: { follow?: boolean }) => {
+    const { trace, follow } = await import("#cli/trace.ts");
+    if (options.follow === true) return follow(context, call);
+    return trace(context, call, async () => {
+      const { home, runDir } = await places(global);
+      try {
+        return await (await connect(runDir)).ask({ type: "trace", call, follow: false });
+      } catch (error) {
+        if (!(error instanceof ControlError) || error.code !== "NOT_RUNNING") throw error;
+        const { readLadder, LADDER_FOLDER } = await import("#observe/read-ladder.ts");
+        return readLadder(join(home, LADDER_FOLDER), call);
+      }
+    });
+  },
+);
+
+async function phoneFor(transports: readonly ("UDP" | "TCP")[], host: string) {
+  const [{ openPhone }, { createLocator }, { systemDns }, { systemClock }, { systemRandom }] = await Promise.all([
+    import("#phone/phone.ts"),
+    import("#sip/transport/location.ts"),
+    import("#net/dns.ts"),
+    import("#base/clock.ts"),
+    import("#base/random.ts"),
+  ]);
+  return openPhone(
+    { address: await localAddressTowards(host), port: 0, transports, user: "tandem", clock: systemClock, random: systemRandom, makeLocator: (listeners) => createLocator({ dns: systemDns(), clock: systemClock, listeners }) },
+    { type: "refuse", status: 480, reasonPhrase: "Temporarily Unavailable" },
+  );
+}
+
+/** The address that the kernel would send from: a connected UDP socket knows it without sending. */
+async function localAddressTowards(host: string): Promise<string> {
+  const { createSocket } = await import("node:dgram");
+  const { lookup } = await import("node:dns/promises");
+  const found = await lookup(host).catch(() => undefined);
+  if (found === undefined) return "127.0.0.1";
+  return new Promise((resolve) => {
+    const socket = createSocket(found.family === 6 ? "udp6" : "udp4");
+    socket.on("error", () => resolve("127.0.0.1"));
+    socket.connect(9, found.address, () => {
+      const { address } = socket.address();
+      socket.close(() => resolve(address));
+    });
+  });
+}
+
+const hostOf = (uri: string): string => /^(?:sips?:)?(?:[^@]*@)?(\[[^\]]+\]|[^:;?>]+)/i.exec(uri)?.[1]?.replace(/^\[|\]$/g, "") ?? "";
+
+command("ping <sip-uri>", "does it answer OPTIONS, and how quickly", plain, async (context, _global, uri: string) => {
+  const { ping } = await import("#cli/phone.ts");
+  const phone = await phoneFor(["UDP", "TCP"], hostOf(uri));
+  return ping(context, uri, (full) => phone.ping(full));
+});
+
+command(
+  "call <number-or-uri>",
+  "place a test call: speaks, listens, says whether it came back",
+  (made) => made.option("--trunk <name>", "as if it came from this trunk (default: the first)").option("--play <file.wav>", "8000 Hz mono; default: a short sentence of our own").option("--record <file.wav>", "keep what came back").option("--timeout <seconds>", "how long to wait for an answer", "60"),
+  async (context, _global, destination: string, options: { trunk?: string; play?: string; record?: string; timeout: string }) => {
+    const [{ call }, { readWav, writeWav }, { ulawToLinear }, { HEARD_FROM, correlate }] = await Promise.all([import("#cli/phone.ts"), import("#phone/wav.ts"), import("#media/codec/g711.ts"), import("#phone/correlate.ts")]);
+    const file = options.play ?? new URL("./phone/speech.wav", import.meta.url);
+    let wav: Buffer;
+    try {
+      wav = readFileSync(file);
+    } catch (error) {
+      throw new ControlError("NO_FILE", `--play ${String(file)}: ${(error as Error).message}`);
+    }
+    const speech = readWav(wav);
+    if (!speech.ok) throw new ControlError("BAD_WAV", `--play ${String(file)}: ${speech.reason}; convert it with: sox in.wav -r 8000 -c 1 out.wav`);
+    return call(context, destination, options.trunk, async (uri, onProgress) => {
+      const phone = await phoneFor(["UDP", "TCP"], hostOf(uri));
+      const report = await phone.call({ uri, ulaw: speech.value, tailMs: 500, answerTimeoutMs: 1000 * (Number.parseInt(options.timeout, 10) || 60), onProgress });
+      const { correlation, lagMs } = correlate(ulawToLinear(speech.value), ulawToLinear(report.recording));
+      if (options.record !== undefined) writeFileSync(options.record, writeWav(report.recording));
+      const { recording: _, ...rest } = report;
+      return { ...rest, correlation, lagMs, heard: correlation >= HEARD_FROM, recording: options.record ?? "" };
+    });
+  },
+);
+
+command(
+  "demo",
+  "a real call through a real Tandem on this machine: no root, no peers",
+  (made) => made.option("--keep", "leave Tandem running afterwards, to look around").addOption(new Option("--stop-media", "stop the media process in mid-call: nothing must be heard").hideHelp()),
+  async (context, _global, options: { keep?: boolean; stopMedia?: boolean }) => {
+    const [{ demo }, { renderLadder }] = await Promise.all([import("./demo-main.ts"), import("#observe/render-ladder.ts")]);
+    const { look } = context;
+    return demo({ context, connect, renderLadder: (events) => renderLadder(events, { columns: look.columns, colour: look.terminal }), stopMedia: options.stopMedia === true, keep: options.keep === true });
+  },
+);
+
+if (process.argv.length <= 2) program.outputHelp();
+else await program.parseAsync();

@@ -1,0 +1,442 @@
+/**
+ * Composition root of `tandem`, the signalling process: builds every room and connects them, and holds
+ * the method table: who is calling comes first, then the call room or a plain answer.
+ *
+ *     main.ts [--config FILE] [--home DIR]
+ *
+ * Order matters at start: configuration, journal of the former process, media, listeners, calls of the
+ * journal taken up again, and only then messages. Exit 78: starting again cannot help.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdirSync, openSync, readFileSync, closeSync, writeFileSync } from "node:fs";
+import { availableParallelism, hostname } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { systemClock as clock } from "#base/clock.ts";
+import { CallIds, TokenSigner } from "#base/ids.ts";
+import { systemRandom as random } from "#base/random.ts";
+import { type Calls, createCalls } from "#call/calls.ts";
+import { type ControlAbilities, execute } from "#call/control-port.ts";
+import type { StatusReport } from "#call/control.ts";
+import type { AttemptResult, CallFacts } from "#call/ports.ts";
+import { type LoadedConfig, loadConfig } from "#config/load.ts";
+import { renderProblems } from "#config/render-problems.ts";
+import { openJournal } from "#journal/open-journal.ts";
+import { readJournal } from "#journal/read-journal.ts";
+import { connectEmbeddedEngine } from "#media/embedded/embedded-engine.ts";
+import type { PortPool } from "#media/engine.ts";
+import { systemDns } from "#net/dns.ts";
+import { serveJsonLines } from "#net/json-lines.ts";
+import { createCounters } from "#observe/counters.ts";
+import { openLadderRing } from "#observe/ladder-ring.ts";
+import { createLog } from "#observe/log.ts";
+import { createPublisher } from "#observe/publish.ts";
+import { LADDER_FOLDER } from "#observe/read-ladder.ts";
+import type { DialPlan, Identified, SourceFacts } from "#routing/decision.ts";
+import { explainPlan } from "#routing/explain.ts";
+import { FloodLimit } from "#routing/flood-limit.ts";
+import { type Identifier, createIdentifier } from "#routing/identify.ts";
+import { createHealth } from "#routing/peer-health.ts";
+import { planCall } from "#routing/plan-dial.ts";
+import type { Listener, Peer, Snapshot } from "#routing/snapshot.ts";
+import { type Agent, createUserAgent } from "#sip/dialog/agent.ts";
+import { respondPlain } from "#sip/dialog/respond.ts";
+import type { AgentUser, IncomingInvite } from "#sip/dialog/user-agent.ts";
+import { buildResponse } from "#sip/message/build-response.ts";
+import type { ReceivedRequest } from "#sip/message/message.ts";
+import { parseMessage } from "#sip/message/parse-message.ts";
+import { serializeResponse } from "#sip/message/serialize.ts";
+import { createTransactionLayer } from "#sip/transaction/driver.ts";
+import { T1_MS } from "#sip/transaction/transactions.ts";
+import { createLocator, textLocator } from "#sip/transport/location.ts";
+import { ListenerOpenError } from "#sip/transport/listener.ts";
+import { type OpenTransportLayer, createTransportLayer } from "#sip/transport/transport-layer.ts";
+import type { Flow } from "#sip/transport/transport.ts";
+import { startStore } from "#store/store-client.ts";
+import { FollowedCalls } from "#observe/follow.ts";
+import { TestTickets } from "#call/test-tickets.ts";
+
+const VERSION = "0.1.0";
+const EXIT_CONFIGURATION = 78;
+/** RTP and RTCP on both sides. */
+const SOCKETS_PER_CALL = 4;
+/** SIGTERM: calls are said BYE, and their answers are awaited so long. */
+const BYE_MS = 2_000;
+/** A 500 to a caller of the former process is said again, as no transaction repeats it. */
+const RAW_REPEATS_MS = [0, T1_MS, 3 * T1_MS, 7 * T1_MS];
+/** An event of refused strangers a second is enough to know. */
+const REFUSED_EVENTS_PER_SECOND = 10;
+
+const { values: options } = parseArgs({ strict: false, options: { config: { type: "string" }, home: { type: "string" } } });
+const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
+
+function load(generation: number): LoadedConfig {
+  return loadConfig({
+    file: text(options["config"]),
+    home: text(options["home"]),
+    env: process.env,
+    readFile: (path) => readFileSync(path, "utf8"),
+    uid: process.getuid?.() ?? 1000,
+    hostname: hostname(),
+    cpus: availableParallelism(),
+    generation,
+  });
+}
+
+const loaded = load(1);
+if (!loaded.ok) {
+  process.stderr.write(`${renderProblems(loaded.problems, false)}\n`);
+  process.exit(EXIT_CONFIGURATION);
+}
+const { node } = loaded.config;
+const startedAtMs = clock.wallMs();
+mkdirSync(node.home, { recursive: true, mode: 0o700 });
+mkdirSync(node.runDir, { recursive: true, mode: 0o700 });
+// The supervisor may die first and take the other end of the pipe with it.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+
+// What watches
+const log = createLog({ level: node.logLevel, format: process.stderr.isTTY ? "lines" : "json", colour: process.stderr.isTTY, clock, destination: process.stderr });
+const counters = createCounters();
+const ladder = openLadderRing({ dir: join(node.home, LADDER_FOLDER), clock, ringBytes: node.traceBytesMax, onProblem: (reason) => log.line("warn", `ladder: ${reason}`) });
+const publisher = createPublisher([counters, ladder, log], clock, (sink, error) => log.line("error", `${sink.name} is cut off: ${String(error)}`));
+const { publish } = publisher;
+
+// The configuration in force; replaced as a whole by reload
+let snapshot: Snapshot = loaded.config.snapshot;
+let identifier: Identifier = createIdentifier(snapshot);
+const health = createHealth();
+const floods = new FloodLimit(node.invitesPerSecondPerSource);
+const tickets = new TestTickets(clock, random);
+
+const poolOf = (listener: Listener): PortPool => ({
+  name: listener.name,
+  bindAddress: listener.mediaAddress,
+  advertisedAddress: listener.mediaAdvertised,
+  portMin: listener.mediaPortMin,
+  portMax: listener.mediaPortMax,
+  ...(listener.device === undefined ? {} : { device: listener.device }),
+  ...(listener.mediaDscp === undefined ? {} : { dscp: listener.mediaDscp }),
+});
+const pools = (): readonly PortPool[] => [...snapshot.listeners.values()].map(poolOf);
+
+// What remembers
+const journalDir = join(node.home, "journal");
+const found = readJournal(journalDir);
+const store = startStore({ home: node.home, clock, publish });
+const journal = openJournal({
+  dir: journalDir,
+  found,
+  clock,
+  publish,
+  liveCalls: () => calls.live(),
+  onSegmentOpened: (path) => store.segmentOpened(path),
+  onSegmentClosed: (path) => store.segmentClosed(path),
+});
+void store.saveConfig({ number: snapshot.generation, hash: snapshot.hash, text: loaded.text, appliedAtMs: startedAtMs }).catch(() => {});
+
+// Media
+const engine = connectEmbeddedEngine({ socketPath: join(node.runDir, "media-0.sock"), pools: pools(), clock, publish, coalesceUs: node.media.coalesceUs });
+const callsMax = (): number => (engine.hello === undefined ? node.callsMax : Math.min(node.callsMax, Math.floor(engine.hello.socketsMax / SOCKETS_PER_CALL)));
+
+// Calls
+const planFrom = (source: Peer, calledUser: string, callerUser: string, dice: () => number): DialPlan => {
+  const nowMs = clock.wallMs();
+  return planCall({ snapshot, source, calledUser, callerUser, healthOf: (peer) => health.healthOf(peer, calls.callsOf(peer), nowMs), nowMs, dice });
+};
+function onAttempt(result: AttemptResult): void {
+  const event =
+    result.status > 0
+      ? ({ type: "response", status: result.status, retryAfterMs: (result.restS ?? 0) * 1000 } as const)
+      : result.alive
+        ? undefined
+        : result.reason.startsWith("no response")
+          ? ({ type: "silent" } as const)
+          : ({ type: "unreachable", detail: result.reason } as const);
+  if (event === undefined || !health.note(result.peer, event, clock.wallMs())) return;
+  const { up, cause } = health.healthOf(result.peer, 0, clock.wallMs());
+  publish({ type: "gateway-health", gateway: result.peer, target: result.target, up, reason: cause });
+}
+/** Says it to a caller whose transaction died with the former process. */
+function answerRaw(wire: string, flow: Flow, localTag: string, status: number, reasonPhrase: string): void {
+  const message = parseMessage(wire);
+  if (!message.ok || message.value.kind !== "request") return;
+  const response = serializeResponse(buildResponse(message.value, status, reasonPhrase, { toTag: localTag, received: { address: flow.remoteAddress, rport: flow.remotePort } }));
+  const repeats = transport.isReliable(flow.transport) ? RAW_REPEATS_MS.slice(0, 1) : RAW_REPEATS_MS;
+  for (const delayMs of repeats) clock.after(delayMs, () => transport.respond(flow, response, () => {}));
+}
+const calls: Calls = createCalls({
+  clock,
+  ids: new CallIds(() => clock.wallMs(), random),
+  signer: new TokenSigner(signingKey(join(node.home, "hmac.key")), node.id),
+  media: engine,
+  journal,
+  publish,
+  plan: ({ source, calledUser, callerUser }: CallFacts) => planFrom(source, calledUser, callerUser, random.fraction),
+  generation: () => snapshot.generation,
+  locate: (uri, listener) => locator.locate(uri, listener),
+  face: (listener) => transport.listener(listener),
+  peer: (kind, name) => (kind === "trunk" ? snapshot.trunks : snapshot.gateways).get(name),
+  onAttempt,
+  answerRaw,
+  get callsMax() {
+    return callsMax();
+  },
+});
+
+// The method table
+let refusedInSecond = 0;
+let refusedSecond = 0;
+function publishRefused(flow: Flow, reason: string): void {
+  const second = Math.floor(clock.nowMs() / 1000);
+  if (second !== refusedSecond) [refusedSecond, refusedInSecond] = [second, 0];
+  if (++refusedInSecond <= REFUSED_EVENTS_PER_SECOND) publish({ type: "refused", listener: flow.listener, remote: `${flow.remoteAddress}:${flow.remotePort}`, reason });
+}
+
+function sourceFacts(request: ReceivedRequest, flow: Flow): SourceFacts {
+  const uri = request.uri();
+  const from = request.from();
+  const to = request.to();
+  const ticket = uri.ok ? uri.value.parameters.get("tandem-test") : undefined;
+  return {
+    listener: flow.listener,
+    transport: flow.transport,
+    address: flow.remoteAddress,
+    port: flow.remotePort,
+    requestUser: uri.ok ? (uri.value.user ?? "") : "",
+    requestHost: uri.ok ? uri.value.host : "",
+    toHost: to.ok ? to.value.uri.host : "",
+    fromUser: from.ok ? (from.value.uri.user ?? "") : "",
+    fromHost: from.ok ? from.value.uri.host : "",
+    testTicketFor: ticket === undefined ? undefined : tickets.trunkOf(ticket),
+  };
+}
+
+class MethodTable implements AgentUser {
+  /** What `admit` found, for `onInvite` of the same request, which follows at once. */
+  #admitted: { readonly request: ReceivedRequest; readonly who: Identified; readonly flooded: boolean } | undefined;
+
+  admit(request: ReceivedRequest, flow: Flow): boolean {
+    const flood = floods.take(flow.remoteAddress, clock.nowMs());
+    if (flood === "far-over") {
+      publishRefused(flow, "flood");
+      return false;
+    }
+    // Probes are answered on every listener, before anything else is asked: carriers watch us by them.
+    if (request.method === "OPTIONS" && request.toTag() === "") return true;
+    const who = identifier.identify(sourceFacts(request, flow));
+    if (who.type === "unknown") {
+      publishRefused(flow, `${request.method} from an address that no trunk or gateway has`);
+      return false;
+    }
+    this.#admitted = { request, who, flooded: flood === "over" };
+    return true;
+  }
+
+  newInvite(request: ReceivedRequest, flow: Flow): { readonly localTag: string; readonly localContact: string } {
+    return calls.newInvite(request, flow);
+  }
+
+  onInvite(invite: IncomingInvite): void {
+    const admitted = this.#admitted?.request === invite.request ? this.#admitted : undefined;
+    this.#admitted = undefined;
+    const who = admitted?.who ?? identifier.identify(sourceFacts(invite.request, invite.flow));
+    if (admitted?.flooded === true) {
+      publish({ type: "limit", limit: "invites per second per source", detail: `${invite.flow.remoteAddress} is over ${node.invitesPerSecondPerSource}` });
+      return invite.reject(503, "Service Unavailable", [["Retry-After", "1"]]);
+    }
+    if (who.type === "peer") return calls.onInvite(invite, who.peer);
+    const reason = who.type === "ambiguous" ? `ambiguous: ${who.candidates.join(", ")} fit` : who.type === "rewritten" ? who.detail : "unknown";
+    publish({ type: "refused", listener: invite.flow.listener, remote: `${invite.flow.remoteAddress}:${invite.flow.remotePort}`, reason });
+    invite.reject(403, "Forbidden");
+  }
+
+  onRequest(transaction: Parameters<AgentUser["onRequest"]>[0]): void {
+    const { method } = transaction.request;
+    const tag = random.integer(2 ** 32).toString(36);
+    if (method === "OPTIONS") return respondPlain(transaction, 200, "OK", tag, [["Allow", ALLOW], ["Accept", "application/sdp"]]);
+    respondPlain(transaction, 405, "Method Not Allowed", tag, [["Allow", ALLOW]]);
+  }
+}
+const ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO";
+
+// SIP
+let taking = false;
+const agent: Agent = createUserAgent({
+  clock,
+  random,
+  user: new MethodTable(),
+  locator: { locate: (uriText, listener) => names.locate(uriText, listener) },
+});
+calls.attach(agent);
+const transport: OpenTransportLayer = await openListeners();
+const locator = createLocator({ dns: systemDns(), clock, random, listeners: transport });
+const names = textLocator(locator);
+const transactions = createTransactionLayer({
+  transport,
+  clock,
+  user: agent,
+  onWire: (direction, wire, _sipCallId, peer, retransmission) => {
+    const remote = "remoteAddress" in peer ? `${peer.remoteAddress}:${peer.remotePort}` : `${peer.address}:${peer.port}`;
+    const face = transport.listener(peer.listener);
+    publish({ type: "sip", direction, transport: peer.transport, listener: peer.listener, local: `${face?.address ?? ""}:${face?.portOf(peer.transport) ?? 0}`, remote, wire, retransmission });
+  },
+});
+agent.attach(transactions);
+const restored = calls.restore(found.live);
+taking = true;
+if (restored.running + restored.ended + restored.unreadable > 0) {
+  publish({ type: "process", what: "calls of the former process", detail: `${restored.running} go on, ${restored.ended} in set-up ended, ${restored.unreadable} unreadable` });
+}
+
+async function openListeners(): Promise<OpenTransportLayer> {
+  try {
+    return await createTransportLayer({
+      listeners: [...snapshot.listeners.values()].map(({ name, address, port, advertised, transports, device, dscp }) => ({ name, address, port, advertised, transports, device, dscp })),
+      clock,
+      publish,
+      user: {
+        // What comes before the journal's calls are back is sent again by its sender.
+        onMessage: (message, flow) => {
+          if (taking) guarded(() => transactions.onMessage(message, flow));
+        },
+        onGarbage: (reason, bytes, flow) => {
+          if (taking) guarded(() => transactions.onGarbage(reason, bytes, flow));
+        },
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof ListenerOpenError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(EXIT_CONFIGURATION);
+  }
+}
+
+/** A mistake of ours in one message must not end the other calls. */
+function guarded(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    publish({ type: "process", what: "error while a message was taken", detail: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  }
+}
+
+/** Made once, readable by the owner only: whoever has it can forge our tokens. */
+function signingKey(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch {
+    const key = randomBytes(32);
+    const descriptor = openSync(path, "wx", 0o600);
+    writeFileSync(descriptor, key);
+    closeSync(descriptor);
+    return key;
+  }
+}
+
+// The call-control port
+const abilities: ControlAbilities = {
+  status,
+  calls: () => calls.list(),
+  find: (callId) => calls.find(callId),
+  hangUp: (callId, reason) => calls.hangUp(callId, reason),
+  route(number, from, caller) {
+    const source = sourceNamed(from);
+    if (source === undefined) return { ok: false, code: "NO_SUCH_PEER", message: from === undefined ? "there is no trunk; name where the call comes from with --from" : `no trunk or gateway "${from}"` };
+    return { ok: true, value: { from: source.name, ...explainPlan(planFrom(source, number, caller ?? "", random.fraction)) } };
+  },
+  cdrs: (question) => store.cdrs(question),
+  trace: async (call) => {
+    await ladder.flush();
+    return store.ladder(call);
+  },
+  testCall(number, trunk) {
+    const source = trunk === undefined ? [...snapshot.trunks.values()][0] : snapshot.trunks.get(trunk);
+    const face = source === undefined ? undefined : transport.listener(source.listener);
+    if (source === undefined || face === undefined) return { ok: false, code: "NO_SUCH_TRUNK", message: trunk === undefined ? "there is no trunk that a test call could come from" : `no trunk "${trunk}"` };
+    const host = face.address.includes(":") ? `[${face.address}]` : face.address;
+    return { ok: true, value: { uri: `sip:${number}@${host}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 5060};tandem-test=${tickets.issue(source.name)}`, listener: source.listener } };
+  },
+  reload,
+  async drain(timeoutMs) {
+    const timer = clock.after(timeoutMs, () => calls.hangUpAll("drained"));
+    await calls.drain();
+    timer.cancel();
+    setImmediate(() => void shutDown());
+    return { drained: true };
+  },
+};
+
+function sourceNamed(name: string | undefined): Peer | undefined {
+  if (name === undefined) return [...snapshot.trunks.values()][0];
+  return snapshot.trunks.get(name) ?? snapshot.gateways.get(name);
+}
+
+function status(): StatusReport {
+  const { hello } = engine;
+  return {
+    version: VERSION,
+    node: node.name,
+    pid: process.pid,
+    startedAtMs,
+    configGeneration: snapshot.generation,
+    configFile: loaded.ok ? loaded.config.file : "",
+    calls: calls.size,
+    callsMax: callsMax(),
+    media: { engine: engine.name, up: engine.connected, detail: hello === undefined ? "not connected" : `${hello.sockets}, process ${hello.pid}, room for ${Math.floor(hello.socketsMax / SOCKETS_PER_CALL)} calls` },
+    listeners: transport.listeners().map((face) => ({
+      name: face.name,
+      address: `${face.address}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 0}`,
+      transports: (["UDP", "TCP"] as const).filter((name) => face.portOf(name) !== undefined),
+    })),
+    counters: { ...counters.values(), ...prefixed("transport", transport.counters), ...prefixed("transactions", transactions.counters), ...prefixed("journal", journal.counters) },
+  };
+}
+const prefixed = (prefix: string, values: object): Record<string, number> => Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}.${name}`, Number(value)]));
+
+async function reload() {
+  const next = load(snapshot.generation + 1);
+  if (!next.ok) return { ok: false, code: "CONFIGURATION", message: renderProblems(next.problems, false) } as const;
+  const fixed = (listeners: Snapshot["listeners"]): string => JSON.stringify([...listeners.values()].map(({ name, address, port, transports, device, dscp }) => [name, address, port, transports, device, dscp]));
+  if (fixed(next.config.snapshot.listeners) !== fixed(snapshot.listeners)) return { ok: false, code: "NEEDS_RESTART", message: "listeners changed: they are opened at start only; everything stays as it was" } as const;
+  snapshot = next.config.snapshot;
+  identifier = createIdentifier(snapshot);
+  health.keep({ has: (name) => snapshot.trunks.has(name) || snapshot.gateways.has(name) });
+  engine.setPools(pools());
+  publish({ type: "config", generation: snapshot.generation, hash: snapshot.hash });
+  await store.saveConfig({ number: snapshot.generation, hash: snapshot.hash, text: next.text, appliedAtMs: clock.wallMs() });
+  return { ok: true, value: { generation: snapshot.generation, warnings: next.warnings } } as const;
+}
+
+const controlServer = await serveJsonLines({
+  path: join(node.runDir, "control.sock"),
+  onRequest: (command) => execute(command, abilities),
+  onFollow: (command, tell) => {
+    const followed = new FollowedCalls((command as { readonly call?: string }).call, tell);
+    return publisher.add(followed);
+  },
+});
+
+// Being told to go
+let going = false;
+async function shutDown(): Promise<void> {
+  if (going) return;
+  going = true;
+  calls.hangUpAll("Tandem is shutting down");
+  const untilMs = clock.nowMs() + BYE_MS;
+  while ((calls.size > 0 || transactions.size.client > 0) && clock.nowMs() < untilMs) await new Promise((resolve) => setTimeout(resolve, 20));
+  controlServer.close();
+  await transport.close();
+  journal.close();
+  await store.close();
+  await ladder.close();
+  engine.close();
+  process.exit(0);
+}
+process.on("SIGTERM", () => void shutDown());
+process.on("SIGINT", () => void shutDown());
+process.on("SIGHUP", () => void reload().then((outcome) => log.line(outcome.ok ? "info" : "error", outcome.ok ? "configuration reloaded" : outcome.message)));
+
+publish({ type: "config", generation: snapshot.generation, hash: snapshot.hash });
+for (const warning of loaded.warnings) log.line("warn", `${warning.field}: ${warning.message}; ${warning.remedy}`);
+process.stdout.write(`tandem ready: ${transport.listeners().map((face) => `${face.name} ${face.address}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 0}`).join(", ")} after ${Math.round(performance.now())} ms\n`);
