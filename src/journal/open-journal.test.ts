@@ -3,7 +3,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileS
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { Clock } from "#base/clock.ts";
 import { type CallId, DEFAULT_TENANT } from "#base/ids.ts";
 import type { Cdr } from "#cdr/record.ts";

@@ -159,6 +159,7 @@ class StoreClient implements StorePort {
   }
 
   #tell(message: ToStore): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, not a window
     this.#worker.postMessage(message);
   }
 
