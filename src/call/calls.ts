@@ -45,6 +45,7 @@ export interface Calls {
   drain(): Promise<void>;
   /** Ends every call with BYE, for the end of a drain. */
   hangUpAll(reason: string): void;
+  /** Once, before the first message; with nothing where there is nothing. */
   restore(live: Iterable<JournalCall>): RestoreReport;
   /** For the journal's rotation. */
   live(): Iterable<JournalCall>;
@@ -52,7 +53,9 @@ export interface Calls {
 
 export const createCalls = (ports: CallPorts): Calls => new Registry(ports);
 
-const BY_ANSWER = 31;
+/** Q.850: normal, unspecified. */
+const CAUSE_HUNG_UP = 31;
+const TELL_EVERY_MS = 1000;
 
 class Registry implements Calls, CallHouse {
   readonly ports: CallPorts;
@@ -60,7 +63,13 @@ class Registry implements Calls, CallHouse {
   /** Calls per peer name. */
   readonly #counts = new Map<string, number>();
   #agent: UserAgent | undefined;
+  /** New calls refused since that was last told. */
+  #refused = 0;
+  #toldMs = -Infinity;
   #drained: (() => void)[] | undefined;
+  /** Until the journal's calls are back nobody can say which sessions are nobody's. */
+  #restored = false;
+  #heldByEngine: readonly string[] | undefined;
 
   constructor(ports: CallPorts) {
     this.ports = ports;
@@ -88,7 +97,7 @@ class Registry implements Calls, CallHouse {
   onInvite(invite: IncomingInvite, source: Peer): void {
     const overload = this.#overload();
     if (overload !== undefined) {
-      this.ports.publish({ type: "limit", tenant: source.tenant, limit: overload, detail: `${this.#calls.size} calls; refused one from ${source.name}` });
+      this.#tellOverload(overload, source);
       // RFC 3261 §21.5.4: our own overload is what 503 is for.
       return invite.reject(503, reasonPhraseOf(503), [["Retry-After", String(RETRY_AFTER_S)]]);
     }
@@ -99,6 +108,15 @@ class Registry implements Calls, CallHouse {
     call.guard(() => call.begin(invite));
   }
 
+  /** Once a second says enough: a flood of refused calls must not become a flood of lines. */
+  #tellOverload(limit: string, source: Peer): void {
+    const nowMs = this.ports.clock.nowMs();
+    this.#refused++;
+    if (nowMs - this.#toldMs < TELL_EVERY_MS) return;
+    this.ports.publish({ type: "limit", tenant: source.tenant, limit, detail: `${this.#calls.size} calls are up; ${this.#refused} refused, the last from ${source.name}` });
+    this.#toldMs = nowMs;
+    this.#refused = 0;
+  }
   #overload(): string | undefined {
     const { callsMax, journal } = this.ports;
     if (this.#drained !== undefined) return "draining";
@@ -115,7 +133,7 @@ class Registry implements Calls, CallHouse {
   hangUp(callId: string, reason: string): boolean {
     const call = this.#find(callId);
     if (call === undefined) return false;
-    call.guard(() => call.hangUp("us", reason, BY_ANSWER, call.running ? "answered" : "failed"));
+    call.guard(() => call.hangUp("us", reason, CAUSE_HUNG_UP, call.running ? "answered" : "failed"));
     return true;
   }
   hangUpAll(reason: string): void {
@@ -177,6 +195,8 @@ class Registry implements Calls, CallHouse {
         call.guard(() => call.restore(recovered, this.#peer(recovered.answered.callee, tenant)));
       }
     }
+    this.#restored = true;
+    this.#reconcile();
     return { running, ended, unreadable };
   }
 
@@ -198,7 +218,8 @@ class Registry implements Calls, CallHouse {
         return this.ports.publish({ type: "media", what: "engine down", side: "", detail: event.reason });
       case "up":
         this.ports.publish({ type: "media", what: "engine up", side: "", detail: `${event.sessions.length} sessions` });
-        return this.#reconcile(new Set(event.sessions));
+        this.#heldByEngine = event.sessions;
+        return this.#reconcile();
       default: {
         const call = this.#calls.get(event.session as CallId);
         if (call === undefined) {
@@ -211,7 +232,10 @@ class Registry implements Calls, CallHouse {
   }
 
   /** The engine came back with these sessions: it forgets those that are nobody's, and calls without theirs end. */
-  #reconcile(held: ReadonlySet<string>): void {
+  #reconcile(): void {
+    if (!this.#restored || this.#heldByEngine === undefined) return;
+    const held = new Set(this.#heldByEngine);
+    this.#heldByEngine = undefined;
     for (const session of held) if (!this.#calls.has(session as CallId)) void this.ports.media.release(session);
     for (const call of [...this.#calls.values()]) {
       if (call.media.prepared && !held.has(call.id)) call.guard(() => call.mediaLost("the engine does not know the session"));

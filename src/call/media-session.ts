@@ -34,6 +34,8 @@ export interface StreamState {
   /** The last description of that peer that is in force, and the last one that we sent it; "" for none. */
   readonly received: string;
   readonly sent: string;
+  /** First codec of `received`. */
+  readonly codec: string;
 }
 export interface MediaState {
   readonly a: StreamState;
@@ -51,6 +53,7 @@ class Stream {
   version: number;
   received: string;
   sent: string;
+  codec: string;
   constructor(state: StreamState) {
     this.name = state.name;
     this.local = state.local;
@@ -59,10 +62,16 @@ class Stream {
     this.version = state.version;
     this.received = state.received;
     this.sent = state.sent;
+    this.codec = state.codec;
   }
   get state(): StreamState {
-    const { name, local, rtcpMux, sessionId, version, received, sent } = this;
-    return { name, local, rtcpMux, sessionId, version, received, sent };
+    const { name, local, rtcpMux, sessionId, version, received, sent, codec } = this;
+    return { name, local, rtcpMux, sessionId, version, received, sent, codec };
+  }
+  /** From now on this is what the peer said. */
+  take(text: string, description: SessionDescription): void {
+    this.received = text;
+    this.codec = codecsOf(audioOf(description)!)[0]?.name ?? "";
   }
 }
 
@@ -75,7 +84,10 @@ interface Pending {
   readonly sentBefore: string;
 }
 
-const failed = (reason: string): Told => ({ ok: false, reason });
+/** What we generated, and the payload types of its audio. */
+type Said = { readonly ok: true; readonly sdp: string; readonly formats: readonly string[] } | { readonly ok: false; readonly reason: string };
+
+const failed = (reason: string): { readonly ok: false; readonly reason: string } => ({ ok: false, reason });
 
 export class MediaSession {
   readonly #engine: MediaEngine;
@@ -126,9 +138,7 @@ export class MediaSession {
   }
   /** The first codec of the description in force at this side. */
   codec(side: Side): string {
-    const parsed = parseSdp(this.#stream(side)?.received ?? "");
-    const audio = parsed.ok ? audioOf(parsed.value) : undefined;
-    return (audio === undefined ? undefined : codecsOf(audio)[0]?.name) ?? "";
+    return this.#stream(side)?.codec ?? "";
   }
 
   /** The INVITE's offer. Without one (late offer) the session makes its own towards the callee. */
@@ -191,13 +201,13 @@ export class MediaSession {
     if (!parsed.ok) return failed(`answer: ${parsed.reason}`);
     const remote = remoteOf(parsed.value, callee.rtcpMux);
     if (remote === undefined) return failed("the answer declines the audio");
-    callee.received = text;
+    callee.take(text, parsed.value);
     if (this.#callerOffer === undefined) return toCaller ? this.#offerCaller(parsed.value) : { ok: true, sdp: "" };
     const caller = this.#a!;
     if (toCaller && this.#pinned === undefined) {
       const told = this.#tellCaller(parsed.value, this.#callerOffer);
       if (!told.ok) return told;
-      caller.received = this.#callerOfferText;
+      caller.take(this.#callerOfferText, this.#callerOffer);
     }
     if (toCaller || this.#pinned !== undefined) {
       const own = remoteOf(this.#callerOffer, caller.rtcpMux)!;
@@ -213,7 +223,7 @@ export class MediaSession {
     const own = remoteOf(parsed.value, this.#a!.rtcpMux);
     const far = remoteOfText(this.#b!.received, this.#b!.rtcpMux);
     if (own === undefined || far === undefined) return failed("the answer declines the audio");
-    this.#a!.received = text;
+    this.#a!.take(text, parsed.value);
     this.#commit({ a: own, [this.#b!.name]: far });
     return { ok: true, sdp: "" };
   }
@@ -273,8 +283,8 @@ export class MediaSession {
     const told = this.#answer(stream, parsed.value, offer.value);
     if (!told.ok) return told;
     this.#pending = undefined;
-    stream.received = pending.received;
-    other.received = text;
+    stream.take(pending.received, offer.value);
+    other.take(text, parsed.value);
     this.#commit({ [stream.name]: own, [other.name]: far });
     return told;
   }
@@ -322,28 +332,27 @@ export class MediaSession {
     const told = this.#say(stream, (origin) =>
       relayDescription({ received: answer, origin, local: stream.local, rtcpMux: stream.rtcpMux, role: "offer", keepOnly }),
     );
-    if (told.ok) this.#pinned = keepOnly.map(String);
+    if (told.ok) this.#pinned = told.formats;
     return told;
   }
 
   #tellCaller(answer: SessionDescription, offer: SessionDescription): Told {
     const told = this.#answer(this.#a!, answer, offer);
-    if (!told.ok) return told;
-    const parsed = parseSdp(told.sdp);
-    this.#pinned = parsed.ok ? (audioOf(parsed.value)?.formats ?? []) : [];
+    if (told.ok) this.#pinned = told.formats;
     return told;
   }
 
-  #answer(stream: Stream, answer: SessionDescription, offer: SessionDescription): Told {
+  #answer(stream: Stream, answer: SessionDescription, offer: SessionDescription): Said {
     const rtcpMux = stream.rtcpMux && hasMux(offer);
     return this.#say(stream, (origin) => relayDescription({ received: answer, origin, local: stream.local, rtcpMux, role: "answer", offer }));
   }
 
   /** Generates with the version in use, and with the next one where that changed anything (RFC 3264 §8). */
-  #say(stream: Stream, generate: (origin: Origin) => Generated): Told {
-    const at = (version: number): Told => {
+  #say(stream: Stream, generate: (origin: Origin) => Generated): Said {
+    const at = (version: number): Said => {
       const generated = generate({ sessionId: stream.sessionId, sessionVersion: String(version), address: stream.local.address });
-      return generated.ok ? { ok: true, sdp: writeSdp(generated.value) } : failed(generated.reason);
+      if (!generated.ok) return failed(generated.reason);
+      return { ok: true, sdp: writeSdp(generated.value), formats: audioOf(generated.value)?.formats ?? [] };
     };
     const same = at(stream.version);
     if (!same.ok || same.sdp === stream.sent) return same;
@@ -375,7 +384,7 @@ export class MediaSession {
   }
 
   #newStream(name: SideName, local: LocalMedia, rtcpMux: boolean, offset: number): Stream {
-    return new Stream({ name, local, rtcpMux, sessionId: String(this.#sessionId + offset), version: 1, received: "", sent: "" });
+    return new Stream({ name, local, rtcpMux, sessionId: String(this.#sessionId + offset), version: 1, received: "", sent: "", codec: "" });
   }
   #stream(side: Side): Stream | undefined {
     return side === "a" ? this.#a : this.#b;

@@ -46,6 +46,18 @@ test("a re-INVITE passes after the restart, with the next version", async () => 
   assert.deepEqual(await stage.quiet(), []);
 });
 
+test("an engine that says hello before the journal was read keeps the sessions", async () => {
+  const stage = new Stage();
+  const call = await stage.answered();
+  stage.boot();
+  stage.media.onEvent?.({ type: "up", bootId: "1", sessions: [...stage.media.sessions.keys(), "0000000000000000"] });
+  assert.equal(stage.media.sessions.size, 1);
+  stage.calls.restore([...stage.journaled.values()]);
+  assert.deepEqual([stage.media.sessions.size, stage.calls.size, stage.media.released], [1, 1, ["0000000000000000"]]);
+  call.dialog!.bye();
+  assert.deepEqual(await stage.quiet(), []);
+});
+
 test("a second crash right after the first changes nothing", async () => {
   const stage = new Stage();
   const call = await stage.answered();

@@ -24,7 +24,7 @@ import { createTransactionLayer, type RunningTransactionLayer } from "#sip/trans
 import { FakeMedia } from "../kit/fake-media.ts";
 import { type VirtualAgent, type VirtualCall, virtualAgent } from "../kit/virtual-agent.ts";
 import { VirtualClock } from "../kit/virtual-clock.ts";
-import { VirtualNetwork, type VirtualTransport } from "../kit/virtual-network.ts";
+import { type LinkQuality, VirtualNetwork, type VirtualTransport } from "../kit/virtual-network.ts";
 
 export const CARRIER = "10.0.0.9";
 const INSIDE = "10.0.0.1";
@@ -47,6 +47,7 @@ export interface StageOptions {
   readonly hunt?: Partial<HuntTimes>;
   readonly callsMax?: number;
   readonly plan?: (plan: Extract<DialPlan, { type: "dial" }>) => DialPlan;
+  readonly network?: { readonly seed: number; readonly quality: Partial<LinkQuality> };
   readonly locate?: (host: string) => Located | Promise<Located>;
 }
 
@@ -82,7 +83,7 @@ export class Stage {
 
   constructor(options: StageOptions = {}) {
     this.#options = options;
-    this.network = new VirtualNetwork({ clock: this.clock });
+    this.network = new VirtualNetwork({ clock: this.clock, ...options.network });
     this.carrier = virtualAgent(this.network, this.clock, { name: "carrier", address: CARRIER });
     const count = options.gateways ?? 1;
     this.gateways = Array.from({ length: count }, (_, i) => virtualAgent(this.network, this.clock, { name: `g${i + 1}`, address: `203.0.113.${i + 1}` }));
@@ -105,6 +106,7 @@ export class Stage {
       },
     };
     this.boot();
+    this.calls.restore([]);
   }
 
   get cdr(): Cdr {
