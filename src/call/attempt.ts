@@ -39,7 +39,14 @@ export class Attempt implements OutgoingInviteUser {
   dialog: Dialog | undefined;
   left = false;
 
-  constructor(owner: AttemptOwner, number: number, planned: PlannedAttempt, target: Target, leg: Leg, clock: { nowMs(): number; wallMs(): number }) {
+  constructor(
+    owner: AttemptOwner,
+    number: number,
+    planned: PlannedAttempt,
+    target: Target,
+    leg: Leg,
+    clock: { nowMs(): number; wallMs(): number },
+  ) {
     this.#owner = owner;
     this.number = number;
     this.planned = planned;
@@ -77,7 +84,8 @@ export class Attempt implements OutgoingInviteUser {
   onFailure(outcome: FailureOutcome): void {
     if (this.left) return;
     if (outcome.type === "timeout") return this.#owner.onAttemptEvent(this, { type: "timeout" }, undefined);
-    if (outcome.type === "transport-error") return this.#owner.onAttemptEvent(this, { type: "transport-error", code: outcome.failure.code }, undefined);
+    if (outcome.type === "transport-error")
+      return this.#owner.onAttemptEvent(this, { type: "transport-error", code: outcome.failure.code }, undefined);
     const { response } = outcome;
     this.#firstProgressMs ??= this.#nowMs();
     const event: HuntEvent = {

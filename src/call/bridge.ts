@@ -77,7 +77,13 @@ export class Bridge {
       case "INFO":
         return this.#onInfo(leg, transaction);
       case "OPTIONS":
-        return respondInDialog(transaction, 200, "OK", { headers: [["Allow", ALLOW], ["Accept", "application/sdp"]], body: "" });
+        return respondInDialog(transaction, 200, "OK", {
+          headers: [
+            ["Allow", ALLOW],
+            ["Accept", "application/sdp"],
+          ],
+          body: "",
+        });
       default:
         return respondInDialog(transaction, 405, reasonPhraseOf(405), { headers: [["Allow", ALLOW]], body: "" });
     }
@@ -89,7 +95,12 @@ export class Bridge {
     this.#owedAck = undefined;
     const body = sdpBodyOf(request);
     const { media } = this.#call;
-    const told: Told = body.type !== "sdp" ? { ok: false, reason: "ACK without the answer" } : owed.to === undefined ? media.callerAnswers(body.text) : media.reanswer(body.text);
+    const told: Told =
+      body.type !== "sdp"
+        ? { ok: false, reason: "ACK without the answer" }
+        : owed.to === undefined
+          ? media.callerAnswers(body.text)
+          : media.reanswer(body.text);
     if (owed.to === undefined) media.settled();
     else if (told.ok) owed.to.dialog?.ack(told.sdp);
     else owed.to.dialog?.ack(media.told(owed.to.side));
@@ -108,7 +119,14 @@ export class Bridge {
 
   #busy(leg: Leg): boolean {
     const other = this.#other(leg);
-    return this.#offered !== undefined || this.#owedAck !== undefined || this.#asking || this.#call.media.exchanging || other?.dialog === undefined || other.dialog.invitePending;
+    return (
+      this.#offered !== undefined ||
+      this.#owedAck !== undefined ||
+      this.#asking ||
+      this.#call.media.exchanging ||
+      other?.dialog === undefined ||
+      other.dialog.invitePending
+    );
   }
 
   /** An offer of one side: answered locally when it changes nothing, else offered to the other side. */
@@ -218,7 +236,8 @@ export class Bridge {
   #onUpdate(leg: Leg, transaction: ServerTransaction): void {
     const contact = leg.dialog?.state.localContact;
     const body = sdpBodyOf(transaction.request);
-    if (body.type === "other") return respondInDialog(transaction, 415, reasonPhraseOf(415), { headers: [["Accept", "application/sdp"]], body: "" });
+    if (body.type === "other")
+      return respondInDialog(transaction, 415, reasonPhraseOf(415), { headers: [["Accept", "application/sdp"]], body: "" });
     // RFC 3311 §5.1: without an offer it refreshes the dialog, which concerns this leg alone.
     if (body.type === "none") return respondInDialog(transaction, 200, "OK", NO_PARTS, contact);
     if (this.#busy(leg)) return respondInDialog(transaction, 491, reasonPhraseOf(491));
@@ -244,7 +263,12 @@ export class Bridge {
       this.#call.guard(() => {
         const status = outcome.type === "response" ? outcome.response.status : 408;
         // RFC 4320 §4.2: after a timeout on the far side this side's transaction is over too, so silence is right.
-        if (transaction.pending && outcome.type === "response") respondInDialog(transaction, status < 300 ? 200 : refusalAcross(status), reasonPhraseOf(status < 300 ? 200 : refusalAcross(status)));
+        if (transaction.pending && outcome.type === "response")
+          respondInDialog(
+            transaction,
+            status < 300 ? 200 : refusalAcross(status),
+            reasonPhraseOf(status < 300 ? 200 : refusalAcross(status)),
+          );
         if (this.#call.running) this.#endIfDead(status, other);
       });
     });
@@ -253,7 +277,12 @@ export class Bridge {
   /** RFC 3261 §12.2.1.2: 481, 408 or no response at all: the dialog is gone, and the call with it. */
   #endIfDead(status: number, leg: Leg): void {
     if (status !== 408 && status !== 481) return;
-    this.#call.hangUp("us", `the ${leg.side === "a" ? "caller" : "callee"} answered ${status === 481 ? "481" : "nothing"} inside the dialog`, 41, "answered");
+    this.#call.hangUp(
+      "us",
+      `the ${leg.side === "a" ? "caller" : "callee"} answered ${status === 481 ? "481" : "nothing"} inside the dialog`,
+      41,
+      "answered",
+    );
   }
 
   #other(leg: Leg): Leg | undefined {

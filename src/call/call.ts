@@ -4,7 +4,8 @@
  * what passes between answered legs is `bridge.ts`; this file owns both, the journal's sections and the end.
  *
  * Whatever enters a call enters through `guard`: a mistake of ours ends that call with its CDR, not the
- * process.
+ * process. Above 500 lines, because begin, end, journal and recovery read and write the same few fields,
+ * and one owner of those is what keeps the record single.
  */
 import type { Timer } from "#base/clock.ts";
 import type { CallId, TenantId } from "#base/ids.ts";
@@ -145,24 +146,38 @@ export class Call implements LegOwner {
       generation: this.ports.generation(),
       facts,
     };
-    this.ports.journal.append(this.id, this.#tenant, { core: this.#core, incoming: { wire: request.wire, flow, localTag: invite.localTag } });
+    this.ports.journal.append(this.id, this.#tenant, {
+      core: this.#core,
+      incoming: { wire: request.wire, flow, localTag: invite.localTag },
+    });
     this.publish({ type: "call-started", caller: plan.caller, called: plan.called, peer: this.source.name, sipCallId: facts.sipCallId });
     this.#route(plan, invite, () => new SetUp(this, invite, plan as Extract<DialPlan, { type: "dial" }>, caller, this.media));
   }
 
   #route(plan: DialPlan, invite: IncomingInvite, setUp: () => SetUp): void {
     this.publish({
-      type: "route-decided", route: plan.route, generation: this.#core!.generation,
+      type: "route-decided",
+      route: plan.route,
+      generation: this.#core!.generation,
       attempts: plan.type === "dial" ? plan.attempts.map(({ peer }) => peer.name) : [],
       skipped: plan.skipped.map(({ peer, reason }) => `${peer}: ${reason}`),
     });
     if (plan.type === "reject") {
-      return this.#refuse({ status: plan.status, q850: q850Of(plan.status), outcome: outcomeOfRejection(plan.status), reason: plan.reason }, [], "us");
+      return this.#refuse(
+        { status: plan.status, q850: q850Of(plan.status), outcome: outcomeOfRejection(plan.status), reason: plan.reason },
+        [],
+        "us",
+      );
     }
     const full = this.calls.fullness(this.source, 1);
     if (full !== undefined) return this.#refuse({ status: 503, q850: 42, outcome: "capacity", reason: full }, [], "us");
     const body = sdpBodyOf(invite.request);
-    if (body.type === "other") return this.#refuse({ status: 415, q850: 79, outcome: "media_failed", reason: "no session description in the body" }, [["Accept", "application/sdp"]], "us");
+    if (body.type === "other")
+      return this.#refuse(
+        { status: 415, q850: 79, outcome: "media_failed", reason: "no session description in the body" },
+        [["Accept", "application/sdp"]],
+        "us",
+      );
     this.callerOffered = body.type === "sdp";
     if (body.type === "sdp") {
       const offered = this.media.callerOffers(body.text);
@@ -184,7 +199,13 @@ export class Call implements LegOwner {
     const setUp = this.#setUp;
     setUp?.callerGone(cancel);
     this.#attempts = setUp?.ended ?? [];
-    this.#end({ outcome: "cancelled", sipStatus: 487, q850: q850CauseOf(cancel) ?? 16, endedBy: "caller", reason: cancel.method === "CANCEL" ? "CANCEL" : "BYE before the answer" });
+    this.#end({
+      outcome: "cancelled",
+      sipStatus: 487,
+      q850: q850CauseOf(cancel) ?? 16,
+      endedBy: "caller",
+      reason: cancel.method === "CANCEL" ? "CANCEL" : "BYE before the answer",
+    });
   }
 
   onRefused(setUp: SetUp, ending: Ending, headers: readonly HeaderField[]): void {
@@ -261,7 +282,12 @@ export class Call implements LegOwner {
         case "timeout":
           this.publish({ type: "media", what: "timeout", side: event.side, detail: `nothing for ${event.silentMs} ms` });
           if (!this.running) return;
-          return this.hangUp("us", `no audio from the ${event.side === "a" ? "caller" : "callee"} for ${event.silentMs} ms`, 41, "answered");
+          return this.hangUp(
+            "us",
+            `no audio from the ${event.side === "a" ? "caller" : "callee"} for ${event.silentMs} ms`,
+            41,
+            "answered",
+          );
         case "gone":
           this.publish({ type: "media", what: "gone", side: "", detail: event.reason });
           return this.mediaLost(event.reason);
@@ -353,7 +379,14 @@ export class Call implements LegOwner {
 
   #finish(ending: CallEnding, stats: Parameters<typeof cdrOf>[2]): void {
     this.ports.journal.end(cdrOf(this.#record(), ending, stats));
-    this.publish({ type: "call-ended", outcome: ending.outcome, sipStatus: ending.sipStatus, endedBy: ending.endedBy, reason: ending.reason, durationMs: Math.round(ending.durationMs) });
+    this.publish({
+      type: "call-ended",
+      outcome: ending.outcome,
+      sipStatus: ending.sipStatus,
+      endedBy: ending.endedBy,
+      reason: ending.reason,
+      durationMs: Math.round(ending.durationMs),
+    });
     this.calls.count(this.source.name, -1);
     if (this.#b !== undefined) this.calls.count(this.#b.peer.name, -1);
     this.calls.gone(this);
@@ -363,8 +396,14 @@ export class Call implements LegOwner {
     const core = this.#core!;
     const legs = [this.#a!, ...(this.#b === undefined ? [] : [this.#b])];
     return {
-      callId: this.id, tenant: this.#tenant, node: this.ports.signer.node,
-      caller: core.caller, called: core.called, route: core.route, generation: core.generation, startedAtMs: core.startedAtMs,
+      callId: this.id,
+      tenant: this.#tenant,
+      node: this.ports.signer.node,
+      caller: core.caller,
+      called: core.called,
+      route: core.route,
+      generation: core.generation,
+      startedAtMs: core.startedAtMs,
       answeredAtMs: this.#answered?.answeredAtMs,
       legs: legs.map(({ name, peer, facts, side }) => ({ name, peer, facts, codec: this.media.codec(side) })),
       attempts: this.#attempts,
@@ -375,10 +414,16 @@ export class Call implements LegOwner {
   summary(): CallSummary {
     const core = this.#core;
     return {
-      callId: this.id, tenant: this.#tenant, state: this.state,
-      caller: core?.caller ?? "", called: core?.called ?? "",
-      from: this.source.name, to: this.#b?.peer.name ?? this.#setUp?.towards ?? "",
-      startedAtMs: core?.startedAtMs ?? 0, answeredAtMs: this.#answered?.answeredAtMs, held: this.#held,
+      callId: this.id,
+      tenant: this.#tenant,
+      state: this.state,
+      caller: core?.caller ?? "",
+      called: core?.called ?? "",
+      from: this.source.name,
+      to: this.#b?.peer.name ?? this.#setUp?.towards ?? "",
+      startedAtMs: core?.startedAtMs ?? 0,
+      answeredAtMs: this.#answered?.answeredAtMs,
+      held: this.#held,
     };
   }
 
@@ -441,15 +486,35 @@ export class Call implements LegOwner {
     }
     if (attempt !== undefined && ended === undefined) {
       const { number, peer, startedAtMs, parameters } = attempt;
-      this.#attempts = [{
-        number, peer: peer.name, peerKind: peer.kind, target: parameters.requestUri, startedAtMs, postDialDelayMs: undefined,
-        durationMs: Math.max(0, ports.clock.wallMs() - startedAtMs), status: 0, q850: undefined, outcome: "failed", reason,
-      }];
+      this.#attempts = [
+        {
+          number,
+          peer: peer.name,
+          peerKind: peer.kind,
+          target: parameters.requestUri,
+          startedAtMs,
+          postDialDelayMs: undefined,
+          durationMs: Math.max(0, ports.clock.wallMs() - startedAtMs),
+          status: 0,
+          q850: undefined,
+          outcome: "failed",
+          reason,
+        },
+      ];
     }
     void this.ports.media.release(this.id);
     const endedAtMs = ports.clock.wallMs();
     this.#finish(
-      ended ?? { outcome: "failed", sipStatus: 500, q850: 41, endedBy: "us", reason, endedAtMs, setupMs: Math.max(0, endedAtMs - core.startedAtMs), durationMs: 0 },
+      ended ?? {
+        outcome: "failed",
+        sipStatus: 500,
+        q850: 41,
+        endedBy: "us",
+        reason,
+        endedAtMs,
+        setupMs: Math.max(0, endedAtMs - core.startedAtMs),
+        durationMs: 0,
+      },
       undefined,
     );
   }
@@ -460,7 +525,17 @@ const personAt = (leg: Leg): "caller" | "callee" => (leg.side === "a" ? "caller"
 const withoutTag = (value: string | undefined): string => (value ?? "").replace(/;\s*tag\s*=[^;>]*$/i, "");
 
 const outcomeOfRejection = (status: number): Outcome =>
-  status === 404 ? "invalid_number" : status === 403 ? "carrier_blocked" : status === 486 ? "busy" : status === 480 ? "no_answer" : status >= 600 ? "rejected" : "failed";
+  status === 404
+    ? "invalid_number"
+    : status === 403
+      ? "carrier_blocked"
+      : status === 486
+        ? "busy"
+        : status === 480
+          ? "no_answer"
+          : status >= 600
+            ? "rejected"
+            : "failed";
 
 function attemptSection(attempt: Attempt | undefined): AttemptSection | null {
   if (attempt?.parameters === undefined) return null;

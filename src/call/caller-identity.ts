@@ -63,7 +63,8 @@ export function callerToward(caller: Caller, peer: Peer, number: string, host: s
     headers.push(["P-Asserted-Identity", nameAddr(own ? undefined : caller.asserted.displayName, user, written)]);
   }
   if (caller.privacy !== "") headers.push(["Privacy", caller.privacy]);
-  const localUri = caller.anonymous && !own ? `"Anonymous" <${ANONYMOUS_URI}>` : nameAddr(own ? undefined : caller.displayName, number, written);
+  const localUri =
+    caller.anonymous && !own ? `"Anonymous" <${ANONYMOUS_URI}>` : nameAddr(own ? undefined : caller.displayName, number, written);
   return { localUri, headers };
 }
 
@@ -90,7 +91,10 @@ const numberPart = (user: string): string => /^[+0-9A-Za-z._*#-]{1,64}/.exec(use
 function privacyOf(request: ReceivedRequest): string {
   const value = request.header("privacy");
   if (value === undefined) return "";
-  const tokens = value.toLowerCase().split(/[;,]/).map((token) => token.trim());
+  const tokens = value
+    .toLowerCase()
+    .split(/[;,]/)
+    .map((token) => token.trim());
   return tokens.filter((token, index) => PRIVACY_TOKENS.has(token) && tokens.indexOf(token) === index).join(";");
 }
 

@@ -91,7 +91,15 @@ class Registry implements Calls, CallHouse {
   newInvite(_request: ReceivedRequest, flow: Flow): { readonly localTag: string; readonly localContact: string } {
     const localTag = `${this.ports.signer.sign(this.ports.ids.next())}a`;
     const face = this.ports.face(flow.listener);
-    return { localTag, localContact: contactOf(localTag, face?.advertised ?? flow.localAddress, face?.portOf(flow.transport) ?? flow.localPort, flow.transport) };
+    return {
+      localTag,
+      localContact: contactOf(
+        localTag,
+        face?.advertised ?? flow.localAddress,
+        face?.portOf(flow.transport) ?? flow.localPort,
+        flow.transport,
+      ),
+    };
   }
 
   onInvite(invite: IncomingInvite, source: Peer): void {
@@ -113,7 +121,12 @@ class Registry implements Calls, CallHouse {
     const nowMs = this.ports.clock.nowMs();
     this.#refused++;
     if (nowMs - this.#toldMs < TELL_EVERY_MS) return;
-    this.ports.publish({ type: "limit", tenant: source.tenant, limit, detail: `${this.#calls.size} calls are up; ${this.#refused} refused, the last from ${source.name}` });
+    this.ports.publish({
+      type: "limit",
+      tenant: source.tenant,
+      limit,
+      detail: `${this.#calls.size} calls are up; ${this.#refused} refused, the last from ${source.name}`,
+    });
     this.#toldMs = nowMs;
     this.#refused = 0;
   }
@@ -137,7 +150,7 @@ class Registry implements Calls, CallHouse {
     return true;
   }
   hangUpAll(reason: string): void {
-    for (const call of [...this.#calls.values()]) this.hangUp(call.id, reason);
+    for (const call of this.#calls.values()) this.hangUp(call.id, reason);
   }
   #find(callId: string): Call | undefined {
     const exact = this.#calls.get(callId as CallId);
@@ -171,7 +184,8 @@ class Registry implements Calls, CallHouse {
   }
 
   *live(): Iterable<JournalCall> {
-    for (const call of this.#calls.values()) yield { callId: call.id, tenant: call.tenant, sections: call.sections() as JournalCall["sections"] };
+    for (const call of this.#calls.values())
+      yield { callId: call.id, tenant: call.tenant, sections: call.sections() as JournalCall["sections"] };
   }
 
   restore(live: Iterable<JournalCall>): RestoreReport {
@@ -180,7 +194,13 @@ class Registry implements Calls, CallHouse {
       const recovered = readSections(sections);
       if (recovered.type === "unreadable") {
         unreadable++;
-        this.ports.publish({ type: "process", what: "call not restored", detail: "its journal sections can't be understood", callId, tenant });
+        this.ports.publish({
+          type: "process",
+          what: "call not restored",
+          detail: "its journal sections can't be understood",
+          callId,
+          tenant,
+        });
         void this.ports.media.release(callId);
         continue;
       }
@@ -205,9 +225,23 @@ class Registry implements Calls, CallHouse {
     const peer = this.ports.peer(kind, name);
     if (peer !== undefined) return peer;
     const common = {
-      name, tenant, listener: "", addresses: [], uri: undefined, nat: false, codecs: [], callsMax: 0, callDurationMaxMs: 0, mediaTimeoutMs: 0,
+      name,
+      tenant,
+      listener: "",
+      addresses: [],
+      uri: undefined,
+      nat: false,
+      codecs: [],
+      callsMax: 0,
+      callDurationMaxMs: 0,
+      mediaTimeoutMs: 0,
       numbers: { countryCode: "", nationalPrefix: "", internationalPrefix: "", write: "as-received" },
-      headers: { pass: [], set: [] }, earlyMedia: "suppress", followRedirects: false, privacy: "pass", callerNumber: "", fromDomain: "",
+      headers: { pass: [], set: [] },
+      earlyMedia: "suppress",
+      followRedirects: false,
+      privacy: "pass",
+      callerNumber: "",
+      fromDomain: "",
     } as const;
     return kind === "trunk" ? { ...common, kind } : { ...common, kind, nextOn: [] };
   }
@@ -237,7 +271,7 @@ class Registry implements Calls, CallHouse {
     const held = new Set(this.#heldByEngine);
     this.#heldByEngine = undefined;
     for (const session of held) if (!this.#calls.has(session as CallId)) void this.ports.media.release(session);
-    for (const call of [...this.#calls.values()]) {
+    for (const call of this.#calls.values()) {
       if (call.media.prepared && !held.has(call.id)) call.guard(() => call.mediaLost("the engine does not know the session"));
     }
   }

@@ -55,7 +55,15 @@ export function cdrOf(call: CallRecord, ending: CallEnding, stats: SessionStats 
     q850: ending.q850,
     endedBy: ending.endedBy,
     endReason: ending.reason,
-    legs: call.legs.map(({ name, peer, facts, codec }) => legOf(name, peer, facts, codec, stats?.sides.find((side) => side.side === name))),
+    legs: call.legs.map(({ name, peer, facts, codec }) =>
+      legOf(
+        name,
+        peer,
+        facts,
+        codec,
+        stats?.sides.find((side) => side.side === name),
+      ),
+    ),
     attempts: call.attempts,
     skipped: call.skipped,
   };

@@ -23,12 +23,17 @@ export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly o
 
 const LIMIT_MAX = 10_000;
 const done = <T>(value: T): Outcome<T> => ({ ok: true, value });
-const noCall = (callId: string): Outcome<never> => ({ ok: false, code: "NO_SUCH_CALL", message: `no call "${callId}" is up; tandem calls lists them, tandem cdr those that ended` });
+const noCall = (callId: string): Outcome<never> => ({
+  ok: false,
+  code: "NO_SUCH_CALL",
+  message: `no call "${callId}" is up; tandem calls lists them, tandem cdr those that ended`,
+});
 
 /** What came over the socket is looked at before it is believed. Never throws; never rejects. */
 export async function execute(command: unknown, abilities: ControlAbilities): Promise<Outcome<unknown>> {
   const read = readCommand(command);
-  if (read === undefined) return { ok: false, code: "BAD_COMMAND", message: "not a command of this version; is the client of another version?" };
+  if (read === undefined)
+    return { ok: false, code: "BAD_COMMAND", message: "not a command of this version; is the client of another version?" };
   try {
     return await perform(read, abilities);
   } catch (error) {
@@ -65,7 +70,8 @@ async function perform(command: ControlCommand, abilities: ControlAbilities): Pr
 
 type Fields = Readonly<Record<string, unknown>>;
 const text = (value: unknown): value is string => typeof value === "string";
-const maybeText = (value: unknown): value is string | undefined | null => value === undefined || value === null || typeof value === "string";
+const maybeText = (value: unknown): value is string | undefined | null =>
+  value === undefined || value === null || typeof value === "string";
 
 /** JSON has no undefined: an absent field is what the sender's undefined became. */
 function readCommand(value: unknown): ControlCommand | undefined {
@@ -81,9 +87,13 @@ function readCommand(value: unknown): ControlCommand | undefined {
     case "hangup":
       return text(callId) && text(reason) ? { type, callId, reason } : undefined;
     case "route":
-      return text(number) && maybeText(from) && maybeText(caller) ? { type, number, from: from ?? undefined, caller: caller ?? undefined } : undefined;
+      return text(number) && maybeText(from) && maybeText(caller)
+        ? { type, number, from: from ?? undefined, caller: caller ?? undefined }
+        : undefined;
     case "cdr":
-      return Number.isInteger(limit) && maybeText(callId) && maybeText(number) ? { type, limit: limit as number, callId: callId ?? undefined, number: number ?? undefined } : undefined;
+      return Number.isInteger(limit) && maybeText(callId) && maybeText(number)
+        ? { type, limit: limit as number, callId: callId ?? undefined, number: number ?? undefined }
+        : undefined;
     case "trace":
       return maybeText(call) ? { type, call: call ?? undefined, follow: follow === true } : undefined;
     case "test-call":

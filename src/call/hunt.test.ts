@@ -8,7 +8,10 @@ const gateway: HuntCandidate = { kind: "gateway", nextOn: [], earlyMedia: "suppr
 const trunk: HuntCandidate = { ...gateway, kind: "trunk" };
 
 /** Runs events at their times and gathers all moves. */
-function run(candidates: readonly HuntCandidate[], steps: readonly (readonly [atMs: number, event: HuntEvent])[]): { state: HuntState; moves: HuntMove[] } {
+function run(
+  candidates: readonly HuntCandidate[],
+  steps: readonly (readonly [atMs: number, event: HuntEvent])[],
+): { state: HuntState; moves: HuntMove[] } {
   let { state, moves } = beginHunt(candidates, TIMES, 0);
   const all: HuntMove[] = [...moves];
   for (const [atMs, event] of steps) {
@@ -47,76 +50,254 @@ const clock: HuntEvent = { type: "clock" };
 
 describe("the hunting table", () => {
   test("transport or DNS error: next at once", () => {
-    assert.deepEqual(names(run([gateway, gateway], [[0, sent], [1, { type: "transport-error", code: "ECONNREFUSED" }]]).moves), ["dial 0", "leave done", "dial 1"]);
-    assert.deepEqual(names(run([gateway, gateway], [[0, { type: "unavailable", outcome: "failed", reason: "no such name" }]]).moves), ["dial 0", "leave done", "dial 1"]);
+    assert.deepEqual(
+      names(
+        run(
+          [gateway, gateway],
+          [
+            [0, sent],
+            [1, { type: "transport-error", code: "ECONNREFUSED" }],
+          ],
+        ).moves,
+      ),
+      ["dial 0", "leave done", "dial 1"],
+    );
+    assert.deepEqual(names(run([gateway, gateway], [[0, { type: "unavailable", outcome: "failed", reason: "no such name" }]]).moves), [
+      "dial 0",
+      "leave done",
+      "dial 1",
+    ]);
   });
 
   test("no response, not even 100, within tryTimeoutMs: next", () => {
-    const early = run([gateway, gateway], [[10, sent], [2009, clock]]);
+    const early = run(
+      [gateway, gateway],
+      [
+        [10, sent],
+        [2009, clock],
+      ],
+    );
     assert.deepEqual(names(early.moves), ["dial 0"]);
     assert.equal(early.state.deadlineMs, 2010);
-    assert.deepEqual(names(run([gateway, gateway], [[10, sent], [2010, clock]]).moves), ["dial 0", "leave cancel", "dial 1"]);
+    assert.deepEqual(
+      names(
+        run(
+          [gateway, gateway],
+          [
+            [10, sent],
+            [2010, clock],
+          ],
+        ).moves,
+      ),
+      ["dial 0", "leave cancel", "dial 1"],
+    );
   });
 
   test("100 only for progressTimeoutMs: CANCEL, next", () => {
-    const steps = [[0, sent], [100, { type: "trying" }], [5099, clock]] as const;
+    const steps = [
+      [0, sent],
+      [100, { type: "trying" }],
+      [5099, clock],
+    ] as const;
     assert.deepEqual(names(run([gateway, gateway], steps).moves), ["dial 0"]);
     assert.deepEqual(names(run([gateway, gateway], [...steps, [5100, clock]]).moves), ["dial 0", "leave cancel", "dial 1"]);
   });
 
   test("100 only from the last candidate: it has the rest of the budget", () => {
-    assert.equal(run([gateway], [[0, sent], [100, { type: "trying" }]]).state.deadlineMs, 55_000);
+    assert.equal(
+      run(
+        [gateway],
+        [
+          [0, sent],
+          [100, { type: "trying" }],
+        ],
+      ).state.deadlineMs,
+      55_000,
+    );
   });
 
   for (const status of [408, 430, 480, 500, 501, 502, 503, 504, 513, 580]) {
     test(`${status}: next, from a gateway and from a trunk`, () => {
-      for (const one of [gateway, trunk]) assert.deepEqual(names(run([one, one], [[0, sent], [9, failure(status)]]).moves), ["dial 0", "leave done", "dial 1"]);
+      for (const one of [gateway, trunk])
+        assert.deepEqual(
+          names(
+            run(
+              [one, one],
+              [
+                [0, sent],
+                [9, failure(status)],
+              ],
+            ).moves,
+          ),
+          ["dial 0", "leave done", "dial 1"],
+        );
     });
   }
   for (const status of [403, 404, 407, 401, 488]) {
     test(`${status}: next from an AI gateway, stop from a trunk`, () => {
-      assert.deepEqual(names(run([gateway, gateway], [[0, sent], [9, failure(status)]]).moves).slice(1), ["leave done", "dial 1"]);
-      assert.match(names(run([trunk, trunk], [[0, sent], [9, failure(status)]]).moves).at(-1)!, /^refuse/);
+      assert.deepEqual(
+        names(
+          run(
+            [gateway, gateway],
+            [
+              [0, sent],
+              [9, failure(status)],
+            ],
+          ).moves,
+        ).slice(1),
+        ["leave done", "dial 1"],
+      );
+      assert.match(
+        names(
+          run(
+            [trunk, trunk],
+            [
+              [0, sent],
+              [9, failure(status)],
+            ],
+          ).moves,
+        ).at(-1)!,
+        /^refuse/,
+      );
     });
   }
   test("the configured list adds statuses, and never those that speak for the person called", () => {
     const more: HuntCandidate = { ...trunk, nextOn: [404, 486] };
-    assert.deepEqual(names(run([more, more], [[0, sent], [9, failure(404)]]).moves).at(-1), "dial 1");
-    assert.deepEqual(names(run([more, more], [[0, sent], [9, failure(486)]]).moves).at(-1), "refuse 486");
+    assert.deepEqual(
+      names(
+        run(
+          [more, more],
+          [
+            [0, sent],
+            [9, failure(404)],
+          ],
+        ).moves,
+      ).at(-1),
+      "dial 1",
+    );
+    assert.deepEqual(
+      names(
+        run(
+          [more, more],
+          [
+            [0, sent],
+            [9, failure(486)],
+          ],
+        ).moves,
+      ).at(-1),
+      "refuse 486",
+    );
   });
   for (const status of [486, 600, 603, 604, 606]) {
     test(`${status}: stop`, () => {
-      assert.deepEqual(names(run([gateway, gateway], [[0, sent], [9, failure(status)]]).moves), ["dial 0", "leave done", `refuse ${status}`]);
+      assert.deepEqual(
+        names(
+          run(
+            [gateway, gateway],
+            [
+              [0, sent],
+              [9, failure(status)],
+            ],
+          ).moves,
+        ),
+        ["dial 0", "leave done", `refuse ${status}`],
+      );
     });
   }
 
   test("3xx: stop unless the trunk allows it, and the Contact stays here", () => {
-    assert.deepEqual(names(run([gateway, gateway], [[0, sent], [9, failure(302, { contact: true })]]).moves), ["dial 0", "leave done", "refuse 502"]);
+    assert.deepEqual(
+      names(
+        run(
+          [gateway, gateway],
+          [
+            [0, sent],
+            [9, failure(302, { contact: true })],
+          ],
+        ).moves,
+      ),
+      ["dial 0", "leave done", "refuse 502"],
+    );
     const follows: HuntCandidate = { ...gateway, followRedirects: true };
-    assert.deepEqual(names(run([follows], [[0, sent], [9, failure(302, { contact: true })]]).moves), ["dial 0", "leave done", "dial-redirect"]);
-    const round = [[0, sent], [1, failure(302, { contact: true })]] as const;
+    assert.deepEqual(
+      names(
+        run(
+          [follows],
+          [
+            [0, sent],
+            [9, failure(302, { contact: true })],
+          ],
+        ).moves,
+      ),
+      ["dial 0", "leave done", "dial-redirect"],
+    );
+    const round = [
+      [0, sent],
+      [1, failure(302, { contact: true })],
+    ] as const;
     assert.equal(names(run([follows], [...round, ...round, ...round, ...round]).moves).at(-1), "refuse 502");
   });
 
   test("503 with Retry-After: next, and the gateway rests that long", () => {
-    assert.deepEqual(names(run([gateway, gateway], [[0, sent], [9, failure(503, { retryAfterS: 30 })]]).moves), ["dial 0", "rest 30", "leave done", "dial 1"]);
-    assert.equal(names(run([gateway], [[0, sent], [9, failure(503, { retryAfterS: 1e9 })]]).moves)[1], "rest 3600");
+    assert.deepEqual(
+      names(
+        run(
+          [gateway, gateway],
+          [
+            [0, sent],
+            [9, failure(503, { retryAfterS: 30 })],
+          ],
+        ).moves,
+      ),
+      ["dial 0", "rest 30", "leave done", "dial 1"],
+    );
+    assert.equal(
+      names(
+        run(
+          [gateway],
+          [
+            [0, sent],
+            [9, failure(503, { retryAfterS: 1e9 })],
+          ],
+        ).moves,
+      )[1],
+      "rest 3600",
+    );
   });
 
   test("18x without an answer in ringTimeoutMs: CANCEL, next; the last candidate has the rest of the budget", () => {
-    const ringing = [[0, sent], [300, { type: "provisional", status: 180, sdp: false }], [20_299, clock]] as const;
+    const ringing = [
+      [0, sent],
+      [300, { type: "provisional", status: 180, sdp: false }],
+      [20_299, clock],
+    ] as const;
     assert.deepEqual(names(run([gateway, gateway], ringing).moves), ["dial 0", "provisional 180"]);
     assert.deepEqual(names(run([gateway, gateway], [...ringing, [20_300, clock]]).moves).slice(2), ["leave cancel", "dial 1"]);
     assert.equal(run([gateway], ringing).state.deadlineMs, 55_000);
   });
 
   test("a repeated 180 does not lengthen the ringing", () => {
-    const steps = [[0, sent], [300, { type: "provisional", status: 180, sdp: false }], [9000, { type: "provisional", status: 180, sdp: false }]] as const;
+    const steps = [
+      [0, sent],
+      [300, { type: "provisional", status: 180, sdp: false }],
+      [9000, { type: "provisional", status: 180, sdp: false }],
+    ] as const;
     assert.equal(run([gateway, gateway], steps).state.deadlineMs, 20_300);
   });
 
   test("setupBudgetMs over: CANCEL, 480, whatever the stage", () => {
-    for (const steps of [[], [[0, sent]], [[0, sent], [1, { type: "trying" }]], [[0, sent], [1, { type: "provisional", status: 180, sdp: false }]]] as const) {
+    for (const steps of [
+      [],
+      [[0, sent]],
+      [
+        [0, sent],
+        [1, { type: "trying" }],
+      ],
+      [
+        [0, sent],
+        [1, { type: "provisional", status: 180, sdp: false }],
+      ],
+    ] as const) {
       assert.deepEqual(names(run([gateway, gateway], [...steps, [55_000, clock]]).moves.slice(-2)), ["leave cancel", "refuse 480"]);
     }
   });
@@ -125,14 +306,68 @@ describe("the hunting table", () => {
 describe("what the caller hears", () => {
   test("early media is dropped while candidates remain, and relayed from the last", () => {
     const early: HuntEvent = { type: "provisional", status: 183, sdp: true };
-    assert.deepEqual(names(run([gateway, gateway], [[0, sent], [5, early]]).moves), ["dial 0"]);
-    assert.deepEqual(names(run([gateway, gateway], [[0, sent], [5, { ...early, status: 180 }]]).moves), ["dial 0", "provisional 180"]);
-    assert.deepEqual(names(run([gateway], [[0, sent], [5, early]]).moves), ["dial 0", "provisional 183 sdp"]);
-    assert.deepEqual(names(run([{ ...gateway, earlyMedia: "relay" }, gateway], [[0, sent], [5, early]]).moves), ["dial 0", "provisional 183 sdp"]);
+    assert.deepEqual(
+      names(
+        run(
+          [gateway, gateway],
+          [
+            [0, sent],
+            [5, early],
+          ],
+        ).moves,
+      ),
+      ["dial 0"],
+    );
+    assert.deepEqual(
+      names(
+        run(
+          [gateway, gateway],
+          [
+            [0, sent],
+            [5, { ...early, status: 180 }],
+          ],
+        ).moves,
+      ),
+      ["dial 0", "provisional 180"],
+    );
+    assert.deepEqual(
+      names(
+        run(
+          [gateway],
+          [
+            [0, sent],
+            [5, early],
+          ],
+        ).moves,
+      ),
+      ["dial 0", "provisional 183 sdp"],
+    );
+    assert.deepEqual(
+      names(
+        run(
+          [{ ...gateway, earlyMedia: "relay" }, gateway],
+          [
+            [0, sent],
+            [5, early],
+          ],
+        ).moves,
+      ),
+      ["dial 0", "provisional 183 sdp"],
+    );
   });
 
   test("the best response goes up, not the last", () => {
-    const moves = run([gateway, gateway, gateway], [[0, sent], [1, failure(404)], [2, sent], [3, { type: "transport-error", code: "ECONNREFUSED" }], [4, sent], [5, failure(500)]]).moves;
+    const moves = run(
+      [gateway, gateway, gateway],
+      [
+        [0, sent],
+        [1, failure(404)],
+        [2, sent],
+        [3, { type: "transport-error", code: "ECONNREFUSED" }],
+        [4, sent],
+        [5, failure(500)],
+      ],
+    ).moves;
     assert.equal(names(moves).at(-1), "refuse 404");
   });
 
@@ -141,17 +376,35 @@ describe("what the caller hears", () => {
       const told = upward({ status, q850: undefined, outcome: "failed", reason: "" }).status;
       assert.ok(told === 500 || told === 502, `${status} became ${told}`);
     }
-    const moves = run([gateway, gateway], [[0, sent], [1, failure(407)], [2, sent], [3, failure(503)]]).moves;
+    const moves = run(
+      [gateway, gateway],
+      [
+        [0, sent],
+        [1, failure(407)],
+        [2, sent],
+        [3, failure(503)],
+      ],
+    ).moves;
     assert.equal(names(moves).at(-1), "refuse 502");
   });
 
   test("503 for our own overload, at once", () => {
-    assert.deepEqual(names(run([gateway, gateway], [[0, { type: "no-media", reason: "PORTS_EXHAUSTED" }]]).moves), ["dial 0", "leave done", "refuse 503"]);
+    assert.deepEqual(names(run([gateway, gateway], [[0, { type: "no-media", reason: "PORTS_EXHAUSTED" }]]).moves), [
+      "dial 0",
+      "leave done",
+      "refuse 503",
+    ]);
   });
 
   test("the gateway's Q.850 cause goes up; without one RFC 3398 has it", () => {
     const told = (event: HuntEvent): number | undefined => {
-      const move = run([gateway], [[0, sent], [1, event]]).moves.at(-1)!;
+      const move = run(
+        [gateway],
+        [
+          [0, sent],
+          [1, event],
+        ],
+      ).moves.at(-1)!;
       return move.type === "refuse" ? move.ending.q850 : undefined;
     };
     assert.equal(told(failure(480, { q850: 20 })), 20);
@@ -162,17 +415,68 @@ describe("what the caller hears", () => {
 
 test("further addresses of one name come before the next candidate (RFC 3263 §4.3)", () => {
   const two: HuntEvent = { type: "sent", addressesLeft: 1 };
-  assert.deepEqual(names(run([gateway, gateway], [[0, two], [1, { type: "transport-error", code: "EHOSTUNREACH" }]]).moves), ["dial 0", "leave done", "dial-next-address"]);
-  assert.deepEqual(names(run([gateway, gateway], [[0, two], [2000, clock]]).moves), ["dial 0", "leave cancel", "dial-next-address"]);
-  assert.deepEqual(names(run([gateway, gateway], [[0, two], [1, failure(480)]]).moves), ["dial 0", "leave done", "dial 1"]);
+  assert.deepEqual(
+    names(
+      run(
+        [gateway, gateway],
+        [
+          [0, two],
+          [1, { type: "transport-error", code: "EHOSTUNREACH" }],
+        ],
+      ).moves,
+    ),
+    ["dial 0", "leave done", "dial-next-address"],
+  );
+  assert.deepEqual(
+    names(
+      run(
+        [gateway, gateway],
+        [
+          [0, two],
+          [2000, clock],
+        ],
+      ).moves,
+    ),
+    ["dial 0", "leave cancel", "dial-next-address"],
+  );
+  assert.deepEqual(
+    names(
+      run(
+        [gateway, gateway],
+        [
+          [0, two],
+          [1, failure(480)],
+        ],
+      ).moves,
+    ),
+    ["dial 0", "leave done", "dial 1"],
+  );
 });
 
 test("a 2xx without a usable description is ended with BYE, then next", () => {
-  assert.deepEqual(names(run([gateway, gateway], [[0, sent], [1, { type: "bad-answer", reason: "no SDP" }]]).moves), ["dial 0", "leave bye", "dial 1"]);
+  assert.deepEqual(
+    names(
+      run(
+        [gateway, gateway],
+        [
+          [0, sent],
+          [1, { type: "bad-answer", reason: "no SDP" }],
+        ],
+      ).moves,
+    ),
+    ["dial 0", "leave bye", "dial 1"],
+  );
 });
 
 test("the caller gone: CANCEL and nothing upward", () => {
-  const { moves, state } = run([gateway, gateway], [[0, sent], [1, { type: "caller-gone" }], [2, failure(487)]]);
+  const { moves, state } = run(
+    [gateway, gateway],
+    [
+      [0, sent],
+      [1, { type: "caller-gone" }],
+      [2, failure(487)],
+    ],
+  );
   assert.deepEqual(names(moves), ["dial 0", "leave cancel"]);
   assert.equal(state.stage, "over");
 });
@@ -192,20 +496,26 @@ test("any sequence of events ends in at most one verdict, and within the budget 
     fc.integer({ min: 101, max: 199 }).map((status): HuntEvent => ({ type: "provisional", status, sdp: status % 2 === 0 })),
   );
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 9000 }), event), { maxLength: 20 }), fc.integer({ min: 0, max: 4 }), (steps, count) => {
-      const candidates = Array.from({ length: count }, () => gateway);
-      let atMs = 0;
-      const timed = steps.map(([deltaMs, one]) => [(atMs += deltaMs), one] as const);
-      const { moves, state } = run(candidates, [...timed, [Math.max(atMs, 55_000), clock]]);
-      const verdicts = moves.filter((move) => move.type === "accept" || move.type === "refuse" || (move.type === "leave" && move.ending.outcome === "cancelled"));
-      // 487 as a gateway's own answer is refused upward and left: two moves, one verdict.
-      assert.ok(verdicts.filter((move) => move.type !== "leave").length <= 1);
-      assert.ok(verdicts.length >= 1);
-      assert.ok(state.stage === "answered" || state.stage === "over");
-      for (const move of moves) {
-        if (move.type !== "refuse") continue;
-        assert.ok(move.ending.status >= 400 && ![401, 407, 503].includes(move.ending.status));
-      }
-    }),
+    fc.property(
+      fc.array(fc.tuple(fc.integer({ min: 0, max: 9000 }), event), { maxLength: 20 }),
+      fc.integer({ min: 0, max: 4 }),
+      (steps, count) => {
+        const candidates = Array.from({ length: count }, () => gateway);
+        let atMs = 0;
+        const timed = steps.map(([deltaMs, one]) => [(atMs += deltaMs), one] as const);
+        const { moves, state } = run(candidates, [...timed, [Math.max(atMs, 55_000), clock]]);
+        const verdicts = moves.filter(
+          (move) => move.type === "accept" || move.type === "refuse" || (move.type === "leave" && move.ending.outcome === "cancelled"),
+        );
+        // 487 as a gateway's own answer is refused upward and left: two moves, one verdict.
+        assert.ok(verdicts.filter((move) => move.type !== "leave").length <= 1);
+        assert.ok(verdicts.length >= 1);
+        assert.ok(state.stage === "answered" || state.stage === "over");
+        for (const move of moves) {
+          if (move.type !== "refuse") continue;
+          assert.ok(move.ending.status >= 400 && ![401, 407, 503].includes(move.ending.status));
+        }
+      },
+    ),
   );
 });

@@ -55,7 +55,13 @@ export type HuntEvent =
   | { readonly type: "answer" }
   /** A 2xx whose description is missing or unusable. */
   | { readonly type: "bad-answer"; readonly reason: string }
-  | { readonly type: "response"; readonly status: number; readonly q850: number | undefined; readonly retryAfterS: number | undefined; readonly contact: boolean }
+  | {
+      readonly type: "response";
+      readonly status: number;
+      readonly q850: number | undefined;
+      readonly retryAfterS: number | undefined;
+      readonly contact: boolean;
+    }
   | { readonly type: "timeout" }
   | { readonly type: "transport-error"; readonly code: string }
   | { readonly type: "clock" }
@@ -112,7 +118,10 @@ export function hunt(state: HuntState, event: HuntEvent, candidates: readonly Hu
   const last = state.candidate === candidates.length - 1;
   switch (event.type) {
     case "sent":
-      return { state: { ...state, stage: "sent", addressesLeft: event.addressesLeft, deadlineMs: within(state, nowMs + times.tryTimeoutMs) }, moves: [] };
+      return {
+        state: { ...state, stage: "sent", addressesLeft: event.addressesLeft, deadlineMs: within(state, nowMs + times.tryTimeoutMs) },
+        moves: [],
+      };
     case "trying":
       if (state.stage !== "sent") return { state, moves: [] };
       return { state: { ...state, stage: "trying", deadlineMs: progressDeadline(state, last, times, nowMs) }, moves: [] };
@@ -129,7 +138,12 @@ export function hunt(state: HuntState, event: HuntEvent, candidates: readonly Hu
     case "transport-error":
       return next(state, { status: 0, q850: 27, outcome: "failed", reason: `${event.code}, next at once` }, "done", candidates, true);
     case "unavailable":
-      return next(state, { status: 0, q850: event.outcome === "capacity" ? 42 : 27, outcome: event.outcome, reason: event.reason }, "done", candidates);
+      return next(
+        state,
+        { status: 0, q850: event.outcome === "capacity" ? 42 : 27, outcome: event.outcome, reason: event.reason },
+        "done",
+        candidates,
+      );
     case "not-acceptable":
       return next(state, { status: 488, q850: 88, outcome: "media_failed", reason: event.reason }, "done", candidates);
     case "no-media":
@@ -164,7 +178,9 @@ function provisional(
 ): HuntStep {
   // 199 ends an early dialog (RFC 6228) and 101–179 are not progress of the call.
   if (event.status < 180 || event.status === 199) {
-    return state.stage === "sent" ? { state: { ...state, stage: "trying", deadlineMs: progressDeadline(state, last, times, nowMs) }, moves: [] } : { state, moves: [] };
+    return state.stage === "sent"
+      ? { state: { ...state, stage: "trying", deadlineMs: progressDeadline(state, last, times, nowMs) }, moves: [] }
+      : { state, moves: [] };
   }
   const sdp = event.sdp && (candidate.earlyMedia === "relay" || last);
   const deadlineMs = state.stage === "ringing" ? state.deadlineMs : last ? state.budgetEndMs : within(state, nowMs + times.ringTimeoutMs);
@@ -175,7 +191,12 @@ function provisional(
 
 function response(
   state: HuntState,
-  event: { readonly status: number; readonly q850: number | undefined; readonly retryAfterS: number | undefined; readonly contact: boolean },
+  event: {
+    readonly status: number;
+    readonly q850: number | undefined;
+    readonly retryAfterS: number | undefined;
+    readonly contact: boolean;
+  },
   candidate: HuntCandidate,
   candidates: readonly HuntCandidate[],
 ): HuntStep {
@@ -183,8 +204,17 @@ function response(
   const ending: Ending = { status, q850: event.q850, outcome: outcomeOf(status, event.q850), reason: `answered ${status}` };
   if (status < 400) {
     if (candidate.followRedirects && event.contact && state.redirects < REDIRECTS_MAX) {
-      const moved: HuntState = { ...state, stage: "dialling", redirects: state.redirects + 1, addressesLeft: 0, deadlineMs: state.budgetEndMs };
-      return { state: moved, moves: [{ type: "leave", how: "done", ending: { ...ending, reason: `${status}, redirected` } }, { type: "dial-redirect" }] };
+      const moved: HuntState = {
+        ...state,
+        stage: "dialling",
+        redirects: state.redirects + 1,
+        addressesLeft: 0,
+        deadlineMs: state.budgetEndMs,
+      };
+      return {
+        state: moved,
+        moves: [{ type: "leave", how: "done", ending: { ...ending, reason: `${status}, redirected` } }, { type: "dial-redirect" }],
+      };
     }
     if (!candidate.nextOn.includes(status)) return refuse(state, ending, [{ type: "leave", how: "done", ending }]);
     return next(state, ending, "done", candidates);
@@ -214,16 +244,38 @@ function clock(state: HuntState, candidates: readonly HuntCandidate[], times: Hu
     return refuseOurselves(state, ending, "cancel");
   }
   if (state.stage === "sent") {
-    return next(state, { status: 0, q850: 102, outcome: "timeout", reason: `no response within ${times.tryTimeoutMs} ms` }, "cancel", candidates, true);
+    return next(
+      state,
+      { status: 0, q850: 102, outcome: "timeout", reason: `no response within ${times.tryTimeoutMs} ms` },
+      "cancel",
+      candidates,
+      true,
+    );
   }
   if (state.stage === "trying") {
-    return next(state, { status: 0, q850: 102, outcome: "timeout", reason: `only 100 within ${times.progressTimeoutMs} ms` }, "cancel", candidates);
+    return next(
+      state,
+      { status: 0, q850: 102, outcome: "timeout", reason: `only 100 within ${times.progressTimeoutMs} ms` },
+      "cancel",
+      candidates,
+    );
   }
-  return next(state, { status: 0, q850: 19, outcome: "no_answer", reason: `no answer within ${times.ringTimeoutMs} ms` }, "cancel", candidates);
+  return next(
+    state,
+    { status: 0, q850: 19, outcome: "no_answer", reason: `no answer within ${times.ringTimeoutMs} ms` },
+    "cancel",
+    candidates,
+  );
 }
 
 /** @param sameName try the further addresses of this candidate first (RFC 3263 §4.3: failure of the transport, a timeout or 503) */
-function next(state: HuntState, ending: Ending, how: "done" | "cancel" | "bye", candidates: readonly HuntCandidate[], sameName = false): HuntStep {
+function next(
+  state: HuntState,
+  ending: Ending,
+  how: "done" | "cancel" | "bye",
+  candidates: readonly HuntCandidate[],
+  sameName = false,
+): HuntStep {
   const leave: HuntMove = { type: "leave", how, ending };
   const best = better(state.best, ending);
   if (sameName && state.addressesLeft > 0) {
@@ -241,12 +293,18 @@ function next(state: HuntState, ending: Ending, how: "done" | "cancel" | "bye", 
 function refuseOurselves(state: HuntState, ending: Ending, how: "done" | "cancel"): HuntStep {
   return {
     state: { ...state, stage: "over", deadlineMs: Infinity, best: ending },
-    moves: [{ type: "leave", how, ending: { ...ending, status: 0 } }, { type: "refuse", ending }],
+    moves: [
+      { type: "leave", how, ending: { ...ending, status: 0 } },
+      { type: "refuse", ending },
+    ],
   };
 }
 
 function refuse(state: HuntState, ending: Ending, before: readonly HuntMove[] = []): HuntStep {
-  return { state: { ...state, stage: "over", deadlineMs: Infinity, best: ending }, moves: [...before, { type: "refuse", ending: upward(ending) }] };
+  return {
+    state: { ...state, stage: "over", deadlineMs: Infinity, best: ending },
+    moves: [...before, { type: "refuse", ending: upward(ending) }],
+  };
 }
 
 /** RFC 3261 §16.7 step 6: 6xx first, then the lowest class; what a person did before what a machine failed at. */

@@ -85,7 +85,9 @@ interface Pending {
 }
 
 /** What we generated, and the payload types of its audio. */
-type Said = { readonly ok: true; readonly sdp: string; readonly formats: readonly string[] } | { readonly ok: false; readonly reason: string };
+type Said =
+  | { readonly ok: true; readonly sdp: string; readonly formats: readonly string[] }
+  | { readonly ok: false; readonly reason: string };
 
 const failed = (reason: string): { readonly ok: false; readonly reason: string } => ({ ok: false, reason });
 
@@ -183,7 +185,11 @@ export class MediaSession {
     const keepOnly = this.#pinned;
     return this.#say(stream, (origin) =>
       relayDescription({
-        received, origin, local: stream.local, rtcpMux: stream.rtcpMux, role: "offer",
+        received,
+        origin,
+        local: stream.local,
+        rtcpMux: stream.rtcpMux,
+        role: "offer",
         ...(codecs === undefined ? {} : { codecs }),
         ...(keepOnly === undefined ? {} : { keepOnly: keepOnly.map(Number) }),
       }),
@@ -245,7 +251,11 @@ export class MediaSession {
    * @param solicited it was asked for (RFC 3261 §14.2, re-INVITE without offer), so it is relayed even if nothing changed
    * @returns same: answer it with `sdp`, nothing changed; relay: `sdp` is the offer for the other side
    */
-  reoffer(side: Side, text: string, solicited = false): { readonly type: "same" | "relay"; readonly sdp: string } | { readonly type: "bad"; readonly reason: string } {
+  reoffer(
+    side: Side,
+    text: string,
+    solicited = false,
+  ): { readonly type: "same" | "relay"; readonly sdp: string } | { readonly type: "bad"; readonly reason: string } {
     const stream = this.#stream(side)!;
     const other = this.#stream(otherSide(side))!;
     if (text === stream.received && !solicited) return { type: "same", sdp: stream.sent };
@@ -255,12 +265,17 @@ export class MediaSession {
     if (!solicited && before.ok && sameMedia(before.value, parsed.value)) return { type: "same", sdp: stream.sent };
     if (remoteOf(parsed.value, true) === undefined) return { type: "bad", reason: "the offer has no audio" };
     // RFC 3264 §8: what was once described stays, so a description shorter than its predecessor is refused.
-    if (before.ok && parsed.value.media.length < before.value.media.length) return { type: "bad", reason: "the offer has fewer streams than before" };
+    if (before.ok && parsed.value.media.length < before.value.media.length)
+      return { type: "bad", reason: "the offer has fewer streams than before" };
     const sentBefore = other.sent;
     const codecs = this.#codecsToward(otherSide(side));
     const told = this.#say(other, (origin) =>
       relayDescription({
-        received: parsed.value, origin, local: other.local, rtcpMux: other.rtcpMux, role: "offer",
+        received: parsed.value,
+        origin,
+        local: other.local,
+        rtcpMux: other.rtcpMux,
+        role: "offer",
         ...(codecs === undefined ? {} : { codecs }),
       }),
     );
@@ -344,7 +359,9 @@ export class MediaSession {
 
   #answer(stream: Stream, answer: SessionDescription, offer: SessionDescription): Said {
     const rtcpMux = stream.rtcpMux && hasMux(offer);
-    return this.#say(stream, (origin) => relayDescription({ received: answer, origin, local: stream.local, rtcpMux, role: "answer", offer }));
+    return this.#say(stream, (origin) =>
+      relayDescription({ received: answer, origin, local: stream.local, rtcpMux, role: "answer", offer }),
+    );
   }
 
   /** Generates with the version in use, and with the next one where that changed anything (RFC 3264 §8). */
@@ -395,7 +412,8 @@ type Origin = Parameters<typeof relayDescription>[0]["origin"];
 type Generated = { readonly ok: true; readonly value: SessionDescription } | { readonly ok: false; readonly reason: string };
 
 const audioOf = (description: SessionDescription): MediaDescription | undefined => description.media[audioIndexOf(description)];
-const hasMux = (description: SessionDescription): boolean => audioOf(description)?.attributes.some((attribute) => attribute.name === "rtcp-mux") === true;
+const hasMux = (description: SessionDescription): boolean =>
+  audioOf(description)?.attributes.some((attribute) => attribute.name === "rtcp-mux") === true;
 
 /** Where the audio goes; undefined where there is none. Mux counts where we said it too (RFC 5761 §5.1.1). */
 function remoteOf(description: SessionDescription, rtcpMux: boolean): RemoteMedia | undefined {

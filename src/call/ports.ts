@@ -24,7 +24,9 @@ export interface Face {
   portOf(transport: Flow["transport"]): number | undefined;
 }
 
-export type Located = { readonly ok: true; readonly targets: readonly Target[] } | { readonly ok: false; readonly code: string; readonly detail: string };
+export type Located =
+  | { readonly ok: true; readonly targets: readonly Target[] }
+  | { readonly ok: false; readonly code: string; readonly detail: string };
 
 /** What `planCall` may look at. */
 export interface CallFacts {

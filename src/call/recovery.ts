@@ -61,13 +61,28 @@ export interface CallSections {
 }
 
 export type Recovered =
-  | { readonly type: "answered"; readonly core: CoreSection; readonly answered: AnsweredSection; readonly dialogA: DialogState; readonly dialogB: DialogState; readonly media: MediaState; readonly ended: CallEnding | undefined }
-  | { readonly type: "set-up"; readonly core: CoreSection; readonly incoming: IncomingSection | undefined; readonly attempt: AttemptSection | undefined; readonly ended: CallEnding | undefined }
+  | {
+      readonly type: "answered";
+      readonly core: CoreSection;
+      readonly answered: AnsweredSection;
+      readonly dialogA: DialogState;
+      readonly dialogB: DialogState;
+      readonly media: MediaState;
+      readonly ended: CallEnding | undefined;
+    }
+  | {
+      readonly type: "set-up";
+      readonly core: CoreSection;
+      readonly incoming: IncomingSection | undefined;
+      readonly attempt: AttemptSection | undefined;
+      readonly ended: CallEnding | undefined;
+    }
   /** Nothing of it can be understood; its record is closed all the same. */
   | { readonly type: "unreadable" };
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null;
-const has = (value: unknown, ...names: readonly string[]): boolean => isObject(value) && names.every((name) => value[name] !== undefined && value[name] !== null);
+const has = (value: unknown, ...names: readonly string[]): boolean =>
+  isObject(value) && names.every((name) => value[name] !== undefined && value[name] !== null);
 
 export function readSections(written: Readonly<Record<string, unknown>>): Recovered {
   const sections = written as CallSections;
@@ -75,7 +90,11 @@ export function readSections(written: Readonly<Record<string, unknown>>): Recove
   if (core === undefined || !has(core, "startedAtMs", "source", "facts")) return { type: "unreadable" };
   const ended = has(sections.ended, "outcome", "endedAtMs") ? sections.ended : undefined;
   if (answered !== undefined && dialogA !== undefined && dialogB !== undefined && media !== undefined) {
-    const whole = has(answered, "answeredAtMs", "callee", "facts") && has(dialogA, "sipCallId", "target") && has(dialogB, "sipCallId", "target") && has(media, "a", "b");
+    const whole =
+      has(answered, "answeredAtMs", "callee", "facts") &&
+      has(dialogA, "sipCallId", "target") &&
+      has(dialogB, "sipCallId", "target") &&
+      has(media, "a", "b");
     return whole ? { type: "answered", core, answered, dialogA, dialogB, media, ended } : { type: "unreadable" };
   }
   const incoming = has(sections.incoming, "wire", "flow", "localTag") ? sections.incoming! : undefined;

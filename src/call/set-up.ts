@@ -5,6 +5,7 @@
  */
 import type { Timer } from "#base/clock.ts";
 import type { CdrAttempt } from "#cdr/record.ts";
+import type { Prepared } from "#media/engine.ts";
 import type { DialPlan, PlannedAttempt } from "#routing/decision.ts";
 import type { HeaderField, ReceivedRequest, ReceivedResponse } from "#sip/message/message.ts";
 import { writeHostPort } from "#sip/message/parse-host.ts";
@@ -62,7 +63,15 @@ export class SetUp implements AttemptOwner {
       earlyMedia: peer.earlyMedia,
       followRedirects: peer.followRedirects,
     }));
-    this.#hunt = { stage: "over", candidate: 0, addressesLeft: 0, redirects: 0, deadlineMs: Infinity, budgetEndMs: Infinity, best: undefined };
+    this.#hunt = {
+      stage: "over",
+      candidate: 0,
+      addressesLeft: 0,
+      redirects: 0,
+      deadlineMs: Infinity,
+      budgetEndMs: Infinity,
+      best: undefined,
+    };
   }
 
   start(): void {
@@ -186,14 +195,26 @@ export class SetUp implements AttemptOwner {
       this.#prepare(planned);
     };
     const located = ports.locate(uri.value, peer.listener);
-    if (located instanceof Promise) located.then(take, (error: unknown) => take({ ok: false, code: "DNS_FAILED", detail: String(error) }));
-    else take(located);
+    if (!(located instanceof Promise)) return take(located);
+    located.then(
+      (found) => this.#call.guard(() => take(found)),
+      (error: unknown) => this.#call.guard(() => take({ ok: false, code: "DNS_FAILED", detail: String(error) })),
+    );
   }
 
   #unavailable(planned: PlannedAttempt, outcome: "capacity" | "failed", reason: string): void {
     this.#record({
-      number: ++this.#attempts, peer: planned.peer.name, peerKind: planned.peer.kind, target: planned.peer.uri ?? "",
-      startedAtMs: this.#call.ports.clock.wallMs(), postDialDelayMs: undefined, durationMs: 0, status: 0, q850: undefined, outcome, reason,
+      number: ++this.#attempts,
+      peer: planned.peer.name,
+      peerKind: planned.peer.kind,
+      target: planned.peer.uri ?? "",
+      startedAtMs: this.#call.ports.clock.wallMs(),
+      postDialDelayMs: undefined,
+      durationMs: 0,
+      status: 0,
+      q850: undefined,
+      outcome,
+      reason,
     });
     this.step({ type: "unavailable", outcome, reason });
   }
@@ -208,14 +229,20 @@ export class SetUp implements AttemptOwner {
     const dial = ++this.#dial;
     const name = `b${++this.#attempts}`;
     const number = this.#attempts;
-    void this.#media.prepare(name, peer, target.address, this.invite.flow.remoteAddress).then((prepared) => {
-      if (dial !== this.#dial || this.#hunt.stage !== "dialling") return this.#call.abortSide(name);
-      if (!prepared.ok) {
-        this.#call.ports.publish({ type: "limit", tenant: this.#call.tenant, callId: this.#call.id, limit: "media", detail: `${prepared.code}: ${prepared.detail}` });
-        return this.step({ type: "no-media", reason: `${prepared.code}: ${prepared.detail}` });
-      }
-      this.#call.guard(() => this.#send(planned, number, name, target, rest.length));
-    });
+    const opened = (prepared: Prepared): void => {
+      if (dial !== this.#dial || this.#hunt.stage !== "dialling") this.#call.abortSide(name);
+      else if (prepared.ok) this.#send(planned, number, name, target, rest.length);
+      else this.#noMedia(`${prepared.code}: ${prepared.detail}`);
+    };
+    this.#media.prepare(name, peer, target.address, this.invite.flow.remoteAddress).then(
+      (prepared) => this.#call.guard(() => opened(prepared)),
+      (error: unknown) => this.#call.guard(() => opened({ ok: false, code: "ENGINE_GONE", detail: String(error) })),
+    );
+  }
+
+  #noMedia(reason: string): void {
+    this.#call.publish({ type: "limit", limit: "media", detail: reason });
+    this.step({ type: "no-media", reason });
   }
 
   #send(planned: PlannedAttempt, number: number, name: string, target: Target, addressesLeft: number): void {
@@ -248,7 +275,15 @@ export class SetUp implements AttemptOwner {
     const attempt = new Attempt(this, number, planned, target, leg, ports.clock);
     attempt.parameters = parameters;
     this.#attempt = attempt;
-    ports.publish({ type: "attempt-started", tenant: call.tenant, callId: call.id, leg: name, attempt: number, peer: peer.name, target: targetText(target) });
+    ports.publish({
+      type: "attempt-started",
+      tenant: call.tenant,
+      callId: call.id,
+      leg: name,
+      attempt: number,
+      peer: peer.name,
+      target: targetText(target),
+    });
     // The journal has the attempt before the wire does.
     call.journalSetUp(this);
     const headers = [...from.headers, ...passedHeaders(this.invite.request, peer.headers.pass), ...peer.headers.set];

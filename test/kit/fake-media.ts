@@ -3,7 +3,18 @@
  * No packet ever moves; what the real engines do with the same calls is the contract suite's subject.
  */
 import type {
-  Commit, LocalMedia, MediaCapability, MediaEngine, MediaEvent, MediaFailureCode, Prepared, PrepareSide, SessionId, SessionStats, SideName, SideStats,
+  Commit,
+  LocalMedia,
+  MediaCapability,
+  MediaEngine,
+  MediaEvent,
+  MediaFailureCode,
+  Prepared,
+  PrepareSide,
+  SessionId,
+  SessionStats,
+  SideName,
+  SideStats,
 } from "#media/engine.ts";
 
 export interface FakeSession {
@@ -44,7 +55,11 @@ export class FakeMedia implements MediaEngine {
     for (const prepared of sides) {
       const port = this.#nextPort;
       this.#nextPort += 2;
-      const opened = held.sides.get(prepared.side)?.local ?? { address: this.addresses[prepared.pool] ?? "127.0.0.1", port, rtcpPort: port + 1 };
+      const opened = held.sides.get(prepared.side)?.local ?? {
+        address: this.addresses[prepared.pool] ?? "127.0.0.1",
+        port,
+        rtcpPort: port + 1,
+      };
       held.sides.set(prepared.side, { local: opened, prepared });
       local[prepared.side] = opened;
     }
@@ -77,5 +92,15 @@ export class FakeMedia implements MediaEngine {
 }
 
 const countedOf = (side: SideName): SideStats => ({
-  side, packetsReceived: 50, bytesReceived: 8600, packetsSent: 50, bytesSent: 8600, strays: 0, malformed: 0, lost: 1, jitterMs: 2, rtcpReceived: 1, learnedFrom: "",
+  side,
+  packetsReceived: 50,
+  bytesReceived: 8600,
+  packetsSent: 50,
+  bytesSent: 8600,
+  strays: 0,
+  malformed: 0,
+  lost: 1,
+  jitterMs: 2,
+  rtcpReceived: 1,
+  learnedFrom: "",
 });

@@ -10,7 +10,7 @@ test("CANCEL before any answer of the gateway: nothing of the call is left", asy
   stage.network.fault = (packet) => (packet.from === "g1" && packet.atMs < 1000 ? "drop" : undefined);
   const call = stage.dial();
   await stage.wait(100);
-  call.invite.cancel([["Reason", "SIP;cause=200;text=\"elsewhere\""]]);
+  call.invite.cancel([["Reason", 'SIP;cause=200;text="elsewhere"']]);
   await stage.wait(3000);
   assert.deepEqual(call.failure?.type === "response" ? call.failure.response.status : 0, 487);
   assert.ok(stage.received("g1").includes("CANCEL"));
@@ -83,7 +83,7 @@ test("CANCEL that crosses our 200 to the caller: the call stands and ends by the
 test("BYE from the callee reaches the caller, with its cause and not its words", async () => {
   const stage = new Stage();
   await stage.answered();
-  stage.gateway(1).dialog!.bye([["Reason", "Q.850;cause=31;text=\"gw.internal\""]]);
+  stage.gateway(1).dialog!.bye([["Reason", 'Q.850;cause=31;text="gw.internal"']]);
   await stage.wait(10);
   assert.ok(stage.carrier.heard.includes("BYE"));
   assert.match(stage.wireTo("carrier", "BYE"), /Reason: Q\.850;cause=31\r\n/);

@@ -30,7 +30,13 @@ describe("the hunting table", () => {
     assert.ok(stage.clock.nowMs() <= 10);
     await secondAnswers(stage, call);
     assert.match(stage.cdr.attempts[0]!.reason, /ECONNREFUSED/);
-    assert.deepEqual(stage.attempts.map(({ peer, alive }) => [peer, alive]), [["g1", false], ["g2", true]]);
+    assert.deepEqual(
+      stage.attempts.map(({ peer, alive }) => [peer, alive]),
+      [
+        ["g1", false],
+        ["g2", true],
+      ],
+    );
   });
 
   test("a name that does not resolve: next at once, also when DNS answers later", async () => {
@@ -38,7 +44,12 @@ describe("the hunting table", () => {
       const missing = { ok: false, code: "NOT_FOUND", detail: "no such name" } as const;
       const stage = new Stage({
         gateways: 2,
-        locate: (host) => (host.endsWith(".1") ? (later ? Promise.resolve(missing) : missing) : { ok: true, targets: [{ transport: "UDP", listener: "outside", address: host, port: 5060 }] }),
+        locate: (host) =>
+          host.endsWith(".1")
+            ? later
+              ? Promise.resolve(missing)
+              : missing
+            : { ok: true, targets: [{ transport: "UDP", listener: "outside", address: host, port: 5060 }] },
       });
       const call = stage.dial();
       await stage.wait(10);
@@ -102,7 +113,10 @@ describe("the hunting table", () => {
       const stage = new Stage({ gateways: 2 });
       const call = stage.dial();
       await stage.wait(10);
-      stage.gateway(1).lastInvite.reject(status, "Own words of 10.9.8.7", [["Reason", "Q.850;cause=17;text=\"secret.example\""], ["Warning", "399 10.9.8.7 \"x\""]]);
+      stage.gateway(1).lastInvite.reject(status, "Own words of 10.9.8.7", [
+        ["Reason", 'Q.850;cause=17;text="secret.example"'],
+        ["Warning", '399 10.9.8.7 "x"'],
+      ]);
       await stage.wait(10);
       assert.equal(statusOf(call), status);
       assert.equal(stage.gateway(2).invites.length, 0);
@@ -196,7 +210,15 @@ describe("the hunting table", () => {
   test("further addresses of one gateway are tried before the next gateway", async () => {
     const stage = new Stage({
       gateways: 2,
-      locate: (host) => ({ ok: true, targets: (host.endsWith(".1") ? ["203.0.113.77", "203.0.113.1"] : [host]).map((address) => ({ transport: "UDP", listener: "outside", address, port: 5060 })) }),
+      locate: (host) => ({
+        ok: true,
+        targets: (host.endsWith(".1") ? ["203.0.113.77", "203.0.113.1"] : [host]).map((address) => ({
+          transport: "UDP",
+          listener: "outside",
+          address,
+          port: 5060,
+        })),
+      }),
     });
     const call = stage.dial();
     await stage.wait(10);
@@ -205,10 +227,13 @@ describe("the hunting table", () => {
     await stage.wait(10);
     call.dialog!.bye();
     assert.deepEqual(await stage.quiet(), []);
-    assert.deepEqual(stage.cdr.attempts.map(({ peer, target, outcome }) => [peer, target, outcome]), [
-      ["g1", "udp:203.0.113.77:5060", "failed"],
-      ["g1", "udp:203.0.113.1:5060", "answered"],
-    ]);
+    assert.deepEqual(
+      stage.cdr.attempts.map(({ peer, target, outcome }) => [peer, target, outcome]),
+      [
+        ["g1", "udp:203.0.113.77:5060", "failed"],
+        ["g1", "udp:203.0.113.1:5060", "answered"],
+      ],
+    );
   });
 });
 

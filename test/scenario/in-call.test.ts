@@ -8,8 +8,10 @@ const NONE = { headers: [], body: "" };
 const G1 = "203.0.113.1";
 const bodyOf = (wire: string): string => wire.split("\r\n\r\n")[1] ?? "";
 const versionOf = (body: string): number => Number(/^o=- \d+ (\d+)/m.exec(body)?.[1]);
-const hold = (address: string, port: number, version = 2) => audio(address, port, { version, lines: "a=rtpmap:101 telephone-event/8000\r\na=sendonly\r\n" });
-const held = (address: string, port: number, version = 2) => audio(address, port, { version, lines: "a=rtpmap:101 telephone-event/8000\r\na=recvonly\r\n" });
+const hold = (address: string, port: number, version = 2) =>
+  audio(address, port, { version, lines: "a=rtpmap:101 telephone-event/8000\r\na=sendonly\r\n" });
+const held = (address: string, port: number, version = 2) =>
+  audio(address, port, { version, lines: "a=rtpmap:101 telephone-event/8000\r\na=recvonly\r\n" });
 
 async function endQuietly(stage: Stage, call: Awaited<ReturnType<Stage["answered"]>>): Promise<void> {
   call.dialog!.bye();
@@ -26,7 +28,9 @@ describe("re-INVITE", () => {
     stage.carrier.reinvite(call.dialog!, audio(CARRIER, 4000, { version: 3 }));
     await stage.wait(10);
     assert.equal(stage.gateway(1).reinvites.length, 0);
-    const bodies = stage.network.packets.filter((packet) => packet.to === "carrier" && packet.summary === "200 INVITE").map(({ wire }) => bodyOf(wire));
+    const bodies = stage.network.packets
+      .filter((packet) => packet.to === "carrier" && packet.summary === "200 INVITE")
+      .map(({ wire }) => bodyOf(wire));
     assert.ok(bodies.length >= 3);
     assert.ok(bodies.every((body) => body === bodies[0]));
     await endQuietly(stage, call);
@@ -46,8 +50,13 @@ describe("re-INVITE", () => {
     stage.carrier.reinvite(call.dialog!, audio(CARRIER, 4000, { version: 3 }));
     await stage.wait(10);
     assert.equal(stage.calls.list()[0]?.held, false);
-    assert.deepEqual(stage.events.flatMap((event) => (event.type === "call-held" ? [event.held] : [])), [true, false]);
-    const versions = stage.network.packets.filter(({ to, summary }) => to === "g1" && summary === "INVITE").map(({ wire }) => versionOf(bodyOf(wire)));
+    assert.deepEqual(
+      stage.events.flatMap((event) => (event.type === "call-held" ? [event.held] : [])),
+      [true, false],
+    );
+    const versions = stage.network.packets
+      .filter(({ to, summary }) => to === "g1" && summary === "INVITE")
+      .map(({ wire }) => versionOf(bodyOf(wire)));
     assert.deepEqual(versions, [versions[0]!, versions[0]! + 1, versions[0]! + 2]);
     await endQuietly(stage, call);
   });
@@ -102,12 +111,15 @@ describe("re-INVITE", () => {
   test("an answer without a description: 488 to the offerer, and the answerer is offered what was before", async () => {
     const stage = new Stage();
     const call = await stage.answered();
-    stage.gateway(1).onReinvited = (invite) => invite.answer(stage.gateway(1).reinvites.length === 1 ? NONE : audio(G1, 6000, { version: 2 }), stage.gateway(1).dialogUser);
+    stage.gateway(1).onReinvited = (invite) =>
+      invite.answer(stage.gateway(1).reinvites.length === 1 ? NONE : audio(G1, 6000, { version: 2 }), stage.gateway(1).dialogUser);
     stage.carrier.reinvite(call.dialog!, hold(CARRIER, 4000));
     await stage.wait(10);
     assert.ok(stage.carrier.heard.includes("re-INVITE failed 488"));
     assert.equal(stage.gateway(1).reinvites.length, 2);
-    const [first, second, third] = stage.network.packets.filter(({ to, summary }) => to === "g1" && summary === "INVITE").map(({ wire }) => bodyOf(wire));
+    const [first, second, third] = stage.network.packets
+      .filter(({ to, summary }) => to === "g1" && summary === "INVITE")
+      .map(({ wire }) => bodyOf(wire));
     assert.deepEqual([versionOf(second!) - versionOf(first!), versionOf(third!) - versionOf(first!)], [1, 2]);
     assert.match(third!, /a=sendrecv/);
     await endQuietly(stage, call);
@@ -235,7 +247,11 @@ describe("INFO and others", () => {
   test("DTMF passes, written anew", async () => {
     const stage = new Stage();
     const call = await stage.answered();
-    stage.carrier.request(call.dialog!, "INFO", { headers: [["X-Secret", "10.9.8.7"]], contentType: "application/dtmf-relay", body: "Signal=5\r\nDuration=160\r\nX=10.9.8.7\r\n" });
+    stage.carrier.request(call.dialog!, "INFO", {
+      headers: [["X-Secret", "10.9.8.7"]],
+      contentType: "application/dtmf-relay",
+      body: "Signal=5\r\nDuration=160\r\nX=10.9.8.7\r\n",
+    });
     await stage.wait(10);
     const wire = stage.wireTo("g1", "INFO");
     assert.equal(bodyOf(wire), "Signal=5\r\nDuration=160\r\n");
@@ -254,9 +270,13 @@ describe("INFO and others", () => {
       await stage.wait(10);
     }
     assert.ok(stage.carrier.heard.includes("INFO 415"));
-    for (const method of ["REFER", "MESSAGE", "NOTIFY", "SUBSCRIBE", "PRACK"]) assert.ok(stage.carrier.heard.includes(`${method} 405`), method);
+    for (const method of ["REFER", "MESSAGE", "NOTIFY", "SUBSCRIBE", "PRACK"])
+      assert.ok(stage.carrier.heard.includes(`${method} 405`), method);
     assert.ok(stage.carrier.heard.includes("OPTIONS 200"));
-    assert.deepEqual(stage.received("g1").filter((summary) => !/INVITE|ACK/.test(summary)), []);
+    assert.deepEqual(
+      stage.received("g1").filter((summary) => !/INVITE|ACK/.test(summary)),
+      [],
+    );
     await endQuietly(stage, call);
   });
 
@@ -318,7 +338,10 @@ describe("the end that nobody asked for", () => {
       await stage.wait(10);
       assert.equal(stage.calls.hangUp(stage.calls.list()[0]!.callId.slice(0, 12), "maintenance"), true);
       await stage.wait(10);
-      assert.equal(answered ? stage.carrier.heard.includes("BYE") : call.failure?.type === "response" && call.failure.response.status === 480, true);
+      assert.equal(
+        answered ? stage.carrier.heard.includes("BYE") : call.failure?.type === "response" && call.failure.response.status === 480,
+        true,
+      );
       assert.deepEqual(await stage.quiet(), []);
       assert.equal(stage.cdr.endedBy, "us");
     }

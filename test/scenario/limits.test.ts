@@ -91,7 +91,17 @@ test("the journal can't be written: new calls hear 503, running ones go on", asy
 
 test("a plan that rejects, an offer without audio, a body that is no description", async () => {
   const rejecting = new Stage({
-    plan: ({ called, caller }) => ({ type: "reject", tenant: DEFAULT_TENANT, route: "", called, caller, status: 404, reasonPhrase: "Not Found", reason: "nobody has this number", skipped: [] }),
+    plan: ({ called, caller }) => ({
+      type: "reject",
+      tenant: DEFAULT_TENANT,
+      route: "",
+      called,
+      caller,
+      status: 404,
+      reasonPhrase: "Not Found",
+      reason: "nobody has this number",
+      skipped: [],
+    }),
   });
   const unknown = rejecting.dial();
   await rejecting.wait(10);

@@ -28,7 +28,13 @@ for (const by of ["caller", "callee"] as const) {
     const { outcome, endedBy, durationMs, legs } = stage.cdr;
     assert.deepEqual([outcome, endedBy], ["answered", by]);
     assert.ok(durationMs >= 15_000 && durationMs < 15_200);
-    assert.deepEqual(legs.map(({ peer, codec, packetsReceived }) => [peer, codec, packetsReceived]), [["carrier", "PCMU", 50], ["g1", "PCMU", 50]]);
+    assert.deepEqual(
+      legs.map(({ peer, codec, packetsReceived }) => [peer, codec, packetsReceived]),
+      [
+        ["carrier", "PCMU", 50],
+        ["g1", "PCMU", 50],
+      ],
+    );
   });
 }
 
@@ -63,7 +69,11 @@ test("a second crash right after the first changes nothing", async () => {
   const call = await stage.answered();
   crash(stage);
   // The journal rotated meanwhile: what it holds now is what the calls say of themselves.
-  const copied = [...stage.calls.live()].map(({ callId, tenant, sections }) => ({ callId, tenant, sections: JSON.parse(JSON.stringify(sections)) as Record<string, unknown> }));
+  const copied = [...stage.calls.live()].map(({ callId, tenant, sections }) => ({
+    callId,
+    tenant,
+    sections: JSON.parse(JSON.stringify(sections)) as Record<string, unknown>,
+  }));
   stage.boot();
   assert.deepEqual(stage.calls.restore(copied), { running: 1, ended: 0, unreadable: 0 });
   call.dialog!.bye();
@@ -114,6 +124,10 @@ test("between BYE and CDR: the record is written once, and the call does not com
 test("sections that can't be understood are closed, not believed", () => {
   const stage = new Stage();
   const [callId, tenant] = ["0123456789abcdef" as never, "default" as never];
-  assert.deepEqual(stage.calls.restore([{ callId, tenant, sections: { core: { startedAtMs: 1 } } }]), { running: 0, ended: 0, unreadable: 1 });
+  assert.deepEqual(stage.calls.restore([{ callId, tenant, sections: { core: { startedAtMs: 1 } } }]), {
+    running: 0,
+    ended: 0,
+    unreadable: 1,
+  });
   assert.equal(stage.calls.size, 0);
 });

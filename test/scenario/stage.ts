@@ -33,9 +33,20 @@ export const NUMBER = "+15551234567";
 export const HUNT: HuntTimes = { tryTimeoutMs: 2000, progressTimeoutMs: 5000, ringTimeoutMs: 20_000, setupBudgetMs: 55_000 };
 
 const COMMON = {
-  tenant: DEFAULT_TENANT, addresses: [], nat: false, codecs: [], callsMax: 0, callDurationMaxMs: 0, mediaTimeoutMs: 0,
+  tenant: DEFAULT_TENANT,
+  addresses: [],
+  nat: false,
+  codecs: [],
+  callsMax: 0,
+  callDurationMaxMs: 0,
+  mediaTimeoutMs: 0,
   numbers: { countryCode: "", nationalPrefix: "", internationalPrefix: "", write: "+e164" },
-  headers: { pass: [], set: [] }, earlyMedia: "suppress", followRedirects: false, privacy: "pass", callerNumber: "", fromDomain: "",
+  headers: { pass: [], set: [] },
+  earlyMedia: "suppress",
+  followRedirects: false,
+  privacy: "pass",
+  callerNumber: "",
+  fromDomain: "",
 } as const;
 
 export interface StageOptions {
@@ -52,7 +63,11 @@ export interface StageOptions {
 }
 
 /** A session description with one audio stream, as a phone writes it. */
-export function audio(address: string, port: number, more: { readonly formats?: string; readonly lines?: string; readonly version?: number; readonly session?: string } = {}): RequestParts {
+export function audio(
+  address: string,
+  port: number,
+  more: { readonly formats?: string; readonly lines?: string; readonly version?: number; readonly session?: string } = {},
+): RequestParts {
   const { formats = "0 8 101", lines = "a=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n", version = 1, session = "s=phone\r\n" } = more;
   const body = `v=0\r\no=phone 77 ${version} IN IP4 ${address}\r\n${session}c=IN IP4 ${address}\r\nt=0 0\r\nm=audio ${port} RTP/AVP ${formats}\r\n${lines}`;
   return { headers: [], contentType: "application/sdp", body };
@@ -86,11 +101,25 @@ export class Stage {
     this.network = new VirtualNetwork({ clock: this.clock, ...options.network });
     this.carrier = virtualAgent(this.network, this.clock, { name: "carrier", address: CARRIER });
     const count = options.gateways ?? 1;
-    this.gateways = Array.from({ length: count }, (_, i) => virtualAgent(this.network, this.clock, { name: `g${i + 1}`, address: `203.0.113.${i + 1}` }));
-    this.transport = this.network.endpoint({ name: "tandem", listener: "inside", address: INSIDE, more: [{ listener: "outside", address: OUTSIDE }] });
+    this.gateways = Array.from({ length: count }, (_, i) =>
+      virtualAgent(this.network, this.clock, { name: `g${i + 1}`, address: `203.0.113.${i + 1}` }),
+    );
+    this.transport = this.network.endpoint({
+      name: "tandem",
+      listener: "inside",
+      address: INSIDE,
+      more: [{ listener: "outside", address: OUTSIDE }],
+    });
     this.trunk = { ...COMMON, kind: "trunk", name: "carrier", listener: "inside", uri: `sip:${CARRIER}`, ...options.carrier };
     this.peers = Array.from({ length: count }, (_, i) => ({
-      ...COMMON, kind: "gateway", name: `g${i + 1}`, listener: "outside", uri: `sip:203.0.113.${i + 1}`, nextOn: [], ...options.gateway, ...options.each?.[i],
+      ...COMMON,
+      kind: "gateway",
+      name: `g${i + 1}`,
+      listener: "outside",
+      uri: `sip:203.0.113.${i + 1}`,
+      nextOn: [],
+      ...options.gateway,
+      ...options.each?.[i],
     }));
     const { journaled, cdrs } = this;
     this.journal = {
@@ -98,7 +127,11 @@ export class Stage {
       append: (callId, tenant, sections) => {
         // Through JSON, as the real one: what isn't JSON would be lost there too.
         const merged = { ...journaled.get(callId)?.sections, ...(JSON.parse(JSON.stringify(sections)) as object) };
-        journaled.set(callId, { callId, tenant, sections: Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null)) });
+        journaled.set(callId, {
+          callId,
+          tenant,
+          sections: Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null)),
+        });
       },
       end: (cdr) => {
         journaled.delete(cdr.callId);
@@ -138,7 +171,11 @@ export class Stage {
       publish: (event) => void this.events.push(event),
       plan: ({ source, calledUser, callerUser }) => this.#plan(source, calledUser, callerUser),
       generation: () => 1,
-      locate: (uri, listener) => this.#options.locate?.(uri.host) ?? { ok: true, targets: [{ transport: "UDP", listener, address: uri.host, port: uri.port ?? 5060 }] },
+      locate: (uri, listener) =>
+        this.#options.locate?.(uri.host) ?? {
+          ok: true,
+          targets: [{ transport: "UDP", listener, address: uri.host, port: uri.port ?? 5060 }],
+        },
       face: (listener) => this.transport.listener(listener),
       peer: (kind, name) => (kind === "trunk" ? this.trunk : this.peers.find((peer) => peer.name === name)),
       onAttempt: (result) => void this.attempts.push(result),
@@ -146,25 +183,36 @@ export class Stage {
         const request = parseMessage(wire);
         if (!request.ok || request.value.kind !== "request") return;
         const received = { address: flow.remoteAddress, rport: flow.remotePort };
-        this.transport.respond(flow, serializeResponse(buildResponse(request.value, status, reasonPhrase, { toTag: localTag, received })), () => undefined);
+        this.transport.respond(
+          flow,
+          serializeResponse(buildResponse(request.value, status, reasonPhrase, { toTag: localTag, received })),
+          () => undefined,
+        );
       },
       callsMax: this.#options.callsMax ?? 0,
     };
     const calls = createCalls(ports);
     this.calls = calls;
     this.agent = createUserAgent({
-      clock, random, locator: { locate: () => [] },
+      clock,
+      random,
+      locator: { locate: () => [] },
       user: {
         admit: () => true,
         newInvite: calls.newInvite,
-        onInvite: (invite) => calls.onInvite(invite, invite.flow.listener === "inside" ? this.trunk : this.peers.find((peer) => peer.uri === `sip:${invite.flow.remoteAddress}`)!),
+        onInvite: (invite) =>
+          calls.onInvite(
+            invite,
+            invite.flow.listener === "inside" ? this.trunk : this.peers.find((peer) => peer.uri === `sip:${invite.flow.remoteAddress}`)!,
+          ),
         onRequest: (transaction) => transaction.respond({ status: 405, reasonPhrase: "Method Not Allowed", headers: [], body: "" }),
       },
     });
     calls.attach(this.agent);
     const transport = this.transport;
     this.layer = createTransactionLayer({
-      clock, user: this.agent,
+      clock,
+      user: this.agent,
       transport: {
         listener: (name) => transport.listener(name),
         listeners: () => transport.listeners(),
@@ -182,7 +230,16 @@ export class Stage {
     const attempts = outbound
       ? [{ peer: this.trunk, requestUri: `sip:${called}@${CARRIER}`, called, caller }]
       : this.peers.map((peer) => ({ peer, requestUri: `${peer.uri?.replace("sip:", `sip:${called}@`)}`, called, caller }));
-    const plan = { type: "dial", tenant: DEFAULT_TENANT, route: `did ${called}`, called, caller, attempts, skipped: [], hunt: { ...HUNT, ...this.#options.hunt } } as const;
+    const plan = {
+      type: "dial",
+      tenant: DEFAULT_TENANT,
+      route: `did ${called}`,
+      called,
+      caller,
+      attempts,
+      skipped: [],
+      hunt: { ...HUNT, ...this.#options.hunt },
+    } as const;
     return this.#options.plan?.(plan) ?? plan;
   }
 
@@ -192,13 +249,20 @@ export class Stage {
   }
   #inbound(changes: Partial<InviteParameters>): Partial<InviteParameters> {
     return {
-      requestUri: `sip:${NUMBER}@${INSIDE}`, localUri: `"Alice" <sip:+4930111@${CARRIER}>`, remoteUri: `<sip:${NUMBER}@${INSIDE}>`,
-      localContact: `sip:alice@${CARRIER}:5060`, ...audio(CARRIER, 4000), ...changes,
+      requestUri: `sip:${NUMBER}@${INSIDE}`,
+      localUri: `"Alice" <sip:+4930111@${CARRIER}>`,
+      remoteUri: `<sip:${NUMBER}@${INSIDE}>`,
+      localContact: `sip:alice@${CARRIER}:5060`,
+      ...audio(CARRIER, 4000),
+      ...changes,
     };
   }
   /** A gateway calls out. */
   dialOut(number: number, changes: Partial<InviteParameters> = {}): VirtualCall {
-    return this.gateway(number).call({ address: OUTSIDE }, { requestUri: `sip:+4930222@${OUTSIDE}`, ...audio(this.gateway(number).address, 6000), ...changes });
+    return this.gateway(number).call(
+      { address: OUTSIDE },
+      { requestUri: `sip:+4930222@${OUTSIDE}`, ...audio(this.gateway(number).address, 6000), ...changes },
+    );
   }
 
   /** Lets time pass, promises too. */
