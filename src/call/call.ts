@@ -344,7 +344,7 @@ export class Call implements LegOwner {
         setUp.giveUp();
         if (setUp.invite.pending) setUp.invite.reject(500, reasonPhraseOf(500), [q850Reason(41)]);
         this.#attempts = setUp.ended;
-      }
+      } else if (this.#invite?.pending === true) this.#invite.reject(500, reasonPhraseOf(500), [q850Reason(41)]);
       this.#bye(this.#a, [q850Reason(41)]);
       this.#bye(this.#b, [q850Reason(41)]);
     } catch (error) {
@@ -378,7 +378,8 @@ export class Call implements LegOwner {
   }
 
   #finish(ending: CallEnding, stats: Parameters<typeof cdrOf>[2]): void {
-    this.ports.journal.end(cdrOf(this.#record(), ending, stats));
+    // Without a core the plan itself failed: nothing was journaled, and nobody knows who called whom.
+    if (this.#core !== undefined) this.ports.journal.end(cdrOf(this.#record(this.#core), ending, stats));
     this.publish({
       type: "call-ended",
       outcome: ending.outcome,
@@ -392,8 +393,7 @@ export class Call implements LegOwner {
     this.calls.gone(this);
   }
 
-  #record(): CallRecord {
-    const core = this.#core!;
+  #record(core: CoreSection): CallRecord {
     const legs = [this.#a!, ...(this.#b === undefined ? [] : [this.#b])];
     return {
       callId: this.id,

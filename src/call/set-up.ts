@@ -216,6 +216,17 @@ export class SetUp implements AttemptOwner {
       outcome,
       reason,
     });
+    // A name that doesn't resolve is the gateway's fault as a dead address is; being full is not.
+    if (outcome === "failed") {
+      this.#call.ports.onAttempt({
+        peer: planned.peer.name,
+        target: planned.peer.uri ?? "",
+        status: 0,
+        alive: false,
+        restS: undefined,
+        reason,
+      });
+    }
     this.step({ type: "unavailable", outcome, reason });
   }
 

@@ -150,3 +150,16 @@ test("a mistake of ours ends that call with its CDR and keeps the process", asyn
   assert.ok(stage.gateway(1).heard.includes("BYE"));
   assert.deepEqual(await stage.quiet(), []);
 });
+
+test("a plan that throws costs that call a 500, and nothing is left of it", async () => {
+  const stage = new Stage({
+    plan: () => {
+      throw new Error("broken rule");
+    },
+  });
+  const call = stage.dial();
+  await stage.wait(10);
+  assert.equal(statusOf(call), 500);
+  assert.deepEqual(await stage.quiet(), []);
+  assert.ok(stage.events.some((event) => event.type === "process" && event.detail.includes("broken rule")));
+});

@@ -63,9 +63,10 @@ test("any order of actions in any weather ends in silence, empty rooms and one C
         await stage.wait(200_000);
         // What nobody ended is ended by the operator, and everything has gone then.
         stage.calls.hangUpAll("the end");
+        // A played end that lost every CANCEL may ring for ever; what counts is that Tandem keeps nothing.
         const left = await stage.quiet();
         assert.deepEqual(
-          left.filter((line) => !line.startsWith("carrier is") && !/^g\d is/.test(line)),
+          left.filter((line) => !/^(?:carrier|g\d) is|^\d+ timers$/.test(line)),
           [],
           stage.network.ladder(),
         );
