@@ -15,7 +15,6 @@ import { systemRandom } from "#base/random.ts";
 import { type Hello, PROTOCOL_VERSION } from "#media/embedded/protocol.ts";
 import type { ControlListener } from "#media/relay/control-stream.ts";
 import { ControllerLink } from "#media/relay/controller-link.ts";
-import type { Flow } from "#media/relay/flow.ts";
 import type { PacketSockets } from "#media/relay/packet-sockets.ts";
 import { Relay } from "#media/relay/relay.ts";
 import { SessionJournal } from "#media/relay/session-journal.ts";
@@ -41,12 +40,14 @@ const IDLE_EXIT_MS = 60_000;
 /** Descriptors kept for Node, the journal, controllers and what comes next. */
 const RESERVED_DESCRIPTORS = 128;
 const DESCRIPTORS_UNKNOWN = 1_024;
+/** Containers often have a limit of a thousand million; tables are sized by it. */
+const DESCRIPTORS_MAX = 1 << 18;
 
 /** Node raises the soft limit to the hard one at start. */
 function descriptorLimit(): number {
   try {
     const line = /^Max open files\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "latin1"));
-    return line?.[1] === "unlimited" ? 1 << 20 : Number(line?.[1] ?? DESCRIPTORS_UNKNOWN);
+    return line?.[1] === "unlimited" ? DESCRIPTORS_MAX : Math.min(DESCRIPTORS_MAX, Number(line?.[1] ?? DESCRIPTORS_UNKNOWN));
   } catch {
     return DESCRIPTORS_UNKNOWN;
   }
@@ -68,16 +69,16 @@ async function clearSocketPath(path: string): Promise<void> {
 }
 
 interface Engine {
-  readonly sockets: PacketSockets<Flow> & { settle: () => void };
+  readonly sockets: PacketSockets & { settle: () => void };
   listen(path: string, link: ControllerLink): Promise<ControlListener>;
   setCoalescing(maxUs: number): void;
   /** Starts the loop that never ends. */
   run(): void;
 }
 
-async function koffiEngine(socketsMax: number, coalesceUs: number): Promise<Engine> {
+async function koffiEngine(socketsMax: number, descriptorsMax: number, coalesceUs: number): Promise<Engine> {
   const [{ EpollLoop }, { listenInLoop }] = await Promise.all([import("#media/relay/epoll-loop.ts"), import("#media/relay/epoll-control.ts")]);
-  const sockets = new EpollLoop<Flow>({ socketsMax, coalesceUs });
+  const sockets = new EpollLoop({ socketsMax, descriptorsMax, coalesceUs });
   return {
     sockets,
     listen: async (path, link) => listenInLoop(sockets, path, link),
@@ -96,14 +97,15 @@ async function koffiEngine(socketsMax: number, coalesceUs: number): Promise<Engi
 
 async function dgramEngine(socketsMax: number): Promise<Engine> {
   const [{ DgramSockets }, { listenOverNet }] = await Promise.all([import("#media/relay/dgram-sockets.ts"), import("#media/relay/net-control.ts")]);
-  return { sockets: new DgramSockets<Flow>({ socketsMax }), listen: listenOverNet, setCoalescing: () => {}, run: () => {} };
+  return { sockets: new DgramSockets({ socketsMax }), listen: listenOverNet, setCoalescing: () => {}, run: () => {} };
 }
 
 async function openEngine(options: RelayOptions, log: (detail: string) => void): Promise<Engine> {
-  const socketsMax = Math.floor((descriptorLimit() - RESERVED_DESCRIPTORS) / options.workers);
+  const descriptorsMax = descriptorLimit();
+  const socketsMax = Math.floor((descriptorsMax - RESERVED_DESCRIPTORS) / options.workers);
   if (options.sockets === "dgram") return dgramEngine(socketsMax);
   try {
-    return await koffiEngine(socketsMax, options.coalesceUs);
+    return await koffiEngine(socketsMax, descriptorsMax, options.coalesceUs);
   } catch (error) {
     if (options.sockets === "koffi") throw error;
     log(`koffi's sockets are not available (${String(error)}): node:dgram does the same, slower`);

@@ -9,7 +9,7 @@ const NO_DELAY_BELOW_PPS = 4_000;
 const FULL_DELAY_FROM_PPS = 16_000;
 const WINDOW_MS = 50;
 /** Shorter sleeps cost more than they save. */
-const DELAY_MIN_US = 50;
+export const DELAY_MIN_US = 50;
 
 export class Coalescing {
   /** Largest delay, µs; 0 switches it off. */

@@ -10,8 +10,8 @@ import type { EpollLoop } from "./epoll-loop.ts";
 const READ_BYTES = 256 << 10;
 const BACKLOG = 16;
 
-class EpollStream<Owner> implements ControlStream {
-  readonly #loop: EpollLoop<Owner>;
+class EpollStream implements ControlStream {
+  readonly #loop: EpollLoop;
   readonly #fd: number;
   readonly #user: ControlUser;
   readonly #buffer: Uint8Array;
@@ -19,7 +19,7 @@ class EpollStream<Owner> implements ControlStream {
   #open = true;
   backlogBytes = 0;
 
-  constructor(loop: EpollLoop<Owner>, fd: number, user: ControlUser, buffer: Uint8Array) {
+  constructor(loop: EpollLoop, fd: number, user: ControlUser, buffer: Uint8Array) {
     this.#loop = loop;
     this.#fd = fd;
     this.#user = user;
@@ -79,7 +79,7 @@ class EpollStream<Owner> implements ControlStream {
 }
 
 /** Listens at a path that only our user may open. @throws when the path cannot be bound */
-export function listenInLoop<Owner>(loop: EpollLoop<Owner>, path: string, user: ControlUser): ControlListener {
+export function listenInLoop(loop: EpollLoop, path: string, user: ControlUser): ControlListener {
   const fail = (step: string): never => {
     throw new Error(`${step} ${path}: ${ffi.errnoName(ffi.errno())}`);
   };

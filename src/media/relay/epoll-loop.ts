@@ -7,13 +7,15 @@
  * again. Level-triggered, so nothing is forgotten. No allocation per packet.
  */
 import * as ffi from "#net/ffi.ts";
-import { Coalescing } from "./coalescing.ts";
+import { Coalescing, DELAY_MIN_US } from "./coalescing.ts";
 import { type Endpoint, canonicalAddress } from "./learning.ts";
-import type { OpenFailure, Opened, PacketSocket, PacketSockets, PacketUser, SocketSpec } from "./packet-sockets.ts";
+import type { OpenFailure, Opened, PacketSockets, PacketUser, SocketId, SocketSpec } from "./packet-sockets.ts";
 
 /** A worker that never returns to Node's loop can't be told or ended. */
 const TURN_MS = 20;
 const EVENTS_MAX = 1024;
+/** From one wake-up to the next, in delays: a batch that took long itself is followed by a shorter sleep. */
+const CYCLE_DELAYS = 1.5;
 /** The largest UDP payload: nothing is ever truncated. */
 const PACKET_BYTES_MAX = 65_536;
 /** While one socket's queue is drained: more than the default receive buffer holds. */
@@ -24,74 +26,44 @@ export interface Watcher {
   ready(events: number): void;
 }
 
-class EpollSocket<Owner> implements PacketSocket<Owner> {
-  readonly owner: Owner;
-  readonly fd: number;
-  readonly #loop: EpollLoop<Owner>;
-  connected = false;
-  constructor(loop: EpollLoop<Owner>, fd: number, owner: Owner) {
-    this.#loop = loop;
-    this.fd = fd;
-    this.owner = owner;
-  }
-  connect(remote: Endpoint): boolean {
-    const raw = rawOf(remote);
-    this.connected = raw !== undefined && ffi.connect(this.fd, raw, raw.length) === 0;
-    return this.connected;
-  }
-  disconnect(): void {
-    this.connected = false;
-    ffi.connect(this.fd, ffi.SOCKADDR_UNSPEC, ffi.SOCKADDR_UNSPEC.length);
-  }
-  drain(): void {
-    this.#loop.drain(this);
-  }
-  send(length: number): boolean {
-    if (ffi.send(this.fd, this.#loop.packet, length, 0) >= 0) return true;
-    // An ICMP answer to an earlier packet is reported by the next call, which then sends nothing.
-    return ffi.errno() === ffi.ERRNO.ECONNREFUSED && ffi.send(this.fd, this.#loop.packet, length, 0) >= 0;
-  }
-  sendTo(length: number, to: Endpoint): boolean {
-    const raw = rawOf(to);
-    return raw !== undefined && to.port !== 0 && ffi.sendto(this.fd, this.#loop.packet, length, 0, raw, raw.length) >= 0;
-  }
-  shareAddress(): void {
-    ffi.allowReuse(this.fd);
-  }
-  close(): void {
-    this.#loop.forget(this.fd);
-  }
-}
-
 function rawOf(e: Endpoint): Uint8Array | undefined {
   e.raw ??= ffi.encodeSockaddr(e.address, e.port) ?? new Uint8Array(0);
   return e.raw.length === 0 ? undefined : e.raw;
 }
 
-export class EpollLoop<Owner> implements PacketSockets<Owner> {
+/** What a descriptor is to the loop. */
+const OTHER = 0;
+const UNCONNECTED = 1;
+const CONNECTED = 2;
+
+export class EpollLoop implements PacketSockets {
   readonly name = "koffi";
   readonly packet = new Uint8Array(PACKET_BYTES_MAX);
-  user: PacketUser<Owner> | undefined = undefined;
-  nowMs = performance.now();
+  user: PacketUser | undefined = undefined;
+  nowMs = Math.floor(performance.now());
   readonly socketsMax: number;
+  readonly idsMax: number;
   socketsOpen = 0;
   readonly coalescing: Coalescing;
   /** Called after each wake-up that read something. */
   settle: () => void = () => {};
   readonly #epoll = new ffi.Epoll(EVENTS_MAX);
   /** By descriptor. */
-  readonly #sockets: (EpollSocket<Owner> | undefined)[] = [];
+  readonly #states: Uint8Array;
   readonly #watchers: (Watcher | undefined)[] = [];
   readonly #source = new Uint8Array(ffi.SOCKADDR_BYTES_MAX);
   readonly #sourceLength = new Uint32Array(1);
 
-  constructor(options: { readonly socketsMax: number; readonly coalesceUs: number }) {
+  /** @param descriptorsMax the process's limit: no descriptor is larger */
+  constructor(options: { readonly socketsMax: number; readonly descriptorsMax: number; readonly coalesceUs: number }) {
     this.socketsMax = options.socketsMax;
+    this.idsMax = options.descriptorsMax;
+    this.#states = new Uint8Array(options.descriptorsMax);
     this.coalescing = new Coalescing(options.coalesceUs);
     if (this.#epoll.fd < 0) throw new Error(`epoll_create1: ${ffi.errnoName(ffi.errno())}`);
   }
 
-  open(spec: SocketSpec, owner: Owner): Opened<Owner> {
+  open(spec: SocketSpec): Opened {
     if (this.socketsOpen >= this.socketsMax) return { ok: false, code: "descriptors", detail: `all ${this.socketsMax} sockets that the descriptor limit allows are open` };
     const address = ffi.encodeSockaddr(spec.address, spec.port);
     if (address === undefined) return { ok: false, code: "address", detail: `${spec.address} is not a numeric address` };
@@ -118,10 +90,9 @@ export class EpollLoop<Owner> implements PacketSockets<Owner> {
       ffi.close(fd);
       return failure;
     }
-    const socket = new EpollSocket(this, fd, owner);
-    this.#sockets[fd] = socket;
+    this.#states[fd] = UNCONNECTED;
     this.socketsOpen++;
-    return { ok: true, socket };
+    return { ok: true, id: fd };
   }
 
   #failure(step: string): { readonly ok: false; readonly code: OpenFailure; readonly detail: string } {
@@ -131,9 +102,36 @@ export class EpollLoop<Owner> implements PacketSockets<Owner> {
     return { ok: false, code, detail: `${step}: ${ffi.errnoName(error)}` };
   }
 
-  forget(fd: number): void {
-    if (this.#sockets[fd] === undefined) return;
-    this.#sockets[fd] = undefined;
+  connect(fd: SocketId, remote: Endpoint): boolean {
+    const raw = rawOf(remote);
+    if (raw === undefined || ffi.connect(fd, raw, raw.length) !== 0) return false;
+    this.#states[fd] = CONNECTED;
+    return true;
+  }
+
+  disconnect(fd: SocketId): void {
+    this.#states[fd] = UNCONNECTED;
+    ffi.connect(fd, ffi.SOCKADDR_UNSPEC, ffi.SOCKADDR_UNSPEC.length);
+  }
+
+  send(fd: SocketId, length: number): boolean {
+    if (ffi.send(fd, this.packet, length, 0) >= 0) return true;
+    // An ICMP answer to an earlier packet is reported by the next call, which then sends nothing.
+    return ffi.errno() === ffi.ERRNO.ECONNREFUSED && ffi.send(fd, this.packet, length, 0) >= 0;
+  }
+
+  sendTo(fd: SocketId, length: number, to: Endpoint): boolean {
+    const raw = rawOf(to);
+    return raw !== undefined && to.port !== 0 && ffi.sendto(fd, this.packet, length, 0, raw, raw.length) >= 0;
+  }
+
+  shareAddress(fd: SocketId): void {
+    ffi.allowReuse(fd);
+  }
+
+  close(fd: SocketId): void {
+    if (this.#states[fd] === OTHER) return;
+    this.#states[fd] = OTHER;
     this.socketsOpen--;
     // Closing takes it out of the epoll set. An event of this wake-up that still names it finds nobody.
     ffi.close(fd);
@@ -161,16 +159,16 @@ export class EpollLoop<Owner> implements PacketSockets<Owner> {
   }
 
   /** @returns false when nothing was there */
-  #readUnconnected(socket: EpollSocket<Owner>): boolean {
+  #readUnconnected(fd: number): boolean {
     this.#sourceLength[0] = ffi.SOCKADDR_BYTES_MAX;
-    const length = ffi.recvfrom(socket.fd, this.packet, PACKET_BYTES_MAX, 0, this.#source, this.#sourceLength);
+    const length = ffi.recvfrom(fd, this.packet, PACKET_BYTES_MAX, 0, this.#source, this.#sourceLength);
     if (length < 0) return ffi.errno() !== ffi.ERRNO.EAGAIN;
-    this.user?.packet(socket.owner, length, false);
+    this.user?.packet(fd, length, false);
     return true;
   }
 
-  drain(socket: EpollSocket<Owner>): void {
-    for (let i = 0; i < DRAIN_MAX && this.#sockets[socket.fd] === socket; i++) if (!this.#readUnconnected(socket)) return;
+  drain(fd: SocketId): void {
+    for (let i = 0; i < DRAIN_MAX && this.#states[fd] !== OTHER; i++) if (!this.#readUnconnected(fd)) return;
   }
 
   /** Handles what comes for at most TURN_MS. */
@@ -180,27 +178,26 @@ export class EpollLoop<Owner> implements PacketSockets<Owner> {
     const endMs = performance.now() + TURN_MS;
     do {
       const ready = epoll.wait(TURN_MS);
-      this.nowMs = performance.now();
+      const wokeMs = performance.now();
+      this.nowMs = Math.floor(wokeMs);
       if (ready === 0) break;
       for (let i = 0, at = 0; i < ready; i++, at += ffi.EPOLL_EVENT_WORDS) this.#dispatch(events[at + ffi.EPOLL_DATA_WORD]!, events[at]!);
       this.settle();
-      const delayUs = this.coalescing.delayUs(ready, this.nowMs);
-      if (delayUs > 0 && ready < EVENTS_MAX) ffi.usleep(delayUs);
+      const delayUs = this.coalescing.delayUs(ready, wokeMs);
+      if (delayUs === 0 || ready === EVENTS_MAX) continue;
+      const spentUs = (performance.now() - wokeMs) * 1000;
+      const restUs = Math.min(delayUs, CYCLE_DELAYS * delayUs - spentUs);
+      if (restUs >= DELAY_MIN_US) ffi.usleep(restUs | 0);
     } while (this.nowMs < endMs);
   }
 
   #dispatch(fd: number, flags: number): void {
-    const socket = this.#sockets[fd];
-    if (socket === undefined) {
-      this.#watchers[fd]?.ready(flags);
-      return;
-    }
-    if (!socket.connected) {
-      this.#readUnconnected(socket);
-      return;
-    }
-    // A failure is a spurious wake-up or an ICMP error, which reading has cleared (RFC 1122 §4.1.3.3).
-    const length = ffi.recv(fd, this.packet, PACKET_BYTES_MAX, 0);
-    if (length >= 0) this.user?.packet(socket.owner, length, true);
+    const state = this.#states[fd];
+    if (state === CONNECTED) {
+      // A failure is a spurious wake-up or an ICMP error, which reading has cleared (RFC 1122 §4.1.3.3).
+      const length = ffi.recv(fd, this.packet, PACKET_BYTES_MAX, 0);
+      if (length >= 0) this.user?.packet(fd, length, true);
+    } else if (state === UNCONNECTED) this.#readUnconnected(fd);
+    else this.#watchers[fd]?.ready(flags);
   }
 }

@@ -1,23 +1,22 @@
 /**
  * The state of a relayed call: a *session* has *sides*, a side has one or two *flows* (RTP and, unless
- * multiplexed, RTCP), a flow has a socket. Plain state with fields of stable shape; what changes it is
- * in packet-path.ts (packets) and relay.ts (commands).
+ * multiplexed, RTCP), a flow has a socket. What each packet changes stands apart, in the hot table of
+ * packet-path.ts; what changes this is in packet-path.ts (sources) and relay.ts (commands).
  */
-import type { RemoteMedia, SessionId, SideName, SideStats } from "#media/engine.ts";
-import { type Endpoint, endpointText } from "./learning.ts";
-import type { PacketSocket } from "./packet-sockets.ts";
-import { SequenceTracker } from "./sequence.ts";
-
-/** Where unknown, RTP's clock is taken to run at this rate (RFC 3551 §4.5). */
-const CLOCK_RATE_HZ = 8_000;
+import type { RemoteMedia, SessionId, SideName } from "#media/engine.ts";
+import type { Endpoint } from "./learning.ts";
+import type { SocketId } from "./packet-sockets.ts";
 
 /** "stray": a socket beside a connected one that only counts who else sends there. */
 export type FlowUse = "rtp" | "rtcp" | "stray";
 
+/** Of a flow whose socket is closed. */
+export const NO_SOCKET: SocketId = -1;
+
 export class Flow {
   readonly side: Side;
   readonly use: FlowUse;
-  socket: PacketSocket<Flow> | undefined = undefined;
+  socket: SocketId = NO_SOCKET;
   /** From the SDP. */
   remote: Endpoint | undefined = undefined;
   /** Locked source. */
@@ -52,10 +51,10 @@ export class Side {
   remote: RemoteMedia | undefined = undefined;
   /** To whom this side's packets go. */
   partner: Side | undefined = undefined;
-  readonly sequence = new SequenceTracker();
-  /** Monotonic; of the last accepted RTP packet, or of what started the wait for one. */
-  heardAtMs = 0;
+  /** Its first packet was reported. */
+  heard = false;
   timeoutReported = false;
+  /** The counters lack what the hot table has gathered since the last `PacketPath.harvest`. */
   packetsReceived = 0;
   bytesReceived = 0;
   packetsSent = 0;
@@ -74,22 +73,6 @@ export class Side {
     this.rtcp = new Flow(this, "rtcp");
     this.stray = new Flow(this, "stray");
   }
-
-  stats(): SideStats {
-    return {
-      side: this.name,
-      packetsReceived: this.packetsReceived,
-      bytesReceived: this.bytesReceived,
-      packetsSent: this.packetsSent,
-      bytesSent: this.bytesSent,
-      strays: this.strays,
-      malformed: this.malformed,
-      lost: this.sequence.lost,
-      jitterMs: this.sequence.jitterMs(CLOCK_RATE_HZ),
-      rtcpReceived: this.rtcpReceived,
-      learnedFrom: this.rtp.learned === undefined ? "" : endpointText(this.rtp.learned),
-    };
-  }
 }
 
 export class Session {
@@ -100,16 +83,6 @@ export class Session {
   timeoutMs = 0;
   constructor(id: SessionId) {
     this.id = id;
-  }
-
-  /** Points the two sides of the pair at each other and all others at nobody. */
-  pairUp(): void {
-    const a = this.sides.get("a");
-    const b = this.pair === undefined ? undefined : this.sides.get(this.pair);
-    for (const side of this.sides.values()) side.partner = undefined;
-    if (a === undefined || b === undefined || a === b) return;
-    a.partner = b;
-    b.partner = a;
   }
 }
 

@@ -4,7 +4,7 @@
  * arguments. It deliberately does not frame commands (controller-link.ts) or touch packets (packet-path.ts).
  */
 import type { Commit, LocalMedia, MediaEvent, MediaFailureCode, PortPool, Prepared, PrepareSide, RemoteMedia, SessionId, SessionStats, SideName } from "#media/engine.ts";
-import { type Flow, Session, Side, type SideLocal, mustSpeak } from "./flow.ts";
+import { type Flow, NO_SOCKET, Session, Side, mustSpeak } from "./flow.ts";
 import { type Endpoint, canonicalAddress, endpoint, reachable, sameEndpoint } from "./learning.ts";
 import { PacketPath } from "./packet-path.ts";
 import type { OpenFailure, PacketSockets } from "./packet-sockets.ts";
@@ -48,7 +48,7 @@ type Opened<T> = { readonly ok: true; readonly value: T } | { readonly ok: false
 
 export class Relay {
   readonly path: PacketPath;
-  readonly #sockets: PacketSockets<Flow>;
+  readonly #sockets: PacketSockets;
   readonly #journal: RelayJournal;
   readonly #output: RelayOutput;
   readonly #sessions = new Map<SessionId, Session>();
@@ -59,7 +59,7 @@ export class Relay {
   controlled = false;
 
   constructor(options: {
-    readonly sockets: PacketSockets<Flow>;
+    readonly sockets: PacketSockets;
     readonly journal: RelayJournal;
     readonly output: RelayOutput;
     /** A random integer in [0, below): where in its range a fresh pool begins. */
@@ -127,7 +127,7 @@ export class Relay {
       local[side.name] = { address: side.local.advertisedAddress, port: side.local.port, rtcpPort: side.local.port + 1 };
     }
     this.#sessions.set(id, session);
-    session.pairUp();
+    this.path.pairUp(session);
     this.#dirty.add(session);
     return { ok: true, local };
   }
@@ -150,7 +150,6 @@ export class Relay {
         nat: wanted.nat,
         signallingAddress: canonicalAddress(wanted.signallingAddress) ?? "",
       });
-      side.heardAtMs = nowMs;
       const failure = this.#openFlow(side.rtp) ?? this.#openFlow(side.rtcp);
       if (failure === undefined) return { ok: true, value: side };
       this.#closeSide(side);
@@ -162,24 +161,25 @@ export class Relay {
   /** @returns the failure, undefined when the flow has its socket */
   #openFlow(flow: Flow): { readonly ok: false; readonly code: MediaFailureCode; readonly detail: string } | undefined {
     const { local } = flow.side;
-    const opened = this.#sockets.open(
-      {
-        address: local.bindAddress,
-        port: flow.use === "rtcp" ? local.port + 1 : local.port,
-        beside: flow.use === "stray",
-        ...(local.device === undefined ? {} : { device: local.device }),
-        ...(local.dscp === undefined ? {} : { dscp: local.dscp }),
-      },
-      flow,
-    );
+    const opened = this.#sockets.open({
+      address: local.bindAddress,
+      port: flow.use === "rtcp" ? local.port + 1 : local.port,
+      beside: flow.use === "stray",
+      ...(local.device === undefined ? {} : { device: local.device }),
+      ...(local.dscp === undefined ? {} : { dscp: local.dscp }),
+    });
     if (!opened.ok) return { ok: false, code: FAILURE[opened.code], detail: opened.detail };
-    flow.socket = opened.socket;
+    flow.socket = opened.id;
+    this.path.opened(flow);
     return undefined;
   }
 
   #closeFlow(flow: Flow): void {
-    flow.socket?.close();
-    flow.socket = undefined;
+    if (flow.socket !== NO_SOCKET) {
+      this.path.closing(flow);
+      this.#sockets.close(flow.socket);
+    }
+    flow.socket = NO_SOCKET;
     flow.connected = false;
     flow.learned = undefined;
   }
@@ -204,9 +204,9 @@ export class Relay {
     }
     if (commit.pair !== undefined) session.pair = commit.pair;
     if (commit.timeoutMs !== undefined) session.timeoutMs = commit.timeoutMs;
-    session.pairUp();
+    this.path.pairUp(session);
     for (const side of session.sides.values()) {
-      side.heardAtMs = this.#sockets.nowMs;
+      this.path.touch(side);
       side.timeoutReported = false;
     }
     this.#dirty.add(session);
@@ -218,7 +218,7 @@ export class Relay {
     side.remote = remote;
     // RFC 5761 §5.1.1: once both agreed, RTCP's own port is not used any more.
     if (remote.rtcpMux) this.#closeFlow(side.rtcp);
-    else if (side.rtcp.socket === undefined) {
+    else if (side.rtcp.socket === NO_SOCKET) {
       const failure = this.#openFlow(side.rtcp);
       if (failure !== undefined) this.#output.problem(side.session.id, side.name, `RTCP stays closed: ${failure.detail}`);
     }
@@ -242,13 +242,16 @@ export class Relay {
     const side = session?.sides.get(name);
     if (session === undefined || side === undefined) return;
     this.#closeSide(side);
-    session.pairUp();
+    this.path.pairUp(session);
     this.#dirty.add(session);
   }
 
   stats(id: SessionId): SessionStats | undefined {
     const session = this.#sessions.get(id);
-    return session && { session: id, sides: [...session.sides.values()].map((side) => side.stats()) };
+    if (session === undefined) return undefined;
+    const sides = [...session.sides.values()];
+    for (const side of sides) this.path.harvest(side);
+    return { session: id, sides: sides.map((side) => this.path.stats(side)) };
   }
 
   release(id: SessionId): SessionStats | undefined {
@@ -269,18 +272,18 @@ export class Relay {
 
   /** A connected socket does not see strangers: where they matter, an unconnected one stands beside it. */
   #watchStrays(side: Side): void {
-    if (!side.rtp.connected || side.stray.socket !== undefined) return;
-    side.rtp.socket?.shareAddress();
+    if (!side.rtp.connected || side.stray.socket !== NO_SOCKET) return;
+    this.#sockets.shareAddress(side.rtp.socket);
     this.#openFlow(side.stray);
   }
 
   /** Silence and strays; once a second. */
   scan(): void {
-    const nowMs = this.#sockets.nowMs;
     for (const session of this.#sessions.values()) {
       let quietMs = Number.POSITIVE_INFINITY;
       for (const side of session.sides.values()) {
-        const silentMs = nowMs - side.heardAtMs;
+        const silentMs = this.path.silentMs(side);
+        this.path.harvest(side);
         quietMs = Math.min(quietMs, silentMs);
         this.path.reportStrays(side);
         if (!mustSpeak(side)) continue;
@@ -293,8 +296,8 @@ export class Relay {
 
   #timedOut(side: Side, silentMs: number): void {
     side.timeoutReported = true;
-    this.#output.event({ type: "timeout", session: side.session.id, side: side.name, silentMs: Math.round(silentMs) });
-    if (!this.controlled) this.#end(side.session, `${side.name} silent for ${Math.round(silentMs)} ms and nobody in control`);
+    this.#output.event({ type: "timeout", session: side.session.id, side: side.name, silentMs });
+    if (!this.controlled) this.#end(side.session, `${side.name} silent for ${silentMs} ms and nobody in control`);
   }
 
   #end(session: Session, reason: string): void {
@@ -329,8 +332,7 @@ export class Relay {
     session.timeoutMs = record.timeoutMs;
     session.pair = record.pair;
     for (const [name, kept] of Object.entries(record.sides)) {
-      const side = new Side(session, name, kept.local as SideLocal);
-      side.heardAtMs = this.#sockets.nowMs;
+      const side = new Side(session, name, kept.local);
       session.sides.set(name, side);
       const failure = this.#openFlow(side.rtp);
       if (failure !== undefined) {
@@ -341,12 +343,13 @@ export class Relay {
       else this.#setRemote(side, kept.remote);
     }
     this.#sessions.set(session.id, session);
-    session.pairUp();
+    this.path.pairUp(session);
+    for (const side of session.sides.values()) side.heard = true;
     // Locking reads what waits already, so everything must stand before.
     for (const [name, kept] of Object.entries(record.sides)) {
       const side = session.sides.get(name)!;
       if (kept.learned !== undefined && reachable(kept.learned)) this.path.lock(side.rtp, { ...kept.learned });
-      if (kept.rtcpLearned !== undefined && side.rtcp.socket !== undefined) this.path.lock(side.rtcp, { ...kept.rtcpLearned });
+      if (kept.rtcpLearned !== undefined && side.rtcp.socket !== NO_SOCKET) this.path.lock(side.rtcp, { ...kept.rtcpLearned });
     }
     return true;
   }
