@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -27,6 +28,11 @@ export interface SuperviseOptions {
   readonly print: (line: string) => void;
 }
 
+/** The launcher names the compile cache; who starts us otherwise must not wait for a compiler after each crash. */
+const ENVIRONMENT: NodeJS.ProcessEnv = {
+  NODE_COMPILE_CACHE: join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "tandem", `compile-${process.versions.node}`),
+  ...process.env,
+};
 
 const ENTRY: Readonly<Record<Role, string>> = {
   media: fileURLToPath(new URL("./media-main.ts", import.meta.url)),
@@ -131,6 +137,7 @@ class Kept {
     const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ENTRY[this.#role], ...this.#options.childArgs[this.#role]], {
       stdio: ["ignore", "inherit", "inherit"],
       detached: true,
+      env: ENVIRONMENT,
     });
     this.#child = child;
     this.#pid = child.pid ?? 0;

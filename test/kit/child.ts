@@ -5,8 +5,10 @@ export interface Child {
   readonly pid: number;
   /** Both streams as they came. */
   output(): string;
-  /** Exit code; 128 + signal number is -1 here: a killed child has no code. */
+  /** Exit code once its output is closed too; -1 for a killed child, which has no code. */
   readonly ended: Promise<number>;
+  /** The process itself is gone; `ended` waits for whoever it left its output to. */
+  readonly exited: Promise<void>;
   kill(signal?: NodeJS.Signals): void;
   write(text: string): void;
   /** Resolves when the output matches; rejects when the child ends or the time is over first. */
@@ -39,10 +41,15 @@ export function start(program: string, args: readonly string[], options: { reado
     });
     child.on("close", (value) => finish(value ?? -1));
   });
+  const exited = new Promise<void>((resolve) => {
+    child.on("error", () => resolve());
+    child.on("exit", () => resolve());
+  });
   return {
     pid: child.pid ?? 0,
     output: () => output,
     ended,
+    exited,
     kill: (signal = "SIGTERM") => void child.kill(signal),
     write: (text) => void child.stdin!.write(text),
     says: (pattern, timeoutMs = 10_000) =>

@@ -31,6 +31,8 @@ export interface Lab {
   readonly gateways: readonly [Host, Host, Host];
   start(host: Host, program: string, args: readonly string[], cwd?: string): Child;
   run(host: Host, program: string, args: readonly string[], timeoutMs: number, cwd?: string): Promise<{ readonly code: number; readonly output: string }>;
+  /** At the end of the test, before the laboratory's own processes are killed: what was asked last runs first. */
+  atEnd(run: () => Promise<void> | void): void;
 }
 
 let labs = 0;
@@ -84,8 +86,10 @@ export function namespaceLab(t: TestContext): Lab {
 function makeLab(t: TestContext, kind: Lab["kind"], hosts: Pick<Lab, "carrier" | "carrier2" | "sbcPrivate" | "sbcPublic" | "gateways">): Lab {
   const folder = mkdtempSync(join(tmpdir(), "tandem-lab-"));
   const children: Child[] = [];
-  // node:test runs `after` hooks in the order they were added: this one stands after the namespaces' own, so end processes here first where it matters.
+  const endings: (() => Promise<void> | void)[] = [];
+  // One hook for all: node:test runs hooks in the order they were added, and what was built last must go first.
   t.after(async () => {
+    for (const end of endings.reverse()) await end();
     for (const child of children) child.kill("SIGKILL");
     await Promise.all(children.map((child) => child.ended));
     rmSync(folder, { recursive: true, force: true });
@@ -104,6 +108,7 @@ function makeLab(t: TestContext, kind: Lab["kind"], hosts: Pick<Lab, "carrier" |
       return child;
     },
     run: (host, program, args, timeoutMs, cwd = folder) => runToEnd(...argv(host, program, args), timeoutMs, { cwd }),
+    atEnd: (run) => void endings.push(run),
   };
 }
 
@@ -119,8 +124,21 @@ export interface RunningTandem {
   stop(): Promise<number>;
 }
 
+const ROLES = ["signalling", "media"] as const;
+/** Above what the supervisor itself gives its processes. */
+const STOP_MS = 20_000;
+
+function killRecorded(home: string, role: (typeof ROLES)[number]): void {
+  try {
+    process.kill(pidIn(home, role), "SIGKILL");
+  } catch {
+    // No such file or process: it was stopped in order.
+  }
+}
+const pidIn = (home: string, role: string): number => (JSON.parse(readFileSync(join(home, `${role}.pid`), "utf8")) as { pid: number }).pid;
+
 /** Starts Tandem on the laboratory's SBC with this configuration and waits until it takes calls. */
-export async function startTandem(t: TestContext, lab: Lab, yaml: string): Promise<RunningTandem> {
+export async function startTandem(_t: TestContext, lab: Lab, yaml: string): Promise<RunningTandem> {
   const home = join(lab.folder, "home");
   mkdirSync(home, { recursive: true });
   const config = join(lab.folder, "tandem.yaml");
@@ -131,7 +149,7 @@ export async function startTandem(t: TestContext, lab: Lab, yaml: string): Promi
   const tandem: RunningTandem = {
     child,
     home,
-    pidOf: (role) => (JSON.parse(readFileSync(join(home, `${role}.pid`), "utf8")) as { pid: number }).pid,
+    pidOf: (role) => pidIn(home, role),
     async cli(...args) {
       const { code, output } = await lab.run(lab.sbcPrivate, env[0]!, [...env.slice(1), ...node, ...args, "--json"], 20_000);
       try {
@@ -141,15 +159,20 @@ export async function startTandem(t: TestContext, lab: Lab, yaml: string): Promi
       }
     },
     async ready(timeoutMs = 15_000) {
-      await child.says(/ready/, timeoutMs);
+      await child.says(/^tandem ready|^signalling: running already/m, timeoutMs);
     },
     async stop() {
       child.kill("SIGTERM");
       return child.ended;
     },
   };
-  t.after(async () => {
+  lab.atEnd(async () => {
     child.kill("SIGTERM");
+    const late = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+    await child.exited;
+    clearTimeout(late);
+    // Where a test killed the supervisor, its two processes go on alone and hold its output open.
+    for (const role of ROLES) killRecorded(home, role);
     await child.ended;
   });
   await tandem.ready();

@@ -20,6 +20,8 @@ import { responseDestination } from "./via-response.ts";
 const PORT_ATTEMPTS = 16;
 /** Messages on one TCP connection that could not be parsed, before it is closed. */
 const GARBAGE_PER_CONNECTION_MAX = 16;
+/** More than a process can open or accept. */
+const CONNECTIONS_PER_MS = 1_000;
 
 export type TransportCounters = UdpCounters & TcpCounters & InboxCounters;
 
@@ -84,11 +86,13 @@ class SocketTransportLayer implements OpenTransportLayer {
   readonly #inbox: Inbox;
   readonly #listeners = new Map<string, Listener>();
   #faces: readonly ListenerFace[] = [];
-  #connectionIds = 0;
+  /** Begins anew above what a former process can have given out: its dialogs, taken up from the journal, must not name our connections. */
+  #connectionIds: number;
 
   constructor(options: TransportLayerOptions) {
     this.#options = options;
     const { user, clock, publish } = options;
+    this.#connectionIds = Math.floor(clock.wallMs()) * CONNECTIONS_PER_MS;
     const respond = (flow: Flow, wire: string): void => this.respond(flow, wire, () => {});
     this.#inbox = new Inbox({ user, clock, publish, counters: this.counters, respond });
   }
