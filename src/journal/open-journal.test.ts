@@ -24,10 +24,28 @@ const id = (n: number): CallId => `call${String(n).padStart(12, "0")}` as CallId
 
 /** Only what the journal looks at matters here. */
 const cdrOf = (callId: CallId, reason = "done"): Cdr => ({
-  callId, tenant: DEFAULT_TENANT, node: "01", direction: "inbound", caller: "+1", called: "ai", route: "", configGeneration: 1,
-  startedAtMs: 1, answeredAtMs: 2, endedAtMs: 3, setupMs: 1, durationMs: 1, outcome: "answered", sipStatus: 200, q850: 16,
-  endedBy: "caller", endReason: reason, legs: [], attempts: [], skipped: [],
-}); // prettier-ignore
+  callId,
+  tenant: DEFAULT_TENANT,
+  node: "01",
+  direction: "inbound",
+  caller: "+1",
+  called: "ai",
+  route: "",
+  configGeneration: 1,
+  startedAtMs: 1,
+  answeredAtMs: 2,
+  endedAtMs: 3,
+  setupMs: 1,
+  durationMs: 1,
+  outcome: "answered",
+  sipStatus: 200,
+  q850: 16,
+  endedBy: "caller",
+  endReason: reason,
+  legs: [],
+  attempts: [],
+  skipped: [],
+});
 
 function virtualClock(): Clock & { advance(ms: number): void } {
   let now = 0;
@@ -76,7 +94,9 @@ function world(dir: string, more: Partial<JournalOptions> = {}) {
   const append = (callId: CallId, sections: Sections): void => {
     journal.append(callId, DEFAULT_TENANT, sections);
     const call = live.get(callId) ?? {};
-    for (const [name, value] of Object.entries(sections)) if (value === null) delete call[name]; else call[name] = value; // prettier-ignore
+    for (const [name, value] of Object.entries(sections))
+      if (value === null) delete call[name];
+      else call[name] = value;
     live.set(callId, call);
   };
   const end = (callId: CallId): void => {
@@ -106,10 +126,13 @@ test("folding merges sections, null removes one, and an end leaves a CDR", (t) =
   end(id(3));
   journal.close();
   const { live, ended, cuts } = readJournal(dir);
-  assert.deepEqual(live.map((call) => [call.callId, call.sections]), [
-    [id(1), { core: { caller: "+4930" }, dialogA: { n: 2 }, wire: "\u00e4\u20ac\u{1f600}" }],
-    [id(2), { core: 1 }],
-  ]); // prettier-ignore
+  assert.deepEqual(
+    live.map((call) => [call.callId, call.sections]),
+    [
+      [id(1), { core: { caller: "+4930" }, dialogA: { n: 2 }, wire: "\u00e4\u20ac\u{1f600}" }],
+      [id(2), { core: 1 }],
+    ],
+  );
   assert.deepEqual(ended, [cdrOf(id(3))]);
   assert.deepEqual(cuts, []);
 });
@@ -177,12 +200,20 @@ test("random corruption is cut with an event, never thrown, and what stands befo
 
 test("any crash point: each ended call has exactly one CDR, each live call its last sections", () => {
   const step = fc.oneof(
-    { weight: 6, arbitrary: fc.record({ do: fc.constant("append" as const), call: fc.nat(12), name: fc.constantFrom("a", "b", "c"), value: fc.oneof(fc.constant(null), fc.string({ maxLength: 60 })) }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        do: fc.constant("append" as const),
+        call: fc.nat(12),
+        name: fc.constantFrom("a", "b", "c"),
+        value: fc.oneof(fc.constant(null), fc.string({ maxLength: 60 })),
+      }),
+    },
     { weight: 2, arbitrary: fc.record({ do: fc.constant("end" as const), call: fc.nat(12), linger: fc.boolean() }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant("time" as const), ms: fc.nat(20) }) },
     { weight: 1, arbitrary: fc.constant({ do: "fold" as const }) },
     { weight: 1, arbitrary: fc.constant({ do: "crash" as const }) },
-  ); // prettier-ignore
+  );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 150, size: "max" }), (steps) => {
       const dir = mkdtempSync(join(tmpdir(), "tandem-journal-"));

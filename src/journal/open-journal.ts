@@ -119,7 +119,11 @@ class SegmentedJournal implements OpenJournal {
     this.#waiting = [...options.found.segments];
     this.#number = segmentNumber(this.#waiting.at(-1) ?? "");
     for (const cut of options.found.cuts)
-      options.publish({ type: "process", what: "journal-cut", detail: `${cut.segment}: ${cut.reason} at ${cut.at}, ${cut.bytes} bytes dropped` });
+      options.publish({
+        type: "process",
+        what: "journal-cut",
+        detail: `${cut.segment}: ${cut.reason} at ${cut.at}, ${cut.bytes} bytes dropped`,
+      });
     this.#startFresh(options.found.live);
   }
 

@@ -6,7 +6,7 @@
  * the client goes. The socket file belongs to its owner only; one of a dead process is replaced, one of a
  * living process is refused.
  */
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, lstatSync, rmSync } from "node:fs";
 import { type Server, type Socket, createConnection, createServer } from "node:net";
 
 /** Commands are small; answers may be thousands of CDRs. */
@@ -18,7 +18,9 @@ const CLIENTS_MAX = 256;
 /** sun_path holds 108 bytes on Linux, 104 elsewhere. */
 const PATH_BYTES_MAX = 100;
 
-export type LineOutcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly code: string; readonly message: string };
+export type LineOutcome =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly code: string; readonly message: string };
 
 export interface JsonLinesServerOptions {
   readonly path: string;
@@ -32,33 +34,43 @@ export interface JsonLinesServer {
   close(): void;
 }
 
-/** Cuts a stream into lines of JSON. */
+/** Cuts a stream into lines of JSON; a long line that comes in many pieces is searched once. */
 class LineReader {
   readonly #charsMax: number;
-  #rest = "";
+  #pieces: string[] = [];
+  #chars = 0;
   constructor(charsMax: number) {
     this.#charsMax = charsMax;
   }
   /** False: the line grew beyond the limit, or the text is no JSON. */
   push(chunk: string, take: (value: unknown) => void): boolean {
-    this.#rest += chunk;
-    for (let end = this.#rest.indexOf("\n"); end >= 0; end = this.#rest.indexOf("\n")) {
-      const line = this.#rest.slice(0, end);
-      this.#rest = this.#rest.slice(end + 1);
+    let from = 0;
+    for (let end = chunk.indexOf("\n"); end >= 0; end = chunk.indexOf("\n", from)) {
+      const line = this.#pieces.join("") + chunk.slice(from, end);
+      this.#pieces = [];
+      this.#chars = 0;
+      from = end + 1;
+      if (line.length > this.#charsMax) return false;
+      let value: unknown;
       try {
-        take(JSON.parse(line));
+        value = JSON.parse(line);
       } catch {
         return false;
       }
+      if (typeof value !== "object" || value === null) return false;
+      take(value);
     }
-    return this.#rest.length <= this.#charsMax;
+    if (from < chunk.length) this.#pieces.push(chunk.slice(from));
+    this.#chars += chunk.length - from;
+    return this.#chars <= this.#charsMax;
   }
 }
 
 const send = (socket: Socket, value: unknown): void => {
   if (!socket.writable) return;
+  // What waits from before counts, not this: one answer may be larger than a follower's backlog.
+  if (socket.writableLength > BACKLOG_BYTES_MAX) return void socket.destroy();
   socket.write(`${JSON.stringify(value)}\n`);
-  if (socket.writableLength > BACKLOG_BYTES_MAX) socket.destroy();
 };
 
 function serve(socket: Socket, options: JsonLinesServerOptions): void {
@@ -71,7 +83,7 @@ function serve(socket: Socket, options: JsonLinesServerOptions): void {
   });
   socket.on("data", (chunk: string) => {
     const ok = reader.push(chunk, (value) => {
-      const { id, command, follow } = (value ?? {}) as { readonly id?: unknown; readonly command?: unknown; readonly follow?: unknown };
+      const { id, command, follow } = value as { readonly id?: unknown; readonly command?: unknown; readonly follow?: unknown };
       if (follow === true) stops.push(options.onFollow(command, (event) => send(socket, { id, event })));
       else void options.onRequest(command).then((outcome) => send(socket, { id, outcome }));
     });
@@ -79,11 +91,13 @@ function serve(socket: Socket, options: JsonLinesServerOptions): void {
   });
 }
 
-/** Rejects when the path is too long or a living process serves it. */
+/** Rejects when the path is too long, a living process serves it, or it is something else than a socket. */
 export async function serveJsonLines(options: JsonLinesServerOptions): Promise<JsonLinesServer> {
   const { path } = options;
   const bytes = Buffer.byteLength(path);
-  if (bytes > PATH_BYTES_MAX) throw new Error(`${path} has ${bytes} bytes, and the path of a Unix socket may have ${PATH_BYTES_MAX}: choose a shorter state folder`);
+  if (bytes > PATH_BYTES_MAX)
+    throw new Error(`${path} has ${bytes} bytes, and the path of a Unix socket may have ${PATH_BYTES_MAX}: choose a shorter state folder`);
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === false) throw new Error(`${path} exists and is no socket: move it away`);
   if (await isServed(path)) throw new Error(`${path} is served by a running process: Tandem runs already with this state folder`);
   rmSync(path, { force: true });
   const sockets = new Set<Socket>();
@@ -119,7 +133,8 @@ function isServed(path: string): Promise<boolean> {
       socket.destroy();
       resolve(true);
     });
-    socket.once("error", () => resolve(false));
+    // Refused or absent: nobody is there. Any other error (no right to connect, a full queue) means that somebody is.
+    socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code !== "ECONNREFUSED" && code !== "ENOENT"));
   });
 }
 

@@ -22,7 +22,8 @@ export function createCounters(): Counters {
     name: "counters",
     accept: ({ event }) => {
       count(nameOf(event));
-      if (event.type === "sip" && event.retransmission) count(event.direction === "in" ? "sip.in.retransmissions" : "sip.out.retransmissions");
+      if (event.type === "sip" && event.retransmission)
+        count(event.direction === "in" ? "sip.in.retransmissions" : "sip.out.retransmissions");
     },
     values: () => Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1))),
   };
@@ -52,7 +53,22 @@ function nameOf(event: TandemEvent): string {
 }
 
 // Names are made once: this runs for every message.
-const KNOWN = ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO", "UPDATE", "PRACK", "REFER", "NOTIFY", "MESSAGE", "SUBSCRIBE", "PUBLISH"] as const;
+const KNOWN = [
+  "INVITE",
+  "ACK",
+  "BYE",
+  "CANCEL",
+  "OPTIONS",
+  "REGISTER",
+  "INFO",
+  "UPDATE",
+  "PRACK",
+  "REFER",
+  "NOTIFY",
+  "MESSAGE",
+  "SUBSCRIBE",
+  "PUBLISH",
+] as const;
 const names = (direction: string) => ({
   requests: KNOWN.map((method) => [`${method} `, `sip.${direction}.${method}`] as const),
   responses: ["1", "2", "3", "4", "5", "6"].map((digit) => `sip.${direction}.${digit}xx`),

@@ -35,9 +35,15 @@ interface Sip {
 function sip(start: string, cseq: string, { to, from, callId, tag, body, again }: Sip): TandemEvent {
   const wire = `${start}\r\nCall-ID: ${callId}\r\nCSeq: ${cseq}\r\nTo: <sip:ai@x>${tag === undefined ? "" : `;tag=${tag}`}\r\n${body === undefined ? "" : "Content-Type: application/sdp\r\n"}\r\n${body ?? ""}`;
   return {
-    type: "sip", direction: from === undefined ? "out" : "in", transport: "UDP", listener: "carrier", local: "10.0.0.1:5060",
-    remote: (from ?? to)!, wire, retransmission: again === true,
-  }; // prettier-ignore
+    type: "sip",
+    direction: from === undefined ? "out" : "in",
+    transport: "UDP",
+    listener: "carrier",
+    local: "10.0.0.1:5060",
+    remote: (from ?? to)!,
+    wire,
+    retransmission: again === true,
+  };
 }
 
 /** One failed-over call; the messages carry no call id, as the transaction layer publishes them. */
@@ -55,11 +61,32 @@ function failover(atMs = START_MS, seed = 1) {
     [0, sip("INVITE sip:+74950001122@10.0.0.1 SIP/2.0", "1 INVITE", { ...a, from: carrier, body: "v=0" })],
     [0, { ...about, type: "call-started", caller: "+79161234567", called: "+74950001122", peer: "exolve", sipCallId: a.callId }],
     [1, sip("SIP/2.0 100 Trying", "1 INVITE", { ...a, to: carrier })],
-    [1, { ...about, type: "route-decided", route: "+74950001122", attempts: ["livekit-1", "livekit-2"], skipped: ["backup: down"], generation: 3 }],
+    [
+      1,
+      {
+        ...about,
+        type: "route-decided",
+        route: "+74950001122",
+        attempts: ["livekit-1", "livekit-2"],
+        skipped: ["backup: down"],
+        generation: 3,
+      },
+    ],
     [1, { ...about, type: "attempt-started", attempt: 1, peer: "livekit-1", target: `UDP ${one}` }],
     [1, sip("INVITE sip:ai@198.51.100.1 SIP/2.0", "1 INVITE", { ...b1, to: one, body: "v=0" })],
     [501, sip("INVITE sip:ai@198.51.100.1 SIP/2.0", "1 INVITE", { ...b1, to: one, body: "v=0", again: true })],
-    [2_001, { ...about, type: "attempt-ended", attempt: 1, peer: "livekit-1", status: 0, outcome: "timeout", reason: "no response within 2000 ms, next" }],
+    [
+      2_001,
+      {
+        ...about,
+        type: "attempt-ended",
+        attempt: 1,
+        peer: "livekit-1",
+        status: 0,
+        outcome: "timeout",
+        reason: "no response within 2000 ms, next",
+      },
+    ],
     [2_001, { ...about, type: "attempt-started", attempt: 2, peer: "livekit-2", target: `UDP ${two}` }],
     [2_001, sip("INVITE sip:ai@198.51.100.2 SIP/2.0", "1 INVITE", { ...b2, to: two, body: "v=0" })],
     [2_020, sip("SIP/2.0 180 Ringing", "1 INVITE", { ...b2, from: two, tag: "x" })],
@@ -71,13 +98,18 @@ function failover(atMs = START_MS, seed = 1) {
     [14_000, sip("BYE sip:ai@10.0.0.1 SIP/2.0", "2 BYE", { ...a, from: carrier, tag: `${token}a` })],
     [14_001, sip("SIP/2.0 200 OK", "2 BYE", { ...a, to: carrier, tag: `${token}a` })],
     [14_001, { ...about, type: "call-ended", outcome: "answered", sipStatus: 200, endedBy: "caller", reason: "BYE", durationMs: 11_700 }],
-  ]; // prettier-ignore
+  ];
   const events: Stamped[] = steps.map(([afterMs, event], i) => ({ at: atMs + afterMs, sequence: i + 1, event }));
   return { callId, sipCallId: a.callId, events };
 }
 
 async function ringOf(dir: string, calls: readonly { readonly events: readonly Stamped[] }[], ringBytes?: number): Promise<void> {
-  const ring = openLadderRing({ dir, clock: systemClock, onProblem: assert.fail, ...(ringBytes === undefined ? undefined : { ringBytes }) });
+  const ring = openLadderRing({
+    dir,
+    clock: systemClock,
+    onProblem: assert.fail,
+    ...(ringBytes === undefined ? undefined : { ringBytes }),
+  });
   for (const call of calls) {
     for (const event of call.events) {
       ring.accept(event);
@@ -91,7 +123,11 @@ async function ringOf(dir: string, calls: readonly { readonly events: readonly S
 test("a call is found in the ring by call id, its beginning, SIP Call-ID, or as the last one", async (t) => {
   const dir = tempDir(t);
   const [first, second] = [failover(START_MS, 1), failover(START_MS + 60_000, 2)];
-  const stray: Stamped = { at: START_MS, sequence: 99, event: sip("OPTIONS sip:x SIP/2.0", "9 OPTIONS", { from: "203.0.113.9:5060", callId: "probe-1" }) };
+  const stray: Stamped = {
+    at: START_MS,
+    sequence: 99,
+    event: sip("OPTIONS sip:x SIP/2.0", "9 OPTIONS", { from: "203.0.113.9:5060", callId: "probe-1" }),
+  };
   await ringOf(dir, [first, { events: [stray] }, second]);
   assert.deepEqual(readLadder(dir, first.callId).events, first.events);
   assert.deepEqual(readLadder(dir, first.sipCallId).events, first.events);
@@ -106,7 +142,21 @@ test("a call is found in the ring by call id, its beginning, SIP Call-ID, or as 
 test("the ring forgets its oldest segments and keeps its size; bytes of any value come back", async (t) => {
   const dir = tempDir(t);
   const wire = `INFO sip:x SIP/2.0\r\nCall-ID: all-bytes\r\n\r\n${Array.from({ length: 256 }, (_, i) => String.fromCharCode(i)).join("")}`;
-  const odd: Stamped = { at: 1, sequence: 1, event: { type: "sip", direction: "in", transport: "TCP", listener: "l", local: "a", remote: "b", wire, retransmission: true, leg: "b1" } };
+  const odd: Stamped = {
+    at: 1,
+    sequence: 1,
+    event: {
+      type: "sip",
+      direction: "in",
+      transport: "TCP",
+      listener: "l",
+      local: "a",
+      remote: "b",
+      wire,
+      retransmission: true,
+      leg: "b1",
+    },
+  };
   const filler: Stamped = { at: 0, sequence: 0, event: { type: "media", what: "note", side: "a", detail: "x".repeat(30_000) } };
   await ringOf(dir, [{ events: Array.from({ length: 200 }, () => filler) }, { events: [odd] }], 1 << 20);
   assert.equal(readdirSync(dir).length, 16);
@@ -172,7 +222,11 @@ test("a sink that throws is cut off, the others go on, and events are numbered",
   const seen: number[] = [];
   const cutOff: string[] = [];
   const bad = { name: "bad", accept: () => assert.fail("broken") };
-  const { publish, add } = createPublisher([bad, { name: "good", accept: ({ sequence }) => seen.push(sequence) }], { wallMs: () => 7 }, (sink) => cutOff.push(sink.name));
+  const { publish, add } = createPublisher(
+    [bad, { name: "good", accept: ({ sequence }) => seen.push(sequence) }],
+    { wallMs: () => 7 },
+    (sink) => cutOff.push(sink.name),
+  );
   const late: Stamped[] = [];
   publish({ type: "call-ringing" });
   const remove = add({ name: "late", accept: (stamped) => late.push(stamped) });
@@ -188,10 +242,22 @@ test("counters count messages by method and class, and outcomes", () => {
   const counters = createCounters();
   for (const stamped of failover().events) counters.accept(stamped);
   assert.deepEqual(counters.values(), {
-    "attempt-started": 2, "attempts.timeout": 1, "calls.answered": 1, "calls.ended.answered": 1, "calls.started": 1, "route-decided": 1,
-    "sip.in.1xx": 1, "sip.in.2xx": 1, "sip.in.ACK": 1, "sip.in.BYE": 1, "sip.in.INVITE": 1,
-    "sip.out.1xx": 2, "sip.out.2xx": 2, "sip.out.INVITE": 3, "sip.out.retransmissions": 1,
-  }); // prettier-ignore
+    "attempt-started": 2,
+    "attempts.timeout": 1,
+    "calls.answered": 1,
+    "calls.ended.answered": 1,
+    "calls.started": 1,
+    "route-decided": 1,
+    "sip.in.1xx": 1,
+    "sip.in.2xx": 1,
+    "sip.in.ACK": 1,
+    "sip.in.BYE": 1,
+    "sip.in.INVITE": 1,
+    "sip.out.1xx": 2,
+    "sip.out.2xx": 2,
+    "sip.out.INVITE": 3,
+    "sip.out.retransmissions": 1,
+  });
 });
 
 test("a log masks numbers at info, shows them at debug, and credentials never", () => {
@@ -202,7 +268,14 @@ test("a log masks numbers at info, shows them at debug, and credentials never", 
   for (const stamped of events) info.accept(stamped);
   assert.doesNotMatch(lines.join(""), /79161234567|INVITE/);
   const first = JSON.parse(lines[0]!) as Record<string, unknown>;
-  assert.deepEqual(first, { level: "info", time: START_MS, type: "call-started", callId, tenant: "default", msg: "call from exolve: +791***67 to +749***22" });
+  assert.deepEqual(first, {
+    level: "info",
+    time: START_MS,
+    type: "call-started",
+    callId,
+    tenant: "default",
+    msg: "call from exolve: +791***67 to +749***22",
+  });
   lines.length = 0;
   const debug = createLog({ level: "debug", format: "lines", destination, clock: systemClock });
   for (const stamped of events) debug.accept(stamped);
@@ -211,9 +284,14 @@ test("a log masks numbers at info, shows them at debug, and credentials never", 
 });
 
 test("masking knows numbers from addresses and folded credentials from the rest", () => {
-  assert.equal(maskNumber("+442079460000 at 192.0.2.100:50600, 442079460000, ext 1234, 2001:db8::1234567"), "+442***00 at 192.0.2.100:50600, 442***00, ext 1234, 2001:db8::1234567");
   assert.equal(
-    maskCredentials('REGISTER sip:x SIP/2.0\r\nAuthorization: Digest username="u",\r\n response="abc"\r\nproxy-authorization:Basic Zm9v\r\nX: 1\r\n\r\n'),
+    maskNumber("+442079460000 at 192.0.2.100:50600, 442079460000, ext 1234, 2001:db8::1234567"),
+    "+442***00 at 192.0.2.100:50600, 442***00, ext 1234, 2001:db8::1234567",
+  );
+  assert.equal(
+    maskCredentials(
+      'REGISTER sip:x SIP/2.0\r\nAuthorization: Digest username="u",\r\n response="abc"\r\nproxy-authorization:Basic Zm9v\r\nX: 1\r\n\r\n',
+    ),
     "REGISTER sip:x SIP/2.0\r\nAuthorization: Digest ***\r\nproxy-authorization:Basic ***\r\nX: 1\r\n\r\n",
   );
 });

@@ -17,7 +17,11 @@ export interface Publisher {
 }
 
 /** @param onCutOff told of a sink that threw; it gets no more events */
-export function createPublisher(sinks: readonly Sink[], clock: Pick<Clock, "wallMs">, onCutOff: (sink: Sink, error: unknown) => void): Publisher {
+export function createPublisher(
+  sinks: readonly Sink[],
+  clock: Pick<Clock, "wallMs">,
+  onCutOff: (sink: Sink, error: unknown) => void,
+): Publisher {
   let current: readonly Sink[] = [...sinks];
   let sequence = 0;
   const remove = (sink: Sink): void => {

@@ -100,7 +100,8 @@ function callsLike(segments: readonly LadderSegment[], asked: string): string[] 
     scanMentions(bytes, [asked], (record) => {
       const event = decodeEvent(bytes, record)?.event;
       if (event?.callId === undefined) return;
-      const bySipCallId = event.type === "call-started" ? event.sipCallId === asked : event.type === "sip" && sipCallIdOf(event.wire) === asked;
+      const bySipCallId =
+        event.type === "call-started" ? event.sipCallId === asked : event.type === "sip" && sipCallIdOf(event.wire) === asked;
       if (bySipCallId || (asked.length >= PREFIX_CHARS_MIN && event.callId.startsWith(asked))) found.add(event.callId);
     });
   }

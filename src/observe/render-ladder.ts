@@ -128,7 +128,8 @@ class Lifelines implements Drawing {
     const room = right - left - 2 * LABEL_EDGE + 2;
     const label = ` ${cut(messageLabel(event, room - 2), room - 2)} `;
     // Beside ourselves, so that an arrow over several lifelines keeps its text in one place.
-    const start = other < us ? right - LABEL_EDGE + 1 - label.length - Math.max(0, Math.floor((this.#lane - 2 * LABEL_EDGE + 2 - label.length) / 2)) : left + LABEL_EDGE - 1 + Math.max(0, Math.floor((this.#lane - 2 * LABEL_EDGE + 2 - label.length) / 2));
+    const centring = Math.max(0, Math.floor((this.#lane - 2 * LABEL_EDGE + 2 - label.length) / 2));
+    const start = other < us ? right - LABEL_EDGE + 1 - label.length - centring : left + LABEL_EDGE - 1 + centring;
     write(line, start, label);
     return paint(line.join(""), event.retransmission ? "dim" : colourOf(event), this.#style);
   }
@@ -232,7 +233,14 @@ function wrap(text: string, width: number): string[] {
 }
 
 type Paint = "plain" | "bold" | "dim" | "note" | "good" | "bad";
-const CODES: Readonly<Record<Paint, string>> = { plain: "", bold: "\x1b[1m", dim: "\x1b[2m", note: "\x1b[36m", good: "\x1b[32m", bad: "\x1b[31m" };
+const CODES: Readonly<Record<Paint, string>> = {
+  plain: "",
+  bold: "\x1b[1m",
+  dim: "\x1b[2m",
+  note: "\x1b[36m",
+  good: "\x1b[32m",
+  bad: "\x1b[31m",
+};
 
 const paint = (text: string, how: Paint, { colour }: LadderStyle): string =>
   colour && CODES[how] !== "" ? `${CODES[how]}${text.trimEnd()}\x1b[0m` : text;

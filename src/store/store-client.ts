@@ -64,6 +64,7 @@ class StoreClient implements StorePort {
   #questions = 0;
   #worker: Worker;
   #restart: Timer | undefined;
+  /** Set once `close` was called. */
   #onClosed: (() => void) | undefined;
 
   constructor(options: StoreOptions) {
@@ -106,6 +107,7 @@ class StoreClient implements StorePort {
       if (this.#restart === undefined) this.#tell({ type: "close" });
       else this.#onClosed();
     });
+    // The thread has closed the database; what is left of it is its event loop.
     await worker.terminate();
     this.#rejectAll("the store is closed");
   }
@@ -126,7 +128,11 @@ class StoreClient implements StorePort {
   #onExit(reason: string): void {
     this.#rejectAll(`the store thread is gone: ${reason}`);
     if (this.#onClosed !== undefined) return this.#onClosed();
-    this.#options.publish({ type: "process", what: "store-gone", detail: `${reason}; the journal keeps CDRs, trying again in ${RESTART_MS} ms` });
+    this.#options.publish({
+      type: "process",
+      what: "store-gone",
+      detail: `${reason}; the journal keeps CDRs, trying again in ${RESTART_MS} ms`,
+    });
     this.#restart = this.#options.clock.after(RESTART_MS, () => {
       this.#worker = this.#start();
       for (const [path, closed] of this.#segments) this.#tell({ type: closed ? "segment-closed" : "segment-opened", path });
@@ -165,6 +171,7 @@ class StoreClient implements StorePort {
 
   /** The answer's type follows from the question's: the thread keeps to `Answers`. */
   #ask<T extends keyof Answers>(question: Question & { readonly type: T }): Promise<Answers[T]> {
+    if (this.#onClosed !== undefined) return Promise.reject(new StoreError("the store is closed"));
     if (this.#restart !== undefined) return Promise.reject(new StoreError("the store thread is being started again"));
     if (this.#pending.size >= PENDING_MAX) return Promise.reject(new StoreError("too many questions wait for the store"));
     return new Promise((resolve, reject) => {

@@ -11,19 +11,62 @@ type Column<Row> = keyof Row & string;
 
 // As records, so that a column that a row gains and this file forgets does not compile.
 const CALL: Record<Column<CallRow>, true> = {
-  tenant: true, id: true, node: true, direction: true, caller: true, called: true, route: true, config_generation: true,
-  started_at_ms: true, answered_at_ms: true, ended_at_ms: true, setup_ms: true, duration_ms: true, outcome: true,
-  sip_status: true, q850: true, ended_by: true, end_reason: true, skipped: true,
-}; // prettier-ignore
+  tenant: true,
+  id: true,
+  node: true,
+  direction: true,
+  caller: true,
+  called: true,
+  route: true,
+  config_generation: true,
+  started_at_ms: true,
+  answered_at_ms: true,
+  ended_at_ms: true,
+  setup_ms: true,
+  duration_ms: true,
+  outcome: true,
+  sip_status: true,
+  q850: true,
+  ended_by: true,
+  end_reason: true,
+  skipped: true,
+};
 const LEG: Record<Column<LegRow>, true> = {
-  tenant: true, id: true, call_id: true, leg: true, direction: true, peer: true, peer_kind: true, listener: true,
-  sip_call_id: true, remote_address: true, from_value: true, to_value: true, codec: true, packets_received: true,
-  packets_sent: true, packets_lost: true, jitter_us: true, strays: true,
-}; // prettier-ignore
+  tenant: true,
+  id: true,
+  call_id: true,
+  leg: true,
+  direction: true,
+  peer: true,
+  peer_kind: true,
+  listener: true,
+  sip_call_id: true,
+  remote_address: true,
+  from_value: true,
+  to_value: true,
+  codec: true,
+  packets_received: true,
+  packets_sent: true,
+  packets_lost: true,
+  jitter_us: true,
+  strays: true,
+};
 const ATTEMPT: Record<Column<AttemptRow>, true> = {
-  tenant: true, id: true, call_id: true, number: true, peer: true, peer_kind: true, target: true, started_at_ms: true,
-  post_dial_delay_ms: true, duration_ms: true, status: true, q850: true, outcome: true, reason: true,
-}; // prettier-ignore
+  tenant: true,
+  id: true,
+  call_id: true,
+  number: true,
+  peer: true,
+  peer_kind: true,
+  target: true,
+  started_at_ms: true,
+  post_dial_delay_ms: true,
+  duration_ms: true,
+  status: true,
+  q850: true,
+  outcome: true,
+  reason: true,
+};
 
 class Insert<Row extends object> {
   readonly #statement: StatementSync;

@@ -1,0 +1,156 @@
+/** What every database under the store does. Each implementation runs it: see store-sqlite.test.ts. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type CallId, CallIds, DEFAULT_TENANT, type TenantId } from "#base/ids.ts";
+import { seededRandom } from "#base/random.ts";
+import type { Cdr } from "#cdr/record.ts";
+import type { CdrStore } from "#store/cdr-store.ts";
+
+export interface StoreUnderTest {
+  readonly name: string;
+  /** Opens an empty store; `reopen` closes it and opens the same again. */
+  open(): Promise<{ readonly store: CdrStore; reopen(): Promise<CdrStore>; remove(): Promise<void> }>;
+}
+
+const START_MS = Date.UTC(2026, 0, 2);
+
+/** A CDR with every field set, differing by `n`. */
+export function sampleCdr(callId: CallId, n: number, more: Partial<Cdr> = {}): Cdr {
+  return {
+    callId,
+    tenant: DEFAULT_TENANT,
+    node: "01",
+    direction: "inbound",
+    caller: `+7916000${String(n).padStart(4, "0")}`,
+    called: "+74950001122",
+    route: "did +74950001122",
+    configGeneration: 3,
+    startedAtMs: START_MS + n,
+    answeredAtMs: START_MS + n + 2_000,
+    endedAtMs: START_MS + n + 12_000,
+    setupMs: 2_000,
+    durationMs: 10_000,
+    outcome: "answered",
+    sipStatus: 200,
+    q850: 16,
+    endedBy: "caller",
+    endReason: "BYE",
+    legs: ["a", "b2"].map((leg) => ({
+      leg,
+      direction: leg === "a" ? "inbound" : "outbound",
+      peer: leg === "a" ? "exolve" : "livekit-2",
+      peerKind: leg === "a" ? "trunk" : "gateway",
+      listener: "carrier",
+      sipCallId: `${leg}-${n}@192.0.2.7`,
+      remoteAddress: "192.0.2.7:5060",
+      from: "<sip:\u00e4@192.0.2.7>",
+      to: "<sip:ai@198.51.100.2>",
+      codec: "PCMA",
+      packetsReceived: 500,
+      packetsSent: 499,
+      packetsLost: 1,
+      jitterMs: 1.625,
+      strays: 0,
+    })),
+    attempts: [1, 2].map((number) => ({
+      number,
+      peer: `livekit-${number}`,
+      peerKind: "gateway",
+      target: `UDP 198.51.100.${number}:5060`,
+      startedAtMs: START_MS + n + number,
+      postDialDelayMs: number === 1 ? undefined : 20,
+      durationMs: 2_000,
+      status: number === 1 ? 0 : 200,
+      q850: number === 1 ? undefined : 16,
+      outcome: number === 1 ? "timeout" : "answered",
+      reason: number === 1 ? "no response within 2000 ms, next" : "answered",
+    })),
+    skipped: [{ peer: "backup", reason: "down: 'probes' \"fail\"" }],
+    ...more,
+  };
+}
+
+export function storeContract({ name, open }: StoreUnderTest): void {
+  const ids = new CallIds(() => START_MS, seededRandom(7));
+  const callIds = Array.from({ length: 12 }, () => ids.next());
+  const cdrs = callIds.map((callId, n) => sampleCdr(callId, n));
+  const on = (what: string, run: (opened: Awaited<ReturnType<StoreUnderTest["open"]>>) => Promise<void>): void => {
+    test(`${name}: ${what}`, async () => {
+      const opened = await open();
+      try {
+        await run(opened);
+      } finally {
+        await opened.remove();
+      }
+    });
+  };
+
+  on("a CDR comes back as it went in, legs and attempts in their order", async ({ store }) => {
+    const unanswered = sampleCdr(callIds[1]!, 1, {
+      answeredAtMs: undefined,
+      q850: undefined,
+      outcome: "busy",
+      legs: [],
+      attempts: [],
+      skipped: [],
+    });
+    assert.equal(await store.insert([cdrs[0]!, unanswered]), 2);
+    assert.deepEqual(await store.list({ limit: 10 }), [unanswered, cdrs[0]]);
+  });
+
+  on("a call is stored once, however often and in whatever batch it comes", async ({ store }) => {
+    await store.insert(cdrs.slice(0, 3));
+    assert.equal(await store.insert([...cdrs.slice(1, 5), cdrs[4]!]), 2);
+    assert.equal(await store.insert([sampleCdr(callIds[0]!, 0, { endReason: "another truth" })]), 0);
+    assert.deepEqual(await store.list({ limit: 100 }), cdrs.slice(0, 5).toReversed());
+  });
+
+  on("a list is newest first, by pages, call id, its beginning, and number", async ({ store }) => {
+    await store.insert(cdrs);
+    const idsOf = async (filter: Parameters<CdrStore["list"]>[0]) => (await store.list(filter)).map((cdr) => cdr.callId);
+    assert.deepEqual(await idsOf({ limit: 3 }), callIds.slice(-3).toReversed());
+    assert.deepEqual(await idsOf({ limit: 2, before: callIds[5] }), [callIds[4], callIds[3]]);
+    assert.deepEqual(await idsOf({ limit: 5, callId: callIds[4] }), [callIds[4]]);
+    assert.equal((await idsOf({ limit: 100, callId: callIds[0]!.slice(0, 9) })).length, 12);
+    assert.deepEqual(await idsOf({ limit: 5, callId: "zzz" }), []);
+    assert.deepEqual(await idsOf({ limit: 5, number: "+79160000007" }), [callIds[7]]);
+    assert.deepEqual(await idsOf({ limit: 5, number: "79160000007" }), [callIds[7]]);
+    assert.equal((await idsOf({ limit: 100, number: "+74950001122" })).length, 12);
+    assert.deepEqual(await idsOf({ limit: 5, number: "' or 1=1 --" }), []);
+    assert.equal((await idsOf({ limit: 0 })).length, 1);
+  });
+
+  on("tenants don't see each other", async ({ store }) => {
+    const other = "other" as TenantId;
+    await store.insert([cdrs[0]!, sampleCdr(callIds[1]!, 1, { tenant: other })]);
+    assert.deepEqual(
+      (await store.list({ limit: 10 })).map((cdr) => cdr.callId),
+      [callIds[0]],
+    );
+    assert.deepEqual(
+      (await store.list({ limit: 10, tenant: other })).map((cdr) => cdr.callId),
+      [callIds[1]],
+    );
+    await store.saveConfig({ number: 1, hash: "h", text: "t", appliedAtMs: 1 }, other);
+    assert.deepEqual(await store.configs(10), []);
+  });
+
+  on("configurations are kept newest first, once each", async ({ store }) => {
+    const change = (number: number) => ({
+      number,
+      hash: `hash ${number}`,
+      text: `node:\n  id: "0${number}" # \u00e4\n`,
+      appliedAtMs: START_MS + number,
+    });
+    for (const number of [1, 2, 2, 3]) await store.saveConfig(change(number));
+    assert.deepEqual(await store.configs(2), [change(3), change(2)]);
+    assert.equal((await store.configs(10)).length, 3);
+  });
+
+  on("opening again runs no migration twice and finds everything", async ({ store, reopen }) => {
+    await store.insert(cdrs);
+    const again = await reopen();
+    assert.deepEqual(await again.list({ limit: 100 }), cdrs.toReversed());
+    assert.equal(await again.insert(cdrs), 0);
+  });
+}
