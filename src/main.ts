@@ -12,6 +12,7 @@ import { mkdirSync, openSync, readFileSync, closeSync, writeFileSync } from "nod
 import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import pino from "pino";
 import { systemClock as clock } from "#base/clock.ts";
 import { CallIds, TokenSigner } from "#base/ids.ts";
 import { systemRandom as random } from "#base/random.ts";
@@ -96,9 +97,9 @@ mkdirSync(node.runDir, { recursive: true, mode: 0o700 });
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
 // What watches
-const log = createLog({ level: node.logLevel, format: process.stderr.isTTY ? "lines" : "json", colour: process.stderr.isTTY, clock, destination: process.stderr });
+const log = createLog({ level: node.logLevel, format: process.stderr.isTTY ? "lines" : "json", colour: process.stderr.isTTY, clock, destination: pino.destination({ fd: 2, sync: process.stderr.isTTY }) });
 const counters = createCounters();
-const ladder = openLadderRing({ dir: join(node.home, LADDER_FOLDER), clock, ringBytes: node.traceBytesMax, onProblem: (reason) => log.line("warn", `ladder: ${reason}`) });
+const ladder = openLadderRing({ dir: join(node.home, LADDER_FOLDER), clock, ringBytes: node.traceBytesMax, onProblem: (reason) => log.line("warn", reason) });
 const publisher = createPublisher([counters, ladder, log], clock, (sink, error) => log.line("error", `${sink.name} is cut off: ${String(error)}`));
 const { publish } = publisher;
 

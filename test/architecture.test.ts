@@ -29,7 +29,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   store: ["journal", "cdr", "config"],
   observe: ["cdr(t)", "sip/message"],
   phone: ["sip/dialog", "sip/transaction", "sip/transport", "sip/message", "sdp", "net", "media"],
-  cli: ["call", "config", "routing(t)", "journal", "cdr(t)", "observe"],
+  cli: ["call", "config", "routing", "journal", "cdr(t)", "observe"],
 };
 
 /** Closer than a whole room: from → file prefixes that may be imported although the arrow names only the room. */

@@ -40,12 +40,13 @@ async function setUp(t: TestContext, makeLab: (t: TestContext) => Lab, options: 
 }
 
 /** CDRs reach the store within a tenth of a second or so; ask until the newest is there. */
-async function lastCdr(tandem: RunningTandem, count = 1): Promise<Cdr> {
-  for (let tries = 0; tries < 20; tries++) {
-    const list = await tandem.cli<readonly Cdr[]>("cdr", "--limit", "10");
-    if (list.length >= count) return list[0]!;
+async function lastCdr(tandem: RunningTandem): Promise<Cdr> {
+  for (let tries = 0; tries < 200; tries++) {
+    const [cdr] = await tandem.ask<readonly Cdr[]>({ type: "cdr", limit: 1, callId: undefined, number: undefined });
+    if (cdr !== undefined) return cdr;
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`no CDR number ${count} appeared`);
+  throw new Error(`no CDR appeared. Tandem said:\n${tandem.child.output()}`);
 }
 
 const succeeded = (result: SippResult): void => assert.equal(result.successful, 1, result.output);

@@ -10,6 +10,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import type { ControlCommand } from "#call/control.ts";
+import { connectJsonLines } from "#net/json-lines.ts";
 import { ROOT } from "../dev/root.ts";
 import { type Child, runToEnd, start } from "./child.ts";
 
@@ -117,6 +119,8 @@ export interface RunningTandem {
   readonly home: string;
   /** Pid of one of its two processes, now. */
   pidOf(role: "signalling" | "media"): number;
+  /** A command straight over the control socket; throws what it refused. */
+  ask<T>(command: ControlCommand): Promise<T>;
   /** A command of the CLI with --json; the parsed value. */
   cli<T>(...args: readonly string[]): Promise<T>;
   /** Until status answers. */
@@ -137,6 +141,16 @@ function killRecorded(home: string, role: (typeof ROLES)[number]): void {
 }
 const pidIn = (home: string, role: string): number => (JSON.parse(readFileSync(join(home, `${role}.pid`), "utf8")) as { pid: number }).pid;
 
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    // A zombie answers signals as well.
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
+  } catch {
+    return false;
+  }
+}
+
 /** Starts Tandem on the laboratory's SBC with this configuration and waits until it takes calls. */
 export async function startTandem(_t: TestContext, lab: Lab, yaml: string): Promise<RunningTandem> {
   const home = join(lab.folder, "home");
@@ -150,6 +164,13 @@ export async function startTandem(_t: TestContext, lab: Lab, yaml: string): Prom
     child,
     home,
     pidOf: (role) => pidIn(home, role),
+    async ask(command) {
+      const client = await connectJsonLines(join(home, "control.sock"));
+      const outcome = await client.ask(command);
+      client.close();
+      if (!outcome.ok) throw new Error(`${outcome.code}: ${outcome.message}`);
+      return outcome.value as never;
+    },
     async cli(...args) {
       const { code, output } = await lab.run(lab.sbcPrivate, env[0]!, [...env.slice(1), ...node, ...args, "--json"], 20_000);
       try {
