@@ -77,7 +77,11 @@ export async function startRtpengine(ends: Ends, calls: number, prefix: readonly
     ...prefix, "rtpengine", "--foreground", "--table=-1", `--interface=pub/${ends.a}`, `--interface=priv/${ends.b}`, `--listen-ng=${ends.a}:${ngPort}`,
     "--port-min=10000", "--port-max=60000", "--num-threads=1", "--log-level=3", "--log-stderr", `--pidfile=${join(folder, "pid")}`, "--delete-delay=0", "--timeout=600", "--no-fallback",
   ];
-  const child = spawn(command!, args, { stdio: ["ignore", "ignore", "ignore"] });
+  const child = spawn(command!, args, { stdio: ["ignore", "ignore", "pipe"] });
+  let complaint = "";
+  child.stderr.on("data", (text) => {
+    complaint = (complaint + String(text)).slice(-2_000);
+  });
   const socket = createSocket("udp4");
   const waiting = new Map<string, (answer: ReadonlyMap<string, string>) => void>();
   socket.on("message", (message) => {
@@ -98,7 +102,8 @@ export async function startRtpengine(ends: Ends, calls: number, prefix: readonly
       waiting.delete(cookie);
       if (answer !== undefined) return answer;
     }
-    throw new Error("rtpengine does not answer");
+    child.kill();
+    throw new Error(`rtpengine does not answer: ${complaint}`);
   };
   const sdp = (address: string): string =>
     `v=0\r\no=- 1 1 IN IP4 ${address}\r\ns=-\r\nc=IN IP4 ${address}\r\nt=0 0\r\nm=audio ${ends.peerPort} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n`;
