@@ -194,11 +194,17 @@ function publishRefused(flow: Flow, reason: string): void {
   if (++refusedInSecond <= REFUSED_EVENTS_PER_SECOND) publish({ type: "refused", listener: flow.listener, remote: `${flow.remoteAddress}:${flow.remotePort}`, reason });
 }
 
+/** What `tandem call` was given; see call/test-tickets.ts. */
+function ticketOf(request: ReceivedRequest): string | undefined {
+  const uri = request.uri();
+  return uri.ok ? uri.value.parameters.get("tandem-test") : undefined;
+}
+
 function sourceFacts(request: ReceivedRequest, flow: Flow): SourceFacts {
   const uri = request.uri();
   const from = request.from();
   const to = request.to();
-  const ticket = uri.ok ? uri.value.parameters.get("tandem-test") : undefined;
+  const ticket = ticketOf(request);
   return {
     listener: flow.listener,
     transport: flow.transport,
@@ -246,7 +252,11 @@ class MethodTable implements AgentUser {
       publish({ type: "limit", limit: "invites per second per source", detail: `${invite.flow.remoteAddress} is over ${node.invitesPerSecondPerSource}` });
       return invite.reject(503, "Service Unavailable", [["Retry-After", "1"]]);
     }
-    if (who.type === "peer") return calls.onInvite(invite, who.peer);
+    if (who.type === "peer") {
+      const ticket = ticketOf(invite.request);
+      if (ticket !== undefined) tickets.spend(ticket);
+      return calls.onInvite(invite, who.peer);
+    }
     const reason = who.type === "ambiguous" ? `ambiguous: ${who.candidates.join(", ")} fit` : who.type === "rewritten" ? who.detail : "unknown";
     publish({ type: "refused", listener: invite.flow.listener, remote: `${invite.flow.remoteAddress}:${invite.flow.remotePort}`, reason });
     invite.reject(403, "Forbidden");
@@ -425,7 +435,7 @@ async function shutDown(): Promise<void> {
   going = true;
   calls.hangUpAll("Tandem is shutting down");
   const untilMs = clock.nowMs() + BYE_MS;
-  while ((calls.size > 0 || transactions.size.client > 0) && clock.nowMs() < untilMs) await new Promise((resolve) => setTimeout(resolve, 20));
+  while ((calls.size > 0 || agent.dialogs > 0) && clock.nowMs() < untilMs) await new Promise((resolve) => setTimeout(resolve, 20));
   controlServer.close();
   await transport.close();
   journal.close();
