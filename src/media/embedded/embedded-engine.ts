@@ -2,8 +2,9 @@
  * The media engine as the signalling process sees it: one relay worker of `tandem-media` behind
  * media.sock. Commands of one tick leave in one write, in their order.
  *
- * When the connection goes, waiting prepares fail with ENGINE_GONE, waiting releases and stats resolve
- * undefined, and the calls' audio goes on. Commits, aborts and releases meant meanwhile are sent after the
+ * When the connection goes, waiting releases and stats resolve undefined, and the calls' audio goes on.
+ * Prepares wait for the next process and fail with ENGINE_GONE only when none comes in time: a crash of media
+ * delays new calls, and refuses none. Commits, aborts and releases meant meanwhile are sent after the
  * reconnect; a process that was restarted gets the last commit of every session once more, because
  * its journal may lack the newest.
  */
@@ -18,6 +19,10 @@ import { type Command, type Hello, PROTOCOL_VERSION, parseMessage } from "./prot
 
 /** The first attempt is quick: a restarted media process is back within some 100 ms. */
 const RECONNECT_MS = [10, 20, 40, 80, 160, 320, 500] as const;
+/** So long a new call waits for a process that is away; within a gateway's try. */
+const PREPARE_WAIT_MS = 1_500;
+/** A process that leaves questions unanswered so long, without a word, is taken for gone. */
+const SILENT_MS = 2_000;
 /** Commands kept for a process that is away; what exceeds it could not be meant for running calls. */
 const DEFERRED_MAX = 100_000;
 
@@ -40,12 +45,19 @@ export interface EmbeddedEngine extends MediaEngine {
   close(): void;
 }
 
-/** Starts connecting; prepares before the first "up" event fail with ENGINE_GONE. */
+/** Starts connecting; prepares before the first "up" event wait for it a while. */
 export function connectEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngine {
   return new Connection(options);
 }
 
-type Waiting = { readonly prepared: (prepared: Prepared) => void } | { readonly stats: (stats: SessionStats | undefined) => void };
+/** A prepare may be said to the next process once more: it names the same ports for a side that it has already. */
+interface WaitingPrepare {
+  readonly prepared: (prepared: Prepared) => void;
+  readonly command: Command;
+  /** Runs while nobody is connected. */
+  patience: Timer | undefined;
+}
+type Waiting = WaitingPrepare | { readonly stats: (stats: SessionStats | undefined) => void };
 
 const goneWhile = (detail: string): Prepared => ({ ok: false, code: "ENGINE_GONE", detail });
 
@@ -61,6 +73,8 @@ class Connection implements EmbeddedEngine {
   #closed = false;
   #retry: Timer | undefined;
   #failures = 0;
+  #heardMs = 0;
+  #watch: Timer | undefined;
   #nextId = 1;
   readonly #waiting = new Map<number, Waiting>();
   #out: Buffer[] = [];
@@ -82,6 +96,7 @@ class Connection implements EmbeddedEngine {
     const reader = new FrameReader(MESSAGE_BYTES_MAX);
     let reason = "connection closed";
     socket.on("data", (chunk) => {
+      this.#heardMs = this.#options.clock.nowMs();
       const frames = reader.push(chunk);
       if (!frames.ok) {
         reason = frames.reason;
@@ -102,12 +117,21 @@ class Connection implements EmbeddedEngine {
     this.#out = [];
     const wasConnected = this.connected;
     this.connected = false;
-    const waiting = [...this.#waiting.values()];
-    this.#waiting.clear();
-    for (const each of waiting) {
-      if ("prepared" in each) each.prepared(goneWhile(reason));
-      else each.stats(undefined);
+    const waiting = [...this.#waiting];
+    const again: Command[] = [];
+    for (const [id, each] of waiting) {
+      if ("prepared" in each && !this.#closed) {
+        this.#keepWaiting(id, each);
+        again.push(each.command);
+        continue;
+      }
+      this.#waiting.delete(id);
+      if ("stats" in each) each.stats(undefined);
+      else this.#giveUp(each, reason);
     }
+    // Before what was meant since, e.g. the release of the same call. Those that wait since before are in it already.
+    const held = new Set(this.#deferred);
+    this.#deferred = [...again.filter((command) => !held.has(command)), ...this.#deferred];
     if (wasConnected) {
       this.#failures = 0;
       this.#options.publish({ type: "process", what: "media-down", detail: reason });
@@ -150,6 +174,21 @@ class Connection implements EmbeddedEngine {
     }
   }
 
+  /** A stopped or stuck process keeps its connection: only its silence tells. One timer for all questions. */
+  #expectAnswer(): void {
+    if (this.#watch !== undefined) return;
+    const askedMs = this.#options.clock.nowMs();
+    this.#watch = this.#options.clock.after(SILENT_MS, () => {
+      this.#watch = undefined;
+      if (this.#waiting.size === 0 || !this.connected) return;
+      if (this.#heardMs >= askedMs) return this.#expectAnswer();
+      const socket = this.#socket;
+      if (socket === undefined) return;
+      this.#lost(socket, `tandem-media has not answered for ${SILENT_MS} ms`);
+      socket.destroy();
+    });
+  }
+
   #take(id: number): Waiting | undefined {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
@@ -171,6 +210,11 @@ class Connection implements EmbeddedEngine {
     const deferred = this.#deferred;
     this.#deferred = [];
     for (const command of deferred) this.#send(command);
+    for (const each of this.#waiting.values()) {
+      if (!("prepared" in each)) continue;
+      each.patience?.cancel();
+      each.patience = undefined;
+    }
     this.#options.publish({ type: "process", what: "media-up", detail: `${hello.bootId}, ${hello.sessions.length} sessions, ${hello.socketsMax} sockets over ${hello.sockets}` });
     this.onEvent?.({ type: "up", bootId: hello.bootId, sessions: hello.sessions });
   }
@@ -201,12 +245,29 @@ class Connection implements EmbeddedEngine {
   }
 
   prepare(session: SessionId, sides: readonly PrepareSide[]): Promise<Prepared> {
-    if (!this.connected) return Promise.resolve(goneWhile("tandem-media is not connected"));
+    if (this.#closed || this.#deferred.length >= DEFERRED_MAX) return Promise.resolve(goneWhile("tandem-media is not connected"));
     const id = this.#nextId++;
     return new Promise((prepared) => {
-      this.#waiting.set(id, { prepared });
-      this.#send({ op: "prepare", id, session, sides });
+      const command: Command = { op: "prepare", id, session, sides };
+      const waiting: WaitingPrepare = { prepared, command, patience: undefined };
+      this.#waiting.set(id, waiting);
+      if (this.connected) this.#expectAnswer();
+      else this.#keepWaiting(id, waiting);
+      this.#sendOrDefer(command);
     });
+  }
+
+  #keepWaiting(id: number, waiting: WaitingPrepare): void {
+    if (waiting.patience !== undefined) return;
+    waiting.patience = this.#options.clock.after(PREPARE_WAIT_MS, () => {
+      if (this.#take(id) === undefined) return;
+      this.#deferred = this.#deferred.filter((command) => command !== waiting.command);
+      this.#giveUp(waiting, `tandem-media was away for ${PREPARE_WAIT_MS} ms`);
+    });
+  }
+  #giveUp(waiting: WaitingPrepare, reason: string): void {
+    waiting.patience?.cancel();
+    waiting.prepared(goneWhile(reason));
   }
 
   commit(commit: Commit): void {
@@ -241,6 +302,7 @@ class Connection implements EmbeddedEngine {
     }
     return new Promise((stats) => {
       this.#waiting.set(id, { stats });
+      this.#expectAnswer();
       this.#send({ op, id, session });
     });
   }
@@ -248,6 +310,7 @@ class Connection implements EmbeddedEngine {
   close(): void {
     this.#closed = true;
     this.#retry?.cancel();
+    this.#watch?.cancel();
     this.#socket?.end();
     const socket = this.#socket;
     if (socket !== undefined) this.#lost(socket, "closed by us");
