@@ -3,7 +3,7 @@
  * call with how it ended. For crowds of calls whose audio is accounted for; what other people's stacks make
  * of us is sipp's part.
  */
-import { systemClock as clock } from "#base/clock.ts";
+import { type Clock, systemClock } from "#base/clock.ts";
 import { systemRandom as random } from "#base/random.ts";
 import { phoneSdp, remoteAudio } from "#phone/phone-sdp.ts";
 import { type Agent, createUserAgent } from "#sip/dialog/agent.ts";
@@ -14,10 +14,20 @@ import { type OpenTransportLayer, createTransportLayer } from "#sip/transport/tr
 import type { TransportName } from "#sip/transport/transport.ts";
 
 const LISTENER = "wire";
+/** Timers of half a minute wait for what may come late (§17); a test that is over does not wait for them. */
+const clock: Clock = {
+  ...systemClock,
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs).unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
 
 /** One call as this agent sees it. */
 export class WireCall {
   readonly sipCallId: string;
+  /** The caller's number, which Tandem passes on: by it the two ends of one call are told. */
+  readonly from: string;
   /** Where the other side wants its audio. */
   remote: { readonly address: string; readonly port: number } | undefined;
   dialog: Dialog | undefined;
@@ -29,17 +39,24 @@ export class WireCall {
   cancelled = false;
   /** BYEs that came. */
   byes = 0;
-  /** Final status of the BYE that we sent; 0 for silence, undefined while it is out. */
+  /** Final status of the BYE that we sent; undefined while none came. */
   byeStatus: number | undefined;
   answeredAtMs = 0;
+  endedAtMs = 0;
   over = false;
   readonly #watchers = new Set<() => void>();
 
-  constructor(sipCallId: string) {
+  constructor(sipCallId: string, from: string) {
     this.sipCallId = sipCallId;
+    this.from = from;
   }
   changed(): void {
     for (const look of this.#watchers) look();
+  }
+  end(): void {
+    this.over = true;
+    if (this.endedAtMs === 0) this.endedAtMs = performance.now();
+    this.changed();
   }
   /** Until it is so; rejects after `timeoutMs`. */
   until(what: string, so: (call: WireCall) => boolean, timeoutMs = 20_000): Promise<this> {
@@ -63,7 +80,7 @@ export class WireCall {
 export interface WireAgentOptions {
   readonly address: string;
   readonly transport?: TransportName;
-  /** Port and user part of our URIs; default 5060. */
+  /** Default 5060. */
   readonly port?: number;
 }
 
@@ -92,7 +109,14 @@ export class WireAgent implements AgentUser {
       clock,
       user: { onMessage: (message, flow) => layer.onMessage(message, flow), onGarbage: () => false },
     });
-    const layer = createTransactionLayer({ transport, clock, user: agent.#agent });
+    const layer = createTransactionLayer({
+      transport,
+      clock,
+      user: agent.#agent,
+      onWire: (direction, wire, sipCallId) => {
+        if (direction === "in") agent.#sawByeAnswer(wire, sipCallId);
+      },
+    });
     agent.#agent.attach(layer);
     agent.#transport = transport;
     return agent;
@@ -111,13 +135,13 @@ export class WireAgent implements AgentUser {
     respondInDialog(transaction, 200, "OK");
   }
   onInvite(invite: IncomingInvite): void {
-    const call = new WireCall(invite.request.callId());
+    const from = invite.request.from();
+    const call = new WireCall(invite.request.callId(), from.ok ? (from.value.uri.user ?? "") : "");
     call.invite = invite;
     call.remote = remoteAudio(invite.request.body);
     invite.onCancelled = () => {
       call.cancelled = true;
-      call.over = true;
-      call.changed();
+      call.end();
     };
     this.calls.push(call);
     this.onCall(call);
@@ -134,17 +158,17 @@ export class WireAgent implements AgentUser {
   }
 
   /** Calls `user` at that address and port 5060. */
-  call(user: string, address: string, rtpPort: number): WireCall {
+  call(user: string, address: string, rtpPort: number, from = "+4930123456"): WireCall {
     const tag = this.#name();
     const uri = `sip:${user}@${address}:5060${this.#transportParameter()}`;
-    const call = new WireCall(`${tag}@${this.address}`);
+    const call = new WireCall(`${tag}@${this.address}`, from);
     this.calls.push(call);
     call.placed = this.#agent.invite(
       {
         requestUri: uri,
         target: { transport: this.transportName, listener: LISTENER, address, port: 5060 },
         routeSet: [],
-        localUri: `<sip:+4930123456@${this.address}>`,
+        localUri: `<sip:${from}@${this.address}>`,
         remoteUri: `<${uri.split(";")[0]!}>`,
         localTag: tag,
         sipCallId: call.sipCallId,
@@ -172,8 +196,7 @@ export class WireAgent implements AgentUser {
         onFailure: (outcome) => {
           call.status = outcome.type === "response" ? outcome.response.status : 0;
           call.failed = true;
-          call.over = true;
-          call.changed();
+          call.end();
         },
       },
       this.#inside(call),
@@ -183,9 +206,17 @@ export class WireAgent implements AgentUser {
 
   /** Ends it with BYE; `byeStatus` tells what came back. */
   hangUp(call: WireCall): void {
-    // Dialog.bye keeps the answer for itself: whether the far side knew the call is seen by what it does.
     call.dialog!.bye();
-    call.over = true;
+    call.end();
+  }
+
+  /** A dialog keeps the answer to its BYE for itself; the wire shows it. */
+  #sawByeAnswer(wire: string, sipCallId: string): void {
+    const status = /^SIP\/2\.0 (\d{3})/.exec(wire);
+    if (status === null || !/\r\nCSeq:\s*\d+ BYE\r\n/i.test(wire)) return;
+    const call = this.calls.find((one) => one.sipCallId === sipCallId);
+    if (call === undefined) return;
+    call.byeStatus = Number(status[1]);
     call.changed();
   }
 
@@ -195,8 +226,7 @@ export class WireAgent implements AgentUser {
       onRequest: (transaction) => respondInDialog(transaction, 200, "OK"),
       onBye: () => {
         call.byes++;
-        call.over = true;
-        call.changed();
+        call.end();
       },
       onAck: () => {},
       onNoAck: () => {
