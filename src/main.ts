@@ -233,7 +233,7 @@ class MethodTable implements AgentUser {
     if (request.method === "OPTIONS" && request.toTag() === "") return true;
     const who = identifier.identify(sourceFacts(request, flow));
     if (who.type === "unknown") {
-      publishRefused(flow, `${request.method} from an address that no trunk or gateway has`);
+      publishRefused(flow, who.detail ?? `${request.method} from an address that no trunk or gateway has`);
       return false;
     }
     this.#admitted = { request, who, flooded: flood === "over" };

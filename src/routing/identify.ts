@@ -5,7 +5,7 @@
  * Deliberately not here: TLS certificates, registration flows and digest (their place in the order stands),
  * refusing or challenging (the caller decides what an unknown sender gets), bans.
  */
-import { type AddressTable, buildAddressTable, parseAddress, sameAddress } from "./addresses.ts";
+import { type Address, type AddressTable, buildAddressTable, parseAddress, sameAddress } from "./addresses.ts";
 import type { Identified, SourceFacts } from "./decision.ts";
 import { toCanonical } from "./numbers.ts";
 import type { Peer, Snapshot } from "./snapshot.ts";
@@ -131,6 +131,9 @@ function rewrittenBy({ address: source, listener }: SourceFacts, snapshot: Snaps
     if (sameAddress(address, source) || sameAddress(advertised, source)) return `the address of our own listener ${name}`;
   }
   const parsed = parseAddress(source);
-  const loopback = parsed?.family === 4 ? parsed.value >>> 24 === 127 : parsed?.value === 1n;
-  return loopback ? `this machine, where no peer of listener ${listener} is` : undefined;
+  // A listener that stands on loopback itself hears nobody but this machine: a stranger there is a stranger.
+  const bound = parseAddress(snapshot.listeners.get(listener)?.address ?? "");
+  return isLoopback(parsed) && !isLoopback(bound) ? `this machine, where no peer of listener ${listener} is` : undefined;
 }
+
+const isLoopback = (address: Address | undefined): boolean => (address?.family === 4 ? address.value >>> 24 === 127 : address?.value === 1n);
