@@ -131,6 +131,15 @@ test("a request that breaks RFC 3261 is answered without a transaction, each rep
   assert.deepEqual([at.bob.heard, at.bob.layer.size.server], [[], 0]);
 });
 
+test("a Via that can't be read is refused all the same, a missing one is not (RFC 4475 §3.1.2.1, §3.1.2.16)", () => {
+  const at = bench();
+  inject(at, "OPTIONS", "SIP/2.0/UDP 192.0.2.15;;,;,,");
+  inject(at, "ACK", "SIP/2.0/UDP 192.0.2.15;;,;,,");
+  at.alice.transport.inject(at.bob.target(), serializeRequest(request("OPTIONS")));
+  at.clock.run();
+  assert.deepEqual(sent(at, "bob"), ["400"]);
+});
+
 test("garbage that names its sender gets 400; other garbage and a broken ACK get nothing", () => {
   const at = bench();
   const options = serializeRequest({ ...request("OPTIONS"), headers: [["Via", VIA], ...request("OPTIONS").headers] });

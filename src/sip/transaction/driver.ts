@@ -236,11 +236,7 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
 
   #onRequest(request: ReceivedRequest, flow: Flow): void {
     const via = request.topVia();
-    // Nobody to answer to: a response is routed by this Via.
-    if (!via.ok) {
-      this.counters.badRequests++;
-      return;
-    }
+    if (!via.ok) return this.#onBadVia(request, flow);
     if (request.method === "ACK") return this.#onAck(request, flow, via.value);
     const key = serverKey(request, via.value, request.method);
     const known = this.#servers.get(key);
@@ -261,6 +257,18 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
     const transaction = this.#serve(request, flow, key, merge);
     this.#user.onRequest(transaction.handle!);
     transaction.unanswered();
+  }
+
+  /**
+   * A Via that can't be read (RFC 4475 §3.1.2.1, badinv01; §3.1.2.16, badvers: the version of its Via is 7.0 too)
+   * names no transaction; the refusal goes where the request came from. Without any Via nobody could match it.
+   */
+  #onBadVia(request: ReceivedRequest, flow: Flow): void {
+    if (request.method === "ACK" || request.header("Via") === undefined) this.counters.badRequests++;
+    else if (this.#admits(request, flow)) {
+      this.#onWire?.("in", request.wire, request.callId(), flow, false);
+      this.#refuses(request, flow);
+    }
   }
 
   #onAck(request: ReceivedRequest, flow: Flow, via: Via): void {
