@@ -29,6 +29,8 @@ export interface SippResult {
 
 export interface RunningSipp {
   readonly child: Child;
+  /** Every message so far, as in the result. */
+  messages(): string;
   /** Ends by itself with `calls`, else by SIGUSR1 (after running calls) or at the end of the test. */
   finish(): Promise<SippResult>;
 }
@@ -55,6 +57,7 @@ export function startSipp(lab: Lab, host: Host, scenario: string, target: string
   const child = lab.start(host, "sipp", args);
   return {
     child,
+    messages: () => readIf(file("messages")),
     async finish() {
       const timer = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs ?? 30_000);
       if (target === undefined && options.calls === undefined) child.kill("SIGUSR1");
