@@ -9,6 +9,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { mkdirSync, openSync, readFileSync, closeSync, writeFileSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -451,3 +452,5 @@ process.on("SIGHUP", () => void reload().then((outcome) => log.line(outcome.ok ?
 publish({ type: "config", generation: snapshot.generation, hash: snapshot.hash });
 for (const warning of loaded.warnings) log.line("warn", `${warning.field}: ${warning.message}; ${warning.remedy}`);
 process.stdout.write(`tandem ready: ${transport.listeners().map((face) => `${face.name} ${face.address}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 0}`).join(", ")} after ${Math.round(performance.now())} ms\n`);
+// A process that is killed writes no cache at its end, and the next one has to start fast.
+flushCompileCache();
