@@ -137,7 +137,7 @@ test("a Via that can't be read is refused all the same, a missing one is not (RF
   inject(at, "ACK", "SIP/2.0/UDP 192.0.2.15;;,;,,");
   at.alice.transport.inject(at.bob.target(), serializeRequest(request("OPTIONS")));
   at.clock.run();
-  assert.deepEqual(sent(at, "bob"), ["400"]);
+  assert.deepEqual(sent(at, "bob"), ["400 OPTIONS"]);
 });
 
 test("garbage that names its sender gets 400; other garbage and a broken ACK get nothing", () => {
