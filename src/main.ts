@@ -66,6 +66,8 @@ const SOCKETS_PER_CALL = 4;
 const BYE_MS = 2_000;
 /** A 500 to a caller of the former process is said again, as no transaction repeats it. */
 const RAW_REPEATS_MS = [0, T1_MS, 3 * T1_MS, 7 * T1_MS];
+/** The store thread begins when calls are taken: both would compete for one processor. */
+const STORE_DELAY_MS = 150;
 /** An event of refused strangers a second is enough to know. */
 const REFUSED_EVENTS_PER_SECOND = 10;
 
@@ -125,7 +127,7 @@ const pools = (): readonly PortPool[] => [...snapshot.listeners.values()].map(po
 // What remembers
 const journalDir = join(node.home, "journal");
 const found = readJournal(journalDir);
-const store = startStore({ home: node.home, clock, publish });
+const store = startStore({ home: node.home, clock, publish, startDelayMs: STORE_DELAY_MS });
 const journal = openJournal({
   dir: journalDir,
   found,

@@ -44,6 +44,8 @@ export interface StoreOptions {
   readonly onFolded?: (path: string) => void;
   /** The composition root of the thread; tests name another. */
   readonly entry?: URL;
+  /** The thread is started so much later: after a crash the processor belongs to those who wait for an answer. */
+  readonly startDelayMs?: number;
 }
 
 /** Returns at once; the thread opens the database meanwhile. */
@@ -62,14 +64,19 @@ class StoreClient implements StorePort {
   readonly #segments = new Map<string, boolean>();
   readonly #pending = new Map<number, Pending>();
   #questions = 0;
-  #worker: Worker;
+  /** Undefined until the first start, and what it will be told then. */
+  #worker: Worker | undefined;
+  #early: ToStore[] = [];
+  #firstStart: Timer | undefined;
   #restart: Timer | undefined;
   /** Set once `close` was called. */
   #onClosed: (() => void) | undefined;
 
   constructor(options: StoreOptions) {
     this.#options = options;
-    this.#worker = this.#start();
+    const { clock, startDelayMs = 0 } = options;
+    if (startDelayMs > 0) this.#firstStart = clock.after(startDelayMs, () => this.#startFirst());
+    else this.#startFirst();
   }
 
   segmentOpened(path: string): void {
@@ -97,7 +104,8 @@ class StoreClient implements StorePort {
 
   async close(): Promise<void> {
     this.#restart?.cancel();
-    const worker = this.#worker;
+    if (this.#worker === undefined) this.#startFirst();
+    const worker = this.#worker!;
     await new Promise<void>((resolve) => {
       const late = this.#options.clock.after(CLOSE_MS, resolve);
       this.#onClosed = () => {
@@ -110,6 +118,12 @@ class StoreClient implements StorePort {
     // The thread has closed the database; what is left of it is its event loop.
     await worker.terminate();
     this.#rejectAll("the store is closed");
+  }
+
+  #startFirst(): void {
+    this.#firstStart?.cancel();
+    this.#worker = this.#start();
+    for (const message of this.#early.splice(0)) this.#tell(message);
   }
 
   #start(): Worker {
@@ -165,6 +179,10 @@ class StoreClient implements StorePort {
   }
 
   #tell(message: ToStore): void {
+    if (this.#worker === undefined) {
+      this.#early.push(message);
+      return;
+    }
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, not a window
     this.#worker.postMessage(message);
   }
