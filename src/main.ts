@@ -27,6 +27,7 @@ import { openJournal } from "#journal/open-journal.ts";
 import { readJournal } from "#journal/read-journal.ts";
 import { connectEmbeddedEngine } from "#media/embedded/embedded-engine.ts";
 import type { PortPool } from "#media/engine.ts";
+import { descriptorLimit } from "#net/descriptor-limit.ts";
 import { systemDns } from "#net/dns.ts";
 import { serveJsonLines } from "#net/json-lines.ts";
 import { createCounters } from "#observe/counters.ts";
@@ -62,6 +63,9 @@ const VERSION = "0.1.0";
 const EXIT_CONFIGURATION = 78;
 /** RTP and RTCP on both sides. */
 const SOCKETS_PER_CALL = 4;
+/** Kept for files, the store, the control socket and UDP; strangers' TCP connections get half of what is left. */
+const RESERVED_DESCRIPTORS = 128;
+const CONNECTIONS_MIN = 16;
 /** SIGTERM: calls are said BYE, and their answers are awaited so long. */
 const BYE_MS = 2_000;
 /** A 500 to a caller of the former process is said again, as no transaction repeats it. */
@@ -140,8 +144,13 @@ const journal = openJournal({
 void store.saveConfig({ number: snapshot.generation, hash: snapshot.hash, text: loaded.text, appliedAtMs: startedAtMs }).catch(() => {});
 
 // Media
-const engine = connectEmbeddedEngine({ socketPath: join(node.runDir, "media-0.sock"), pools: pools(), clock, publish, coalesceUs: node.media.coalesceUs });
+const engine = connectEmbeddedEngine({ socketPath: join(node.runDir, "media-0.sock"), pools: pools(), clock, publish, coalesceUs: node.media.coalesceUs, onHello: sayRoom });
 const callsMax = (): number => (engine.hello === undefined ? node.callsMax : Math.min(node.callsMax, Math.floor(engine.hello.socketsMax / SOCKETS_PER_CALL)));
+/** Descriptors bound the capacity: whoever wrote a larger calls_max hears of it. */
+function sayRoom({ socketsMax }: { readonly socketsMax: number }): void {
+  const room = Math.floor(socketsMax / SOCKETS_PER_CALL);
+  if (room < node.callsMax) publish({ type: "limit", limit: "descriptors", detail: `at most ${room} calls instead of ${node.callsMax}: media may open ${socketsMax} sockets; raise its limit of open files (ulimit -n)` });
+}
 
 // Calls
 const planFrom = (source: Peer, calledUser: string, callerUser: string, dice: () => number): DialPlan => {
@@ -309,6 +318,7 @@ async function openListeners(): Promise<OpenTransportLayer> {
       listeners: [...snapshot.listeners.values()].map(({ name, address, port, advertised, transports, device, dscp }) => ({ name, address, port, advertised, transports, device, dscp })),
       clock,
       publish,
+      connectionsMax: Math.max(CONNECTIONS_MIN, Math.floor((descriptorLimit() - RESERVED_DESCRIPTORS) / 2)),
       user: {
         // What comes before the journal's calls are back is sent again by its sender.
         onMessage: (message, flow) => {
@@ -426,8 +436,8 @@ const controlServer = await serveJsonLines({
   path: join(node.runDir, "control.sock"),
   onRequest: (command) => execute(command, abilities),
   onFollow: (command, tell) => {
-    const followed = new FollowedCalls((command as { readonly call?: string }).call, tell);
-    return publisher.add(followed);
+    const call = (command as { readonly call?: unknown } | null | undefined)?.call;
+    return publisher.add(new FollowedCalls(typeof call === "string" ? call : undefined, tell));
   },
 });
 

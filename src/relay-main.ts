@@ -7,7 +7,7 @@
  * Its descriptors outlive a thread, not the process: when a relay fails, media-main ends the process, and
  * the supervisor's restart takes the sessions up again.
  */
-import { readFileSync, unlinkSync } from "node:fs";
+import { unlinkSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { createConnection } from "node:net";
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
@@ -18,6 +18,7 @@ import { ControllerLink } from "#media/relay/controller-link.ts";
 import type { PacketSockets } from "#media/relay/packet-sockets.ts";
 import { Relay } from "#media/relay/relay.ts";
 import { SessionJournal } from "#media/relay/session-journal.ts";
+import { descriptorLimit } from "#net/descriptor-limit.ts";
 
 export interface RelayOptions {
   readonly socketPath: string;
@@ -39,19 +40,6 @@ const SCAN_MS = 1_000;
 const IDLE_EXIT_MS = 60_000;
 /** Descriptors kept for Node, the journal, controllers and what comes next. */
 const RESERVED_DESCRIPTORS = 128;
-const DESCRIPTORS_UNKNOWN = 1_024;
-/** Containers often have a limit of a thousand million; tables are sized by it. */
-const DESCRIPTORS_MAX = 1 << 18;
-
-/** Node raises the soft limit to the hard one at start. */
-function descriptorLimit(): number {
-  try {
-    const line = /^Max open files\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "latin1"));
-    return line?.[1] === "unlimited" ? DESCRIPTORS_MAX : Math.min(DESCRIPTORS_MAX, Number(line?.[1] ?? DESCRIPTORS_UNKNOWN));
-  } catch {
-    return DESCRIPTORS_UNKNOWN;
-  }
-}
 
 /** Removes the socket file of a dead process; refuses to take a living one's place. */
 async function clearSocketPath(path: string): Promise<void> {
@@ -102,7 +90,7 @@ async function dgramEngine(socketsMax: number): Promise<Engine> {
 
 async function openEngine(options: RelayOptions, log: (detail: string) => void): Promise<Engine> {
   const descriptorsMax = descriptorLimit();
-  const socketsMax = Math.floor((descriptorsMax - RESERVED_DESCRIPTORS) / options.workers);
+  const socketsMax = Math.max(0, Math.floor((descriptorsMax - RESERVED_DESCRIPTORS) / options.workers));
   if (options.sockets === "dgram") return dgramEngine(socketsMax);
   try {
     return await koffiEngine(socketsMax, descriptorsMax, options.coalesceUs);

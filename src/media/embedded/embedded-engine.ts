@@ -33,6 +33,8 @@ export interface EmbeddedEngineOptions {
   readonly publish: Publish;
   /** Largest coalescing delay of the packet loop, µs; undefined leaves the process's own. */
   readonly coalesceUs?: number;
+  /** After each connection, when the relay has said what it has room for. */
+  readonly onHello?: (hello: Hello) => void;
 }
 
 export interface EmbeddedEngine extends MediaEngine {
@@ -216,6 +218,7 @@ class Connection implements EmbeddedEngine {
       each.patience = undefined;
     }
     this.#options.publish({ type: "process", what: "media-up", detail: `${hello.bootId}, ${hello.sessions.length} sessions, ${hello.socketsMax} sockets over ${hello.sockets}` });
+    this.#options.onHello?.(hello);
     this.onEvent?.({ type: "up", bootId: hello.bootId, sessions: hello.sessions });
   }
 

@@ -30,6 +30,8 @@ export interface TransportLayerOptions {
   readonly clock: Clock;
   readonly user: TransportUser;
   readonly publish?: Publish | undefined;
+  /** TCP connections over all listeners, at most 10,000; what descriptors allow. */
+  readonly connectionsMax?: number;
   /** False: node:dgram and node:net alone make the sockets, as where koffi does not load. Default true. */
   readonly foreignCalls?: boolean;
 }
@@ -211,6 +213,7 @@ class SocketTransportLayer implements OpenTransportLayer {
         extras,
         clock: this.#options.clock,
         counters: this.counters,
+        connectionsMax: this.#options.connectionsMax,
         nextConnectionId: () => ++this.#connectionIds,
         onMessage: (wire, peer) => this.#streamMessage(wire, peer),
         onBroken: (reason, wire, peer) => this.#inbox.garbage(reason, wire, peer.flow),

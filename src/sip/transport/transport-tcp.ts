@@ -36,6 +36,8 @@ export interface TcpTransportOptions {
   readonly extras?: { readonly options: SocketOptions; readonly descriptors: Descriptors } | undefined;
   readonly clock: Clock;
   readonly counters: TcpCounters;
+  /** Over all listeners; default 10,000. */
+  readonly connectionsMax?: number | undefined;
   /** Ids are unique over all listeners. */
   readonly nextConnectionId: () => number;
   readonly onMessage: StreamPeerUser["onMessage"];
@@ -80,6 +82,7 @@ export class TcpTransport {
   readonly #connectTimers = new Map<number, Timer>();
   readonly #peerUser: StreamPeerUser;
   readonly #nowMs: () => number;
+  readonly #connectionsMax: number;
   #sweep: Timer | undefined;
   #open = true;
 
@@ -88,6 +91,7 @@ export class TcpTransport {
     this.#listener = listener;
     this.port = listener.port;
     this.#nowMs = () => options.clock.nowMs();
+    this.#connectionsMax = Math.min(CONNECTIONS_MAX, options.connectionsMax ?? CONNECTIONS_MAX);
     this.#peerUser = {
       onMessage: options.onMessage,
       onBroken: options.onBroken,
@@ -110,7 +114,11 @@ export class TcpTransport {
 
   /** Whether one more connection from that source may be accepted. */
   admits(source: string): boolean {
-    return this.#open && this.#byId.size < CONNECTIONS_MAX && (this.#perSource.get(source) ?? 0) < CONNECTIONS_PER_SOURCE_MAX;
+    return this.#open && !this.#full() && (this.#perSource.get(source) ?? 0) < CONNECTIONS_PER_SOURCE_MAX;
+  }
+
+  #full(): boolean {
+    return this.#options.counters.connections >= this.#connectionsMax;
   }
 
   accept(address: string, port: number, connect: ConstructorParameters<typeof StreamPeer>[2]): void {
@@ -134,9 +142,9 @@ export class TcpTransport {
 
   #sendAnew(send: StreamSend, connectTimeoutMs: number): void {
     const { onFailure, address, port } = send;
-    if (!this.#open || this.#byId.size >= CONNECTIONS_MAX) {
+    if (!this.#open || this.#full()) {
       const failure = this.#open
-        ? { code: "OVERLOADED", detail: `${CONNECTIONS_MAX} connections are open` }
+        ? { code: "OVERLOADED", detail: `${this.#connectionsMax} connections are open` }
         : { code: "CLOSED", detail: "the listener is closed" };
       return queueMicrotask(() => onFailure(failure));
     }
