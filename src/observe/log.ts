@@ -27,23 +27,48 @@ export interface LogOptions {
   readonly destination: DestinationStream;
 }
 
+const LIMIT_LINES_PER_SECOND = 5;
+
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 20, info: 30, warn: 40, error: 50 };
 
 export function createLog(options: LogOptions): Log {
   const rank = RANK[options.level];
   const write = options.format === "json" ? jsonWriter(options) : lineWriter(options);
+  const limits = new LimitLines();
   return {
     name: "log",
     accept(stamped) {
       const level = levelOf(stamped.event);
       if (RANK[level] < rank) return;
-      const text = describe(stamped.event);
+      const unsaid = stamped.event.type === "limit" ? limits.take(stamped.event.limit, stamped.at) : 0;
+      if (unsaid === undefined) return;
+      const text = describe(stamped.event) + (unsaid > 0 ? ` (and ${unsaid} times more since)` : "");
       write(level, rank > RANK.debug ? maskNumber(text) : text, stamped.at, stamped.event);
     },
     line: (level, text) => {
       if (RANK[level] >= rank) write(level, text, options.clock.wallMs(), undefined);
     },
   };
+}
+
+/** A flood reaches the same limit thousands of times a second: it gets a few lines, and the number of the rest with the next one. */
+class LimitLines {
+  readonly #limits = new Map<string, { second: number; written: number; unsaid: number }>();
+
+  /** @returns how many were left out since the last line; undefined: this one is left out too */
+  take(limit: string, at: number): number | undefined {
+    const second = Math.floor(at / 1_000);
+    let lines = this.#limits.get(limit);
+    if (lines === undefined) this.#limits.set(limit, (lines = { second, written: 0, unsaid: 0 }));
+    if (lines.second !== second) [lines.second, lines.written] = [second, 0];
+    if (++lines.written > LIMIT_LINES_PER_SECOND) {
+      lines.unsaid++;
+      return undefined;
+    }
+    const { unsaid } = lines;
+    lines.unsaid = 0;
+    return unsaid;
+  }
 }
 
 type Write = (level: LogLevel, text: string, at: number, event: TandemEvent | undefined) => void;

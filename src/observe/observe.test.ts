@@ -283,6 +283,17 @@ test("a log masks numbers at info, shows them at debug, and credentials never", 
   assert.match(lines.join(""), /\+79161234567 to/);
 });
 
+test("a limit that is reached a thousand times a second has a few lines, then the number of the rest", () => {
+  const lines: string[] = [];
+  const log = createLog({ level: "info", format: "lines", destination: { write: (line) => void lines.push(line) }, clock: systemClock });
+  const reach = (limit: string, at: number): void => log.accept({ at, sequence: 0, event: { type: "limit", limit, detail: "5000 calls" } });
+  for (let i = 0; i < 1_000; i++) reach("calls", START_MS + i);
+  reach("media", START_MS);
+  assert.equal(lines.length, 6);
+  reach("calls", START_MS + 1_000);
+  assert.match(lines[6]!, /limit calls: 5000 calls \(and 995 times more since\)\n$/);
+});
+
 test("masking knows numbers from addresses and folded credentials from the rest", () => {
   assert.equal(
     maskNumber("+442079460000 at 192.0.2.100:50600, 442079460000, ext 1234, 2001:db8::1234567"),
