@@ -20,7 +20,7 @@ import { systemRandom as random } from "#base/random.ts";
 import { type Calls, createCalls } from "#call/calls.ts";
 import { type ControlAbilities, execute } from "#call/control-port.ts";
 import type { StatusReport } from "#call/control.ts";
-import type { AttemptResult, CallFacts } from "#call/ports.ts";
+import type { AttemptResult, CallFacts, Located } from "#call/ports.ts";
 import { type LoadedConfig, loadConfig } from "#config/load.ts";
 import { renderProblems } from "#config/render-problems.ts";
 import { openJournal } from "#journal/open-journal.ts";
@@ -35,18 +35,19 @@ import { openLadderRing } from "#observe/ladder-ring.ts";
 import { createLog } from "#observe/log.ts";
 import { createPublisher } from "#observe/publish.ts";
 import { LADDER_FOLDER } from "#observe/read-ladder.ts";
-import type { DialPlan, Identified, SourceFacts } from "#routing/decision.ts";
+import type { DialPlan, Identified, PeerHealth, SourceFacts } from "#routing/decision.ts";
 import { explainPlan } from "#routing/explain.ts";
 import { FloodLimit } from "#routing/flood-limit.ts";
 import { type Identifier, createIdentifier } from "#routing/identify.ts";
-import { createHealth } from "#routing/peer-health.ts";
+import { diceOf } from "#routing/groups.ts";
+import { type HealthEvent, createHealth, targetName, usableTargets } from "#routing/peer-health.ts";
 import { planCall } from "#routing/plan-dial.ts";
 import type { Listener, Peer, Snapshot } from "#routing/snapshot.ts";
 import { type Agent, createUserAgent } from "#sip/dialog/agent.ts";
 import { respondPlain } from "#sip/dialog/respond.ts";
 import type { AgentUser, IncomingInvite } from "#sip/dialog/user-agent.ts";
 import { buildResponse } from "#sip/message/build-response.ts";
-import type { ReceivedRequest } from "#sip/message/message.ts";
+import type { ReceivedRequest, Uri } from "#sip/message/message.ts";
 import { parseMessage } from "#sip/message/parse-message.ts";
 import { serializeResponse } from "#sip/message/serialize.ts";
 import { createTransactionLayer } from "#sip/transaction/driver.ts";
@@ -113,7 +114,10 @@ const { publish } = publisher;
 // The configuration in force; replaced as a whole by reload
 let snapshot: Snapshot = loaded.config.snapshot;
 let identifier: Identifier = createIdentifier(snapshot);
-const health = createHealth();
+const health = createHealth((name) => peerNamed(name)?.probe);
+const peerNamed = (name: string): Peer | undefined => snapshot.trunks.get(name) ?? snapshot.gateways.get(name);
+/** Calls ordered by each round_robin group so far. */
+const turns = new Map<string, number>();
 const floods = new FloodLimit(node.invitesPerSecondPerSource);
 const tickets = new TestTickets(clock, random);
 
@@ -153,10 +157,31 @@ function sayRoom({ socketsMax }: { readonly socketsMax: number }): void {
 }
 
 // Calls
-const planFrom = (source: Peer, calledUser: string, callerUser: string, dice: () => number): DialPlan => {
+/** @param seed the call's id, so that who asks again gets the same; `taken` false: a question, that takes no group's turn */
+function planFrom(source: Peer, calledUser: string, callerUser: string, { seed, sipCallId = "", taken }: { readonly seed: string; readonly sipCallId?: string; readonly taken: boolean }): DialPlan {
   const nowMs = clock.wallMs();
-  return planCall({ snapshot, source, calledUser, callerUser, healthOf: (peer) => health.healthOf(peer, calls.callsOf(peer), nowMs), nowMs, dice });
-};
+  const turn = (group: string): number => {
+    const now = turns.get(group) ?? 0;
+    if (taken) turns.set(group, now + 1);
+    return now;
+  };
+  return planCall({ snapshot, source, calledUser, callerUser, healthOf: (peer) => healthNow(peer, nowMs), nowMs, dice: diceOf(seed), sipCallId, turn });
+}
+const healthNow = (peer: string, nowMs: number): PeerHealth => health.healthOf(peer, calls.callsOf(peer), nowMs);
+function noteHealth(peer: string, target: string, event: HealthEvent): void {
+  const change = health.note(peer, target, event, clock.wallMs());
+  if (change !== undefined) publish({ type: "gateway-health", gateway: peer, target, up: change.up, reason: change.reason });
+}
+/** A peer's addresses, those that are down left out. */
+function locateFor(uri: Uri, listener: string, peer: string): Located | Promise<Located> {
+  const take = (located: Located): Located => {
+    if (peer === "") return located;
+    health.setTargets(peer, located.ok ? located.targets.map(targetName) : [peerNamed(peer)?.uri ?? ""]);
+    return located.ok ? { ok: true, targets: usableTargets(health, peer, located.targets, clock.wallMs()) } : located;
+  };
+  const located = locator.locate(uri, listener);
+  return located instanceof Promise ? located.then(take) : take(located);
+}
 function onAttempt(result: AttemptResult): void {
   const event =
     result.status > 0
@@ -166,9 +191,7 @@ function onAttempt(result: AttemptResult): void {
         : result.reason.startsWith("no response")
           ? ({ type: "silent" } as const)
           : ({ type: "unreachable", detail: result.reason } as const);
-  if (event === undefined || !health.note(result.peer, event, clock.wallMs())) return;
-  const { up, cause } = health.healthOf(result.peer, 0, clock.wallMs());
-  publish({ type: "gateway-health", gateway: result.peer, target: result.target, up, reason: cause });
+  if (event !== undefined) noteHealth(result.peer, result.target, event);
 }
 /** Says it to a caller whose transaction died with the former process. */
 function answerRaw(wire: string, flow: Flow, localTag: string, status: number, reasonPhrase: string): void {
@@ -185,9 +208,9 @@ const calls: Calls = createCalls({
   media: engine,
   journal,
   publish,
-  plan: ({ source, calledUser, callerUser }: CallFacts) => planFrom(source, calledUser, callerUser, random.fraction),
+  plan: ({ source, calledUser, callerUser, callId, request }: CallFacts) => planFrom(source, calledUser, callerUser, { seed: callId, sipCallId: request.callId(), taken: true }),
   generation: () => snapshot.generation,
-  locate: (uri, listener) => locator.locate(uri, listener),
+  locate: locateFor,
   face: (listener) => transport.listener(listener),
   peer: (kind, name) => (kind === "trunk" ? snapshot.trunks : snapshot.gateways).get(name),
   onAttempt,
@@ -367,7 +390,7 @@ const abilities: ControlAbilities = {
   route(number, from, caller) {
     const source = sourceNamed(from);
     if (source === undefined) return { ok: false, code: "NO_SUCH_PEER", message: from === undefined ? "there is no trunk; name where the call comes from with --from" : `no trunk or gateway "${from}"` };
-    return { ok: true, value: { from: source.name, ...explainPlan(planFrom(source, number, caller ?? "", random.fraction)) } };
+    return { ok: true, value: { from: source.name, ...explainPlan(planFrom(source, number, caller ?? "", { seed: String(random.fraction()), taken: false })) } };
   },
   cdrs: (question) => store.cdrs(question),
   trace: async (call) => {

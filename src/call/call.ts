@@ -14,7 +14,7 @@ import type { Outcome } from "#cdr/outcome.ts";
 import type { MediaEvent } from "#media/engine.ts";
 import type { TandemEvent } from "#observe/event.ts";
 import type { DialPlan } from "#routing/decision.ts";
-import type { Peer } from "#routing/snapshot.ts";
+import type { GatewayGroup, Peer } from "#routing/snapshot.ts";
 import type { HeaderField, ReceivedRequest } from "#sip/message/message.ts";
 import { q850CauseOf } from "#sip/message/reason.ts";
 import { reasonPhraseOf } from "#sip/message/reason-phrases.ts";
@@ -40,8 +40,9 @@ export interface CallHouse {
   /**
    * Why no more calls with this peer fit; undefined: they do.
    * @param counted 1 where the call that asks is counted at this peer already
+   * @param group whose capacity it takes as well
    */
-  fullness(peer: Peer, counted: 0 | 1): string | undefined;
+  fullness(peer: Peer, counted: 0 | 1, group?: GatewayGroup): string | undefined;
   count(peer: string, change: 1 | -1): void;
   /** The call is over and its CDR written. */
   gone(call: Call): void;
@@ -134,7 +135,7 @@ export class Call implements LegOwner {
     const caller = callerOf(request);
     const uri = request.uri();
     const calledUser = (uri.ok ? uri.value.user : undefined) ?? "";
-    const plan = this.ports.plan({ source: this.source, flow, request, uri, calledUser, callerUser: caller.user });
+    const plan = this.ports.plan({ source: this.source, flow, request, uri, calledUser, callerUser: caller.user, callId: this.id });
     this.#tenant = plan.tenant;
     this.#skipped = plan.skipped;
     this.#core = {

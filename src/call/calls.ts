@@ -10,7 +10,7 @@
 import { type CallId, type TenantId, TOKEN_CHARS } from "#base/ids.ts";
 import type { JournalCall } from "#journal/journal.ts";
 import type { MediaEvent } from "#media/engine.ts";
-import type { Peer } from "#routing/snapshot.ts";
+import type { GatewayGroup, Peer } from "#routing/snapshot.ts";
 import type { ReceivedRequest } from "#sip/message/message.ts";
 import { reasonPhraseOf } from "#sip/message/reason-phrases.ts";
 import type { IncomingInvite, UserAgent } from "#sip/dialog/user-agent.ts";
@@ -167,9 +167,12 @@ class Registry implements Calls, CallHouse {
     if (calls > 0) this.#counts.set(peer, calls);
     else this.#counts.delete(peer);
   }
-  fullness(peer: Peer, counted: 0 | 1): string | undefined {
+  fullness(peer: Peer, counted: 0 | 1, group?: GatewayGroup): string | undefined {
     const calls = this.callsOf(peer.name) - counted;
-    return peer.callsMax > 0 && calls >= peer.callsMax ? `full, ${calls} of ${peer.callsMax} calls` : undefined;
+    if (peer.callsMax > 0 && calls >= peer.callsMax) return `full, ${calls} of ${peer.callsMax} calls`;
+    if (group?.callsMax === undefined) return undefined;
+    const together = group.members.reduce((sum, { gateway }) => sum + this.callsOf(gateway), 0);
+    return together >= group.callsMax ? `group ${group.name} full, ${together} of ${group.callsMax} calls` : undefined;
   }
   gone(call: Call): void {
     this.#calls.delete(call.id);

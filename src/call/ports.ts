@@ -3,7 +3,7 @@
  * elsewhere; nothing here is looked up or imported at run time.
  */
 import type { Clock } from "#base/clock.ts";
-import type { CallIds, TokenSigner } from "#base/ids.ts";
+import type { CallId, CallIds, TokenSigner } from "#base/ids.ts";
 import type { Parsed } from "#base/bytes.ts";
 import type { Journal } from "#journal/journal.ts";
 import type { MediaEngine } from "#media/engine.ts";
@@ -38,6 +38,7 @@ export interface CallFacts {
   readonly calledUser: string;
   /** The caller's number as it came; "" when there is none. */
   readonly callerUser: string;
+  readonly callId: CallId;
 }
 
 /** What one attempt taught about a gateway. */
@@ -65,7 +66,8 @@ export interface CallPorts {
   /** Generation of that snapshot. */
   readonly generation: () => number;
   /** RFC 3263; at once for numeric hosts. Never rejects. */
-  readonly locate: (uri: Uri, listener: string) => Located | Promise<Located>;
+  /** @param peer whose uri it is: its addresses that are down are left out; "" for a redirect's */
+  readonly locate: (uri: Uri, listener: string, peer: string) => Located | Promise<Located>;
   readonly face: (listener: string) => Face | undefined;
   /** A peer of the present snapshot, for calls that outlived a restart. */
   readonly peer: (kind: "trunk" | "gateway", name: string) => Peer | undefined;

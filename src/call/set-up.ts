@@ -183,7 +183,7 @@ export class SetUp implements AttemptOwner {
     const { peer } = planned;
     const dial = ++this.#dial;
     if (planned !== this.#redirect) this.#redirect = undefined;
-    const full = calls.fullness(peer, 0);
+    const full = calls.fullness(peer, 0, planned.group);
     if (full !== undefined) return this.#unavailable(planned, "capacity", full);
     const uri = parseUri(planned.requestUri);
     if (!uri.ok) return this.#unavailable(planned, "failed", `R-URI: ${uri.reason}`);
@@ -194,7 +194,7 @@ export class SetUp implements AttemptOwner {
       this.#addresses = located.targets;
       this.#prepare(planned);
     };
-    const located = ports.locate(uri.value, peer.listener);
+    const located = ports.locate(uri.value, peer.listener, planned === this.#redirect ? "" : peer.name);
     if (!(located instanceof Promise)) return take(located);
     located.then(
       (found) => this.#call.guard(() => take(found)),

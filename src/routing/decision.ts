@@ -1,6 +1,6 @@
 /** What routing answers: who is calling, and where the call goes. Serialisable; kept in the CDR. */
 import type { TenantId } from "#base/ids.ts";
-import type { HuntTimes, Peer, TransportName } from "./snapshot.ts";
+import type { GatewayGroup, HuntTimes, Peer, TransportName } from "./snapshot.ts";
 
 /** What is known of a request's sender before anything is decided. */
 export interface SourceFacts {
@@ -34,6 +34,8 @@ export interface PeerHealth {
   readonly calls: number;
   /** Epoch ms until which it rests (503 Retry-After); 0: not. */
   readonly restsUntilMs: number;
+  /** An operator takes it out of service: no new calls. */
+  readonly draining?: boolean;
 }
 
 export interface PlannedAttempt {
@@ -43,6 +45,10 @@ export interface PlannedAttempt {
   /** Number or name in the peer's format. */
   readonly called: string;
   readonly caller: string;
+  /** The group that offered it, whose capacity it takes as well. */
+  readonly group?: GatewayGroup;
+  /** Attempts of one number stand together and are dialled at once: the first to answer wins. */
+  readonly fork?: number;
 }
 
 export interface Skipped {

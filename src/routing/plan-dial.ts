@@ -4,9 +4,11 @@
  *
  * Deliberately no hunting (call/hunt.ts walks the attempts), no name resolution, no headers.
  */
+import { blockingPrefix, matchesCaller, whyNotNow } from "./conditions.ts";
 import type { DialPlan, PeerHealth, PlannedAttempt, Skipped } from "./decision.ts";
+import { inTryOrder } from "./groups.ts";
 import { formatNumber, toCanonical } from "./numbers.ts";
-import type { GatewayGroup, GroupMember, HuntTimes, Peer, RouteTarget, Snapshot } from "./snapshot.ts";
+import type { Did, GatewayGroup, HuntTimes, OutboundRule, Peer, RouteTarget, Snapshot } from "./snapshot.ts";
 import { findDid, findOutbound, findPeer } from "./snapshot-index.ts";
 
 export interface PlanInput {
@@ -22,6 +24,10 @@ export interface PlanInput {
   readonly nowMs: number;
   /** A number in [0, 1); drawn once per group member in configured order, whether it is usable or not. */
   readonly dice: () => number;
+  /** For groups that hash by it. */
+  readonly sipCallId?: string;
+  /** How many calls a group has ordered before, for round_robin; absent: none. */
+  readonly turn?: (group: string) => number;
 }
 
 /** What a route, DID or outbound, gives the planner. */
@@ -32,44 +38,70 @@ interface Route {
   readonly hunt: HuntTimes;
 }
 
+/** Why there is no route, with the status that says so. */
+interface NoRoute {
+  readonly name: string;
+  readonly status: number;
+  readonly reasonPhrase: string;
+  readonly reason: string;
+}
+
 export function planCall(input: PlanInput): DialPlan {
   const { source } = input;
   const called = toCanonical(input.calledUser, source.numbers);
   const caller = toCanonical(input.callerUser, source.numbers);
-  const route = source.kind === "trunk" ? routeByDid(input, called) : routeOutbound(input, called);
-  if (typeof route === "string") {
-    return {
-      type: "reject",
-      tenant: source.tenant,
-      route: "none",
-      called,
-      caller,
-      status: 404,
-      reasonPhrase: "Not Found",
-      reason: route,
-      skipped: [],
-    };
-  }
-  return expand(input, route, caller);
+  const route = refusedSource(input, called) ?? (source.kind === "trunk" ? routeByDid(input, called, caller) : routeOutbound(input, called, caller));
+  if ("targets" in route) return expand(input, route, caller);
+  const { name, ...refusal } = route;
+  return { type: "reject", tenant: source.tenant, route: name, called, caller, ...refusal, skipped: [] };
 }
 
-/** The route, or why there is none. */
-function routeByDid({ snapshot, source }: PlanInput, called: string): Route | string {
-  const match = findDid(snapshot, called, source);
+const notFound = (reason: string): NoRoute => ({ name: "none", status: 404, reasonPhrase: "Not Found", reason });
+const forbidden = (name: string, reason: string): NoRoute => ({ name, status: 403, reasonPhrase: "Forbidden", reason });
+
+/** What the sender may not do, wherever the call would go. */
+function refusedSource({ source }: PlanInput, called: string): NoRoute | undefined {
+  // RFC 3261 §21.5.4: 503 is for "temporary overloading or maintenance of the server".
+  if (source.maintenance === true)
+    return { name: "none", status: 503, reasonPhrase: "Service Unavailable", reason: `${source.name} is in maintenance` };
+  const blocked = blockingPrefix(source.blockedPrefixes, called);
+  return blocked === undefined ? undefined : forbidden("none", `${source.name} may not call ${blocked}…`);
+}
+
+function routeByDid({ snapshot, source, nowMs }: PlanInput, called: string, caller: string): Route | NoRoute {
+  const applies = (did: Did) =>
+    did.blockedCallers !== undefined && matchesCaller(did.blockedCallers, caller)
+      ? ({ by: "caller", reason: `blocks caller ${caller === "" ? "anonymous" : caller}` } as const)
+      : whyNotNow(did, caller, nowMs);
+  const match = findDid(snapshot, called, source, applies);
   switch (match.type) {
     case "found":
       return { name: `did ${match.did.number}`, called: match.number, targets: match.did.targets, hunt: match.did.hunt };
-    case "closed":
-      return `DID ${match.did.number} takes calls from ${match.did.trunks.join(", ")} only, not from ${source.name}`;
+    case "closed": {
+      const { number } = match.did;
+      const reason = `DID ${number} ${match.reason}`;
+      if (match.by === "trunk") return notFound(reason);
+      // RFC 3261 §21.4.18: the callee is there, but not now.
+      if (match.by === "time") return { name: `did ${number}`, status: 480, reasonPhrase: "Temporarily Unavailable", reason };
+      return forbidden(`did ${number}`, reason);
+    }
     case "none":
-      return `no DID ${called} for tenant ${source.tenant}`;
+      return notFound(`no DID ${called} for tenant ${source.tenant}`);
   }
 }
 
-function routeOutbound({ snapshot, source }: PlanInput, called: string): Route | string {
-  const rule = findOutbound(snapshot, called, source);
-  if (rule === undefined) return `no outbound rule of tenant ${source.tenant} takes ${called} from ${source.name}`;
-  return { name: `outbound ${rule.name}`, called, targets: rule.targets, hunt: rule.hunt };
+function routeOutbound({ snapshot, source, nowMs }: PlanInput, called: string, caller: string): Route | NoRoute {
+  let closed = "";
+  const rule = findOutbound(snapshot, called, source, (one: OutboundRule) => {
+    const unmet = whyNotNow(one, caller, nowMs);
+    if (unmet !== undefined) closed += `; ${one.name} ${unmet.reason}`;
+    return unmet;
+  });
+  if (rule === undefined) return notFound(`no outbound rule of tenant ${source.tenant} takes ${called} from ${source.name}${closed}`);
+  const name = `outbound ${rule.name}`;
+  const blocked = blockingPrefix(rule.blockedPrefixes, called);
+  if (blocked !== undefined) return forbidden(name, `${name} blocks ${blocked}…`);
+  return { name, called, targets: rule.targets, hunt: rule.hunt };
 }
 
 function expand(input: PlanInput, route: Route, caller: string): DialPlan {
@@ -79,17 +111,45 @@ function expand(input: PlanInput, route: Route, caller: string): DialPlan {
   const { tenant } = input.source;
   const common = { tenant, route: route.name, called: route.called, caller };
 
-  const offer = (name: string): void => {
+  const reasons = new Map<string, string | undefined>();
+  const reasonAgainst = (name: string): string | undefined => {
+    if (reasons.has(name)) return reasons.get(name);
+    const peer = findPeer(input.snapshot, name);
+    const reason = peer === undefined ? "not configured" : whyNot(peer, input);
+    reasons.set(name, reason);
+    return reason;
+  };
+  const offer = (name: string, group?: GatewayGroup, fork?: number): void => {
     // Once a candidate, or once skipped, is enough.
     if (seen.has(name)) return;
     seen.add(name);
+    const reason = reasonAgainst(name);
     const peer = findPeer(input.snapshot, name);
-    const reason = peer === undefined ? "not configured" : whyNot(peer, input);
     if (reason !== undefined) skipped.push({ peer: name, reason });
-    else if (peer !== undefined) attempts.push(attemptTo(peer, input, route.called, caller));
+    else if (peer !== undefined) attempts.push({ ...attemptTo(peer, input, route.called, caller), ...(group && { group }), ...(fork !== undefined && { fork }) });
+  };
+  const offerGroup = (name: string): void => {
+    const group = input.snapshot.groups.get(name);
+    const against = whyNotGroup(group, input);
+    if (group === undefined || against !== undefined) return void skipped.push({ peer: name, reason: against ?? "not configured" });
+    const order = inTryOrder(group, {
+      dice: input.dice,
+      usable: (gateway) => !seen.has(gateway) && reasonAgainst(gateway) === undefined,
+      caller,
+      sipCallId: input.sipCallId ?? "",
+      turn: input.turn ?? (() => 0),
+      callsOf: (gateway) => input.healthOf(gateway)?.calls ?? 0,
+    });
+    const forks = attempts.length;
+    for (const { gateway, priority } of order) offer(gateway, group, group.algorithm === "parallel" ? forks * 10_000 + priority : undefined);
   };
 
   for (const target of route.targets) {
+    const unmet = whyNotNow(target, caller, input.nowMs);
+    if (unmet !== undefined) {
+      skipped.push({ peer: nameOf(target), reason: unmet.reason });
+      continue;
+    }
     if (target.type === "reject") {
       // Whatever stands behind a reject is never reached; candidates before it are tried first.
       if (attempts.length > 0) break;
@@ -98,12 +158,7 @@ function expand(input: PlanInput, route: Route, caller: string): DialPlan {
     }
     if (target.type === "gateway") offer(target.gateway);
     else if (target.type === "trunk") offer(target.trunk);
-    else {
-      const group = input.snapshot.groups.get(target.group);
-      if (group === undefined) skipped.push({ peer: target.group, reason: "group not configured" });
-      else if (group.tenant !== tenant) skipped.push({ peer: target.group, reason: `group of tenant ${group.tenant}` });
-      else for (const { gateway } of inTryOrder(group, input.dice)) offer(gateway);
-    }
+    else offerGroup(target.group);
   }
 
   if (attempts.length > 0) return { type: "dial", ...common, attempts, skipped, hunt: route.hunt };
@@ -119,13 +174,21 @@ function expand(input: PlanInput, route: Route, caller: string): DialPlan {
   };
 }
 
-/** By priority; within one, a weighted shuffle: r^(1/weight), highest first (Efraimidis and Spirakis, 2006). */
-function inTryOrder(group: GatewayGroup, dice: () => number): readonly GroupMember[] {
-  const only = group.members[0];
-  const keyed = group.members.map((member) => ({ member, key: dice() ** (1 / member.weight) }));
-  if (only === undefined || keyed.length === 1) return group.members;
-  keyed.sort((a, b) => a.member.priority - b.member.priority || b.key - a.key);
-  return keyed.map(({ member }) => member);
+const nameOf = (target: RouteTarget): string =>
+  target.type === "group"
+    ? target.group
+    : target.type === "gateway"
+      ? target.gateway
+      : target.type === "trunk"
+        ? target.trunk
+        : `reject ${target.status}`;
+
+function whyNotGroup(group: GatewayGroup | undefined, { source, healthOf }: PlanInput): string | undefined {
+  if (group === undefined) return "group not configured";
+  if (group.tenant !== source.tenant) return `group of tenant ${group.tenant}`;
+  if (group.callsMax === undefined) return undefined;
+  const calls = group.members.reduce((sum, { gateway }) => sum + (healthOf(gateway)?.calls ?? 0), 0);
+  return calls >= group.callsMax ? `group full, ${calls}/${group.callsMax}` : undefined;
 }
 
 /** Why a peer can't take this call now; undefined when it can. */
@@ -133,9 +196,12 @@ function whyNot(peer: Peer, { source, healthOf, nowMs }: PlanInput): string | un
   if (peer.tenant !== source.tenant) return `of tenant ${peer.tenant}`;
   if (peer.name === source.name) return "the call came from it";
   if (peer.uri === undefined) return "has no uri, takes no calls";
+  if (peer.maintenance === true) return "in maintenance";
+  if (peer.drain === true) return "draining";
   const health = healthOf(peer.name);
   // Never heard of means usable: only evidence takes a peer out.
   if (health === undefined) return undefined;
+  if (health.draining === true) return "draining";
   if (!health.up) return "down";
   if (health.restsUntilMs > nowMs) return `resting until ${new Date(health.restsUntilMs).toISOString()}`;
   if (health.calls >= peer.callsMax) return `full, ${health.calls}/${peer.callsMax}`;

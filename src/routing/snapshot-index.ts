@@ -3,6 +3,7 @@
  * outbound rules by prefix, the groups that a gateway is in. Computed once per snapshot and forgotten with it.
  */
 import { bareNumber } from "./numbers.ts";
+import type { Unmet } from "./conditions.ts";
 import type { Did, OutboundRule, Peer, Snapshot } from "./snapshot.ts";
 
 interface SnapshotIndex {
@@ -20,6 +21,9 @@ function indexOf(snapshot: Snapshot): SnapshotIndex {
   if (index === undefined) indexes.set(snapshot, (index = buildIndex(snapshot)));
   return index;
 }
+
+/** Builds the index now, so that the first call after a reload doesn't pay for it. */
+export const warmIndex = (snapshot: Snapshot): void => void indexOf(snapshot);
 
 function buildIndex(snapshot: Snapshot): SnapshotIndex {
   const lengths = new Set<number>();
@@ -44,24 +48,33 @@ function buildIndex(snapshot: Snapshot): SnapshotIndex {
 
 export const findPeer = (snapshot: Snapshot, name: string): Peer | undefined => snapshot.trunks.get(name) ?? snapshot.gateways.get(name);
 
+/** What a search may ask of a DID or rule beyond its name: undefined when it applies, else why not. */
+export type Applies<T> = (entry: T) => Unmet | undefined;
+
 export type DidMatch =
   | { readonly type: "found"; readonly did: Did; readonly number: string }
-  /** A DID of the tenant, but closed to this trunk. */
-  | { readonly type: "closed"; readonly did: Did }
+  /** A DID of the tenant, but closed to this trunk or call. */
+  | { readonly type: "closed"; readonly did: Did; readonly by: "trunk" | Unmet["by"]; readonly reason: string }
   | { readonly type: "none" };
+
+const ALWAYS = (): undefined => undefined;
 
 /**
  * The DID that a trunk's call is for: the exact number or name, else the longest entry with a trailing "*".
  * Digits without plus also find a "+" entry. Another tenant's DIDs do not exist.
  */
-export function findDid(snapshot: Snapshot, called: string, trunk: Peer): DidMatch {
+export function findDid(snapshot: Snapshot, called: string, trunk: Peer, applies: Applies<Did> = ALWAYS): DidMatch {
   const ways = /^[1-9][0-9]{6,14}$/.test(called) ? [called, `+${called}`] : [called];
-  let closed: Did | undefined;
+  let closed: Extract<DidMatch, { readonly type: "closed" }> | undefined;
   const visible = (did: Did | undefined): did is Did => {
     if (did === undefined || did.tenant !== trunk.tenant) return false;
-    if (did.trunks.length === 0 || did.trunks.includes(trunk.name)) return true;
-    closed ??= did;
-    return false;
+    if (did.trunks.length > 0 && !did.trunks.includes(trunk.name)) {
+      closed ??= { type: "closed", did, by: "trunk", reason: `takes calls from ${did.trunks.join(", ")} only, not from ${trunk.name}` };
+      return false;
+    }
+    const unmet = applies(did);
+    if (unmet !== undefined) closed ??= { type: "closed", did, ...unmet };
+    return unmet === undefined;
   };
   for (const number of ways) {
     const did = snapshot.dids.get(number);
@@ -74,19 +87,24 @@ export function findDid(snapshot: Snapshot, called: string, trunk: Peer): DidMat
       if (visible(did)) return { type: "found", did, number };
     }
   }
-  return closed === undefined ? { type: "none" } : { type: "closed", did: closed };
+  return closed ?? { type: "none" };
 }
 
 /** The outbound rule with the longest prefix of `called` that takes calls of this gateway. */
-export function findOutbound(snapshot: Snapshot, called: string, gateway: Peer): OutboundRule | undefined {
+export function findOutbound(
+  snapshot: Snapshot,
+  called: string,
+  gateway: Peer,
+  applies: Applies<OutboundRule> = ALWAYS,
+): OutboundRule | undefined {
   const { outbound, groupsOf } = indexOf(snapshot);
   const ofTenant = outbound.get(gateway.tenant);
   if (ofTenant === undefined) return undefined;
   const groups = groupsOf.get(gateway.name) ?? [];
   for (let length = Math.min(called.length, OUTBOUND_PREFIX_MAX); length >= 0; length--) {
     for (const rule of ofTenant.get(called.slice(0, length)) ?? []) {
-      if (rule.from.length === 0) return rule;
-      if (rule.from.some((name) => name === gateway.name || groups.includes(name))) return rule;
+      const mayUse = rule.from.length === 0 || rule.from.some((name) => name === gateway.name || groups.includes(name));
+      if (mayUse && applies(rule) === undefined) return rule;
     }
   }
   return undefined;

@@ -46,6 +46,36 @@ export interface HuntTimes {
   readonly setupBudgetMs: number;
 }
 
+/** How a peer is asked by OPTIONS whether it lives (RFC 3261 §11). */
+export interface ProbePolicy {
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+  /** Successes in a row that bring a target back, and failures that take it out. */
+  readonly upAfter: number;
+  readonly downAfter: number;
+  /** "200" or "4xx"; empty: any answer but 5xx. */
+  readonly acceptedCodes: readonly string[];
+}
+
+/** A part of the week. */
+export interface TimeWindow {
+  /** 0 is Sunday; empty: every day. A window over midnight belongs to the day it begins on. */
+  readonly days: readonly number[];
+  /** Minutes since midnight; `to` is the first one outside. Equal: the whole day; `to` before `from`: over midnight. */
+  readonly fromMinute: number;
+  readonly toMinute: number;
+  /** IANA name, e.g. "Europe/Berlin". */
+  readonly timezone: string;
+}
+
+/** When something applies; what is absent asks nothing. */
+export interface Conditions {
+  /** One of them must hold. */
+  readonly when?: readonly TimeWindow[];
+  /** Canonical numbers, prefixes with "*", or "anonymous". */
+  readonly callers?: readonly string[];
+}
+
 export interface HeaderPolicy {
   /** Header names (lower case) of the far side that may pass to this peer, beyond the core's own. "x-*" is a prefix. */
   readonly pass: readonly string[];
@@ -80,6 +110,14 @@ interface PeerCommon {
   readonly callerNumber: string;
   /** host part of From and To towards this peer; "" = peer's or our address. */
   readonly fromDomain: string;
+  /** Undefined: not probed. */
+  readonly probe?: ProbePolicy;
+  /** No new calls to it; those that run go on, and calls from it are taken. */
+  readonly drain?: boolean;
+  /** Drained, and calls from it are refused too. */
+  readonly maintenance?: boolean;
+  /** Canonical prefixes of numbers that calls from it may not go to. */
+  readonly blockedPrefixes?: readonly string[];
 }
 
 export interface Trunk extends PeerCommon {
@@ -98,37 +136,61 @@ export interface GroupMember {
   readonly priority: number;
   readonly weight: number;
 }
+/** Who of one priority is tried first; `groups.ts` says how. */
+export const GROUP_ALGORITHMS = [
+  "weighted",
+  "round_robin",
+  "hash_caller",
+  "hash_call_id",
+  "strict_priority",
+  "least_calls",
+  "parallel",
+] as const;
+export type GroupAlgorithm = (typeof GROUP_ALGORITHMS)[number];
+
 export interface GatewayGroup {
   readonly name: string;
   readonly tenant: TenantId;
   readonly members: readonly GroupMember[];
+  /** Absent: weighted. */
+  readonly algorithm?: GroupAlgorithm;
+  /** Calls at its gateways together, whatever way they took; absent: no limit of its own. */
+  readonly callsMax?: number;
 }
 
-export type RouteTarget =
+/** A target whose conditions don't hold is skipped. */
+export type RouteTarget = (
   | { readonly type: "group"; readonly group: string }
   | { readonly type: "gateway"; readonly gateway: string }
   | { readonly type: "trunk"; readonly trunk: string }
-  | { readonly type: "reject"; readonly status: number; readonly reason: string };
+  | { readonly type: "reject"; readonly status: number; readonly reason: string }
+) &
+  Conditions;
 
-export interface Did {
+/** Where its conditions don't hold, a DID with a shorter prefix may take the call. */
+export interface Did extends Conditions {
   /** Canonical number or name ("ai"); unique in the deployment. */
   readonly number: string;
   readonly tenant: TenantId;
   /** Only calls from these trunks; empty: any trunk of the tenant. */
   readonly trunks: readonly string[];
+  /** As `callers`; these are refused. */
+  readonly blockedCallers?: readonly string[];
   /** In order: all candidates of the first, then of the second … */
   readonly targets: readonly RouteTarget[];
   readonly hunt: HuntTimes;
 }
 
-/** Calls from a gateway out to a carrier. */
-export interface OutboundRule {
+/** Calls from a gateway out to a carrier. Where its conditions don't hold, the next rule is asked. */
+export interface OutboundRule extends Conditions {
   readonly name: string;
   readonly tenant: TenantId;
   /** Canonical prefix ("+49", "" = any); the longest wins. */
   readonly prefix: string;
   /** Gateways or groups whose calls it takes; empty: all of the tenant. */
   readonly from: readonly string[];
+  /** Canonical prefixes within it that are refused. */
+  readonly blockedPrefixes?: readonly string[];
   readonly targets: readonly RouteTarget[];
   readonly hunt: HuntTimes;
 }
