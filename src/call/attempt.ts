@@ -16,10 +16,12 @@ export interface AttemptOwner {
   /** `response`: what the event was made from, where there was one. */
   onAttemptEvent(attempt: Attempt, event: HuntEvent, response: ReceivedResponse | undefined): void;
   onAttemptAnswer(attempt: Attempt, response: ReceivedResponse, dialog: Dialog): void;
+  /** It goes out again, with credentials: what the journal has of it is out of date. */
+  onAttemptResend(attempt: Attempt): void;
 }
 
 /** What `recoverInvite` needs after a restart; the INVITE's headers and body are not kept. */
-export type AttemptParameters = Omit<InviteParameters, "headers" | "body" | "contentType">;
+export type AttemptParameters = Omit<InviteParameters, "headers" | "body" | "contentType" | "credentials">;
 
 export class Attempt implements OutgoingInviteUser {
   readonly number: number;
@@ -59,6 +61,12 @@ export class Attempt implements OutgoingInviteUser {
 
   onTrying(): void {
     if (!this.left) this.#owner.onAttemptEvent(this, { type: "trying" }, undefined);
+  }
+
+  onResend(sequence: number): void {
+    if (this.left || this.parameters === undefined) return;
+    this.parameters = { ...this.parameters, sequence };
+    this.#owner.onAttemptResend(this);
   }
 
   onProvisional(response: ReceivedResponse, remoteTag: string): void {

@@ -235,7 +235,7 @@ export class Call implements LegOwner {
     this.#answered = { answeredAtMs: clock.wallMs(), answeredMs: clock.nowMs(), setupMs: clock.nowMs() - this.#startedMs };
     this.#state = "answered";
     const a = this.#a!;
-    a.dialog = setUp.invite.answer(parts, a);
+    a.dialog = setUp.invite.answer(parts, a, this.source.account);
     if (this.callerOffered) this.media.settled();
     else this.#bridge.awaitCallersAnswer();
     this.ports.journal.append(this.id, this.#tenant, { ...this.#sections(false) });
@@ -468,8 +468,8 @@ export class Call implements LegOwner {
       return this.#finish(recovered.ended, undefined);
     }
     this.#state = "answered";
-    this.#a.dialog = this.calls.agent.restore(recovered.dialogA, this.#a);
-    this.#b.dialog = this.calls.agent.restore(recovered.dialogB, this.#b);
+    this.#a.dialog = this.calls.agent.restore(recovered.dialogA, this.#a, this.source.account);
+    this.#b.dialog = this.calls.agent.restore(recovered.dialogB, this.#b, callee.account);
     this.#limitDuration(agoMs);
   }
 

@@ -113,6 +113,9 @@ export class SetUp implements AttemptOwner {
   }
   #cancelHeaders: readonly HeaderField[] = [];
 
+  onAttemptResend(attempt: Attempt): void {
+    if (attempt === this.#attempt) this.#call.journalSetUp(this);
+  }
   onAttemptEvent(attempt: Attempt, event: HuntEvent, response: ReceivedResponse | undefined): void {
     this.#call.guard(() => {
       this.#response = response;
@@ -185,7 +188,7 @@ export class SetUp implements AttemptOwner {
     if (planned !== this.#redirect) this.#redirect = undefined;
     const full = calls.fullness(peer, 0, planned.group);
     if (full !== undefined) return this.#unavailable(planned, "capacity", full);
-    const uri = parseUri(planned.requestUri);
+    const uri = parseUri(this.#firstHop(planned));
     if (!uri.ok) return this.#unavailable(planned, "failed", `R-URI: ${uri.reason}`);
     this.#count(peer.name);
     const take = (located: Located): void => {
@@ -200,6 +203,11 @@ export class SetUp implements AttemptOwner {
       (found) => this.#call.guard(() => take(found)),
       (error: unknown) => this.#call.guard(() => take({ ok: false, code: "DNS_FAILED", detail: String(error) })),
     );
+  }
+
+  /** RFC 3261 §8.1.2: the outbound proxy, unless the call was sent elsewhere by a 3xx. */
+  #firstHop(planned: PlannedAttempt): string {
+    return planned === this.#redirect ? planned.requestUri : (planned.peer.outboundProxy ?? planned.requestUri);
   }
 
   #unavailable(planned: PlannedAttempt, outcome: "capacity" | "failed", reason: string): void {
@@ -273,7 +281,7 @@ export class SetUp implements AttemptOwner {
     const parameters = {
       requestUri: planned.requestUri,
       target,
-      routeSet: [],
+      routeSet: this.#firstHop(planned) === planned.requestUri ? [] : [`<${peer.outboundProxy};lr>`],
       localUri: from.localUri,
       remoteUri,
       localTag: token,
@@ -298,7 +306,10 @@ export class SetUp implements AttemptOwner {
     // The journal has the attempt before the wire does.
     call.journalSetUp(this);
     const headers = [...from.headers, ...passedHeaders(this.invite.request, peer.headers.pass), ...peer.headers.set];
-    attempt.invite = call.calls.agent.invite({ ...parameters, headers, contentType: "application/sdp", body: offer.sdp }, attempt, leg);
+    // Whoever a 3xx names is not who the account is for.
+    const credentials = peer.account === undefined || planned === this.#redirect ? {} : { credentials: peer.account };
+    const invite = { ...parameters, ...credentials, headers, contentType: "application/sdp", body: offer.sdp };
+    attempt.invite = call.calls.agent.invite(invite, attempt, leg);
     this.step({ type: "sent", addressesLeft });
   }
 

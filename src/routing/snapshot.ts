@@ -3,6 +3,7 @@
  * the store) and swapped as a whole. A call keeps the records it resolved. Plain data, maps as indexes.
  */
 import type { TenantId } from "#base/ids.ts";
+import type { DigestUser, PeerAccount, RegisterPolicy } from "./accounts.ts";
 
 export type TransportName = "UDP" | "TCP" | "TLS" | "WS" | "WSS";
 
@@ -110,6 +111,12 @@ interface PeerCommon {
   readonly callerNumber: string;
   /** host part of From and To towards this peer; "" = peer's or our address. */
   readonly fromDomain: string;
+  /** Absent: its challenges are refusals. */
+  readonly account?: PeerAccount;
+  /** As `uri`: what we send it goes there first, with a Route (RFC 3261 §8.1.2). */
+  readonly outboundProxy?: string;
+  /** Absent: digest doesn't prove it. */
+  readonly digest?: DigestUser;
   /** Undefined: not probed. */
   readonly probe?: ProbePolicy;
   /** No new calls to it; those that run go on, and calls from it are taken. */
@@ -122,6 +129,8 @@ interface PeerCommon {
 
 export interface Trunk extends PeerCommon {
   readonly kind: "trunk";
+  /** Absent: we don't register there. */
+  readonly register?: RegisterPolicy;
 }
 export interface Gateway extends PeerCommon {
   readonly kind: "gateway";

@@ -5,8 +5,7 @@
  *     const agent = createUserAgent({ clock, random, user, locator });
  *     agent.attach(createTransactionLayer({ transport, clock, user: agent }));
  *
- * It deliberately does no authentication, no 100rel, no session timers of its own, and answers no digest
- * challenge.
+ * It deliberately asks nobody for credentials, and has no 100rel and no session timers of its own.
  */
 import type { Clock } from "#base/clock.ts";
 import type { Random } from "#base/ids.ts";
@@ -15,7 +14,9 @@ import type { HeaderField, ReceivedRequest, ReceivedResponse } from "#sip/messag
 import type { ServerTransaction, TransactionLayer, TransactionUser } from "#sip/transaction/transactions.ts";
 import type { Flow } from "#sip/transport/transport.ts";
 import { ConfirmedDialog } from "./confirmed-dialog.ts";
-import { INITIAL_SEQUENCE, requestOutside } from "./dialog.ts";
+import type { Account } from "#sip/auth/digest-client.ts";
+import { requestOutside, sequenceOf } from "./dialog.ts";
+import { DigestRetry } from "./digest-retry.ts";
 import type { Cancellable, DialogEnd, DialogHost } from "./dialog-host.ts";
 import { PendingInvite } from "./incoming-invite.ts";
 import { DEFAULT_POLICY, type UasPolicy, inspectRequest } from "./inspect-request.ts";
@@ -112,8 +113,8 @@ class DialogLayer implements Agent, DialogHost {
     return new SentInvite(this, parameters, user, dialogUser);
   }
 
-  restore(state: DialogState, user: DialogUser): Dialog {
-    const dialog = new ConfirmedDialog(this, state, user);
+  restore(state: DialogState, user: DialogUser, credentials?: Account): Dialog {
+    const dialog = new ConfirmedDialog(this, state, user, undefined, this.#digest(credentials));
     this.enlist(state.localTag, dialog);
     return dialog;
   }
@@ -124,22 +125,28 @@ class DialogLayer implements Agent, DialogHost {
     // §9.1: all as in the INVITE, in its branch. The former process may have heard a provisional response or
     // not; a CANCEL that finds nothing is answered 481.
     const { localContact: _, ...withoutContact } = bare;
-    const cancel = requestOutside(withoutContact, "CANCEL", INITIAL_SEQUENCE, headers);
+    const cancel = requestOutside(withoutContact, "CANCEL", sequenceOf(parameters), headers);
     const deaf = { onResponse: (): void => undefined, onFailure: (): void => undefined };
-    this.transactions.request(cancel, parameters.target, initialBranch(parameters.branchPrefix), deaf);
+    this.transactions.request(cancel, parameters.target, initialBranch(parameters), deaf);
   }
 
   request(
     parameters: Omit<InviteParameters, "localContact"> & { readonly method: string; readonly localContact?: string },
     onFinal: (outcome: FailureOutcome) => void,
   ): void {
-    const request = requestOutside(parameters, parameters.method, INITIAL_SEQUENCE, this.requestHeaders);
-    this.transactions.request(request, parameters.target, this.newBranch(parameters.branchPrefix), {
-      onResponse: (response) => {
-        if (response.status >= 200) onFinal({ type: "response", response });
-      },
-      onFailure: onFinal,
-    });
+    const digest = this.#digest(parameters.credentials);
+    const send = (sequence: number): void => {
+      const request = requestOutside(parameters, parameters.method, sequence, this.requestHeaders);
+      this.transactions.request(digest?.authorized(request) ?? request, parameters.target, this.newBranch(parameters.branchPrefix), {
+        onResponse: (response) => {
+          if (response.status < 200) return;
+          if (digest?.challenged(response) === true) send(sequence + 1);
+          else onFinal({ type: "response", response });
+        },
+        onFailure: onFinal,
+      });
+    };
+    send(sequenceOf(parameters));
   }
 
   admit(request: ReceivedRequest, flow: Flow): boolean {
@@ -185,8 +192,8 @@ class DialogLayer implements Agent, DialogHost {
   newBranch(prefix: string): string {
     return `${prefix}.${this.#salt}.${(this.#counter++).toString(36)}`;
   }
-  openDialog(state: DialogState, user: DialogUser | undefined, owedAck?: number): ConfirmedDialog {
-    return new ConfirmedDialog(this, state, user, owedAck);
+  openDialog(state: DialogState, user: DialogUser | undefined, owedAck?: number, digest?: DigestRetry): ConfirmedDialog {
+    return new ConfirmedDialog(this, state, user, owedAck, digest);
   }
   enlist(localTag: string, end: DialogEnd): void {
     this.#ends.set(localTag, end);
@@ -207,6 +214,9 @@ class DialogLayer implements Agent, DialogHost {
     this.#late.expect(parameters);
   }
 
+  #digest(account: Account | undefined): DigestRetry | undefined {
+    return account === undefined ? undefined : new DigestRetry(account, this.random);
+  }
   #newTag(): string {
     return `${this.#salt}.${(this.#counter++).toString(36)}`;
   }

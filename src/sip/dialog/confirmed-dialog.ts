@@ -11,6 +11,7 @@ import type { ClientOutcome, ClientUser, ServerTransaction } from "#sip/transact
 import type { Flow, Target } from "#sip/transport/transport.ts";
 import { belongsTo, countRequest, nextSequence, refreshTarget, requestInDialog } from "./dialog.ts";
 import type { DialogEnd, DialogHost } from "./dialog-host.ts";
+import type { DigestRetry } from "./digest-retry.ts";
 import { PendingInvite } from "./incoming-invite.ts";
 import { inspectRequest } from "./inspect-request.ts";
 import { nextHop } from "./next-hop.ts";
@@ -40,6 +41,8 @@ interface SentAck {
 
 export class ConfirmedDialog implements Dialog, DialogEnd {
   readonly #host: DialogHost;
+  /** undefined: a challenge is a failure like any other. */
+  readonly #digest: DigestRetry | undefined;
   #state: DialogState;
   /** undefined once the owner is done with it, and in a dialog that only lives to be ended. */
   #user: DialogUser | undefined;
@@ -60,8 +63,9 @@ export class ConfirmedDialog implements Dialog, DialogEnd {
   #byeTimer: Timer | undefined;
 
   /** @param owedAck CSeq of the INVITE of ours whose 2xx made this dialog */
-  constructor(host: DialogHost, state: DialogState, user: DialogUser | undefined, owedAck?: number) {
+  constructor(host: DialogHost, state: DialogState, user: DialogUser | undefined, owedAck?: number, digest?: DigestRetry) {
     this.#host = host;
+    this.#digest = digest;
     this.#state = state;
     this.#user = user;
     this.#owedAck = owedAck;
@@ -217,14 +221,18 @@ export class ConfirmedDialog implements Dialog, DialogEnd {
       this.#inviteSequence !== undefined || this.#owedAck !== undefined || this.#incoming !== undefined || this.#answers.length > 0;
     if (next === undefined || busy) return;
     this.#waiting = rest.length === 0 ? NONE : rest;
-    const sequence = this.#state.localSequence + 1;
+    let sequence = this.#state.localSequence + 1;
     this.#inviteSequence = sequence;
-    this.#send("INVITE", next.parts, {
+    const user: ClientUser = {
       onResponse: (response, flow) => this.#receiveAnswer(response, flow, sequence, next.user),
       onFailure: (outcome) => {
         if (this.#endInvite(sequence)) next.user.onFailure(outcome);
         this.#sendWaiting();
       },
+    };
+    this.#send("INVITE", next.parts, user, undefined, (raised) => {
+      sequence = raised;
+      this.#inviteSequence = raised;
     });
   }
 
@@ -270,19 +278,40 @@ export class ConfirmedDialog implements Dialog, DialogEnd {
 
   #sendAck(ack: SentAck): void {
     this.#sentAck = ack;
-    const parts = ack.body === "" ? NO_PARTS : { headers: [], contentType: "application/sdp", body: ack.body };
+    const headers = this.#digest?.inviteCredentials ?? NO_PARTS.headers;
+    const parts = ack.body === "" ? { headers, body: "" } : { headers, contentType: "application/sdp", body: ack.body };
     const request = requestInDialog(this.#state, "ACK", ack.sequence, parts);
     this.#whenLocated(undefined, (target) => this.#host.transactions.sendAck(request, target, ack.branch));
   }
 
-  #send(method: string, parts: RequestParts, user: ClientUser, elsewhere?: Target): void {
+  /** @param onAgain hears the CSeq of a repetition with credentials before it is sent */
+  #send(method: string, parts: RequestParts, user: ClientUser, elsewhere?: Target, onAgain?: (sequence: number) => void): void {
+    this.#digest?.begin();
+    this.#sendOnce(method, parts, user, elsewhere, onAgain);
+  }
+
+  #sendOnce(method: string, parts: RequestParts, user: ClientUser, elsewhere?: Target, onAgain?: (sequence: number) => void): void {
     // Told before it is sent: a CSeq must not come twice, not even after a crash.
     this.#become(nextSequence(this.#state));
     const refreshes = TARGET_REFRESH.has(method);
     const extras = refreshes ? { contact: true, headers: this.#host.requestHeaders } : {};
-    const request = requestInDialog(this.#state, method, this.#state.localSequence, parts, extras);
+    const bare = requestInDialog(this.#state, method, this.#state.localSequence, parts, extras);
     const branch = this.#host.newBranch(this.#state.localTag);
-    this.#whenLocated(elsewhere, (target) => this.#host.transactions.request(request, target, branch, user));
+    const digest = this.#digest;
+    const request = digest?.authorized(bare) ?? bare;
+    const heard: ClientUser =
+      digest === undefined
+        ? user
+        : {
+            onResponse: (response, flow) => {
+              // What a closing dialog had in flight is of no use any more; its BYE is.
+              if ((this.#closing && method !== "BYE") || !digest.challenged(response)) return user.onResponse(response, flow);
+              onAgain?.(this.#state.localSequence + 1);
+              this.#sendOnce(method, parts, user, elsewhere, onAgain);
+            },
+            onFailure: (outcome) => user.onFailure(outcome),
+          };
+    this.#whenLocated(elsewhere, (target) => this.#host.transactions.request(request, target, branch, heard));
   }
 
   #whenLocated(elsewhere: Target | undefined, send: (target: Target) => void): void {

@@ -10,6 +10,7 @@ import type { ServerTransaction, TransactionLayer } from "#sip/transaction/trans
 import type { Flow } from "#sip/transport/transport.ts";
 import type { ConfirmedDialog } from "./confirmed-dialog.ts";
 import type { UasPolicy } from "./inspect-request.ts";
+import type { DigestRetry } from "./digest-retry.ts";
 import type { Locator } from "./next-hop.ts";
 import type { DialogState, DialogUser, InviteParameters } from "./user-agent.ts";
 
@@ -44,8 +45,9 @@ export interface DialogHost {
    * A dialog that isn't enlisted yet.
    * @param user undefined for a dialog that only lives to be ended
    * @param owedAck CSeq of the INVITE of ours whose 2xx made it
+   * @param digest what answers challenges in it; undefined: nobody does
    */
-  openDialog(state: DialogState, user: DialogUser | undefined, owedAck?: number): ConfirmedDialog;
+  openDialog(state: DialogState, user: DialogUser | undefined, owedAck?: number, digest?: DigestRetry): ConfirmedDialog;
   /** Makes `end` the one that our tag leads to. */
   enlist(localTag: string, end: DialogEnd): void;
   /** As `enlist`, where the tag leads nowhere. */

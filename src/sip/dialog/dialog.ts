@@ -11,8 +11,9 @@ import { parseNameAddr } from "#sip/message/parse-name-addr.ts";
 import type { Flow, Target } from "#sip/transport/transport.ts";
 import type { DialogState, InviteParameters, RequestParts } from "./user-agent.ts";
 
-/** CSeq of the initial INVITE: any value does (§8.1.1.5), and one known beforehand lets a successor CANCEL it. */
+/** CSeq of the initial INVITE: any value does (§8.1.1.5), and one known beforehand lets a successor CANCEL it. Credentials raise it. */
 export const INITIAL_SEQUENCE = 1;
+export const sequenceOf = ({ sequence }: { readonly sequence?: number }): number => sequence ?? INITIAL_SEQUENCE;
 /** §8.1.1.6: for requests whose sender names no other. */
 const MAX_FORWARDS = 70;
 
@@ -45,7 +46,7 @@ export function dialogOfUac(parameters: InviteParameters, response: ReceivedResp
     localTag: parameters.localTag,
     remoteUri: parameters.remoteUri,
     remoteTag: response.toTag(),
-    localSequence: INITIAL_SEQUENCE,
+    localSequence: sequenceOf(parameters),
     remoteSequence: undefined,
     remoteTarget: contactOf(response) ?? parameters.requestUri,
     routeSet: response.headerValues("Record-Route").toReversed(),

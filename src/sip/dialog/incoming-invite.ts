@@ -3,12 +3,14 @@
  * final one, CANCEL; for an initial INVITE also its early dialog (§12.1.1) until the answer.
  */
 import type { Timer } from "#base/clock.ts";
+import type { Account } from "#sip/auth/digest-client.ts";
 import type { HeaderField, OutgoingResponse, ReceivedRequest } from "#sip/message/message.ts";
 import type { ServerTransaction } from "#sip/transaction/transactions.ts";
 import type { Flow } from "#sip/transport/transport.ts";
 import { belongsTo, countRequest, dialogOfUas } from "./dialog.ts";
 import type { ConfirmedDialog } from "./confirmed-dialog.ts";
 import type { Cancellable, DialogEnd, DialogHost } from "./dialog-host.ts";
+import { DigestRetry } from "./digest-retry.ts";
 import { answerEarly } from "./early-requests.ts";
 import { dialogResponse, respondInDialog, respondPlain } from "./respond.ts";
 import type { Dialog, DialogState, DialogUser, IncomingInvite, RequestParts } from "./user-agent.ts";
@@ -58,8 +60,9 @@ export class PendingInvite implements IncomingInvite, DialogEnd, Cancellable {
     if (status > 100) this.#repeatLater(response);
   }
 
-  answer(parts: RequestParts, user: DialogUser): Dialog {
-    this.#dialog ??= this.#host.openDialog({ ...this.#earlyState(), confirmed: true }, user);
+  answer(parts: RequestParts, user: DialogUser, credentials?: Account): Dialog {
+    const digest = credentials === undefined ? undefined : new DigestRetry(credentials, this.#host.random);
+    this.#dialog ??= this.#host.openDialog({ ...this.#earlyState(), confirmed: true }, user, undefined, digest);
     const dialog = this.#dialog;
     if (this.#settle()) {
       if (this.#isInitial) this.#host.enlist(this.localTag, dialog);

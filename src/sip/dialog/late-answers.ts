@@ -6,7 +6,7 @@ import type { Clock, Timer } from "#base/clock.ts";
 import type { ReceivedResponse } from "#sip/message/message.ts";
 import { T1_MS } from "#sip/transaction/transactions.ts";
 import type { Flow } from "#sip/transport/transport.ts";
-import { INITIAL_SEQUENCE, requestOutside } from "./dialog.ts";
+import { INITIAL_SEQUENCE, requestOutside, sequenceOf } from "./dialog.ts";
 import type { DialogHost } from "./dialog-host.ts";
 import { RefusedForks } from "./refused-forks.ts";
 import type { InviteParameters } from "./user-agent.ts";
@@ -50,7 +50,8 @@ export class LateAnswers {
   receive(response: ReceivedResponse, flow: Flow): boolean {
     const entry = this.#entries.get(response.fromTag());
     const cseq = response.cseq();
-    if (entry === undefined || !cseq.ok || cseq.value.method !== "INVITE" || cseq.value.number !== INITIAL_SEQUENCE) return false;
+    if (entry === undefined || !cseq.ok || cseq.value.method !== "INVITE") return false;
+    if (cseq.value.number !== sequenceOf(entry.parameters)) return false;
     if (response.callId() !== entry.parameters.sipCallId) return false;
     if (response.status >= 300) this.#acknowledgeRefusal(entry.parameters, response);
     else if (response.status >= 200) entry.forks.receive(response, flow);
@@ -59,11 +60,11 @@ export class LateAnswers {
 
   /** §17.1.1.3: the ACK that the lost transaction would have sent, hop by hop in its branch. */
   #acknowledgeRefusal(parameters: InviteParameters, response: ReceivedResponse): void {
-    const { headers, ...ack } = requestOutside({ ...parameters, headers: [], body: "" }, "ACK", INITIAL_SEQUENCE, []);
+    const { headers, ...ack } = requestOutside({ ...parameters, headers: [], body: "" }, "ACK", sequenceOf(parameters), []);
     const answered = headers
       .filter(([name]) => name !== "Contact")
       .map(([name, value]) => [name, name === "To" ? (response.header("To") ?? value) : value] as const);
-    this.#host.transactions.sendAck({ ...ack, headers: answered }, parameters.target, initialBranch(parameters.branchPrefix));
+    this.#host.transactions.sendAck({ ...ack, headers: answered }, parameters.target, initialBranch(parameters));
   }
 
   #wait(): void {
@@ -85,4 +86,7 @@ export class LateAnswers {
 }
 
 /** The branch of the INVITE itself; known beforehand, so that a successor of this process can CANCEL it. */
-export const initialBranch = (prefix: string): string => `${prefix}i`;
+export function initialBranch(parameters: { readonly branchPrefix: string; readonly sequence?: number }): string {
+  const sequence = sequenceOf(parameters);
+  return `${parameters.branchPrefix}i${sequence === INITIAL_SEQUENCE ? "" : sequence}`;
+}

@@ -2,12 +2,13 @@
  * The UAC of an initial INVITE (RFC 3261 §13.2): forks and their early dialogs, the first 2xx, CANCEL and
  * what crosses it. It hears its transaction until every repeat of the 2xx is over.
  */
-import type { HeaderField, ReceivedResponse } from "#sip/message/message.ts";
+import type { HeaderField, OutgoingRequest, ReceivedResponse } from "#sip/message/message.ts";
 import type { ClientOutcome, ClientTransaction, ClientUser, ServerTransaction } from "#sip/transaction/transactions.ts";
 import type { Flow } from "#sip/transport/transport.ts";
 import type { ConfirmedDialog } from "./confirmed-dialog.ts";
-import { INITIAL_SEQUENCE, belongsTo, countRequest, dialogOfUac, requestOutside } from "./dialog.ts";
+import { belongsTo, countRequest, dialogOfUac, requestOutside, sequenceOf } from "./dialog.ts";
 import type { DialogEnd, DialogHost } from "./dialog-host.ts";
+import { DigestRetry } from "./digest-retry.ts";
 import { answerEarly } from "./early-requests.ts";
 import { initialBranch } from "./late-answers.ts";
 import { RefusedForks } from "./refused-forks.ts";
@@ -20,8 +21,11 @@ const EARLY_DIALOGS_MAX = 16;
 export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
   readonly #host: DialogHost;
   /** Without headers and body: the transaction has them as long as they are needed. */
-  readonly #parameters: InviteParameters;
+  #parameters: InviteParameters;
   readonly #dialogUser: DialogUser;
+  readonly #digest: DigestRetry | undefined;
+  /** Kept only while it may be challenged. */
+  #request: OutgoingRequest | undefined;
   /** Let go at the end: it holds the whole INVITE. */
   #transaction: ClientTransaction | undefined;
   /** undefined once the owner heard the end, or abandoned it. */
@@ -38,9 +42,11 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
     this.#parameters = { ...parameters, headers: [], body: "" };
     this.#user = user;
     this.#dialogUser = dialogUser;
+    this.#digest = parameters.credentials === undefined ? undefined : new DigestRetry(parameters.credentials, host.random);
     host.enlist(parameters.localTag, this);
-    const request = requestOutside(parameters, "INVITE", INITIAL_SEQUENCE, host.requestHeaders);
-    this.#transaction = host.transactions.request(request, parameters.target, initialBranch(parameters.branchPrefix), this);
+    const request = requestOutside(parameters, "INVITE", sequenceOf(parameters), host.requestHeaders);
+    if (this.#digest !== undefined) this.#request = request;
+    this.#transaction = host.transactions.request(request, parameters.target, initialBranch(parameters), this);
   }
 
   cancel(headers: readonly HeaderField[] = []): void {
@@ -59,6 +65,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
     if (status === 100) this.#user?.onTrying();
     else if (status < 200) this.#receiveProvisional(response, flow);
     else if (status < 300) this.#receiveAnswer(response, flow);
+    else if (this.#mayTryAgain(response)) this.#sendAgain();
     else this.#end({ type: "response", response });
   }
 
@@ -90,6 +97,25 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
   /** While the transaction lives, no 2xx is stray. */
   receiveStray(): void {}
 
+  #mayTryAgain(response: ReceivedResponse): boolean {
+    const given = this.#over || this.#cancelled || this.#user === undefined || this.#request === undefined;
+    return !given && this.#digest?.challenged(response) === true;
+  }
+
+  /** §22.2: "the UAC MUST increment the CSeq header field value"; Call-ID, From and To stay. */
+  #sendAgain(): void {
+    const sequence = sequenceOf(this.#parameters) + 1;
+    this.#parameters = { ...this.#parameters, sequence };
+    this.#early = undefined;
+    const user = this.#user;
+    user?.onResend?.(sequence);
+    const headers = this.#request!.headers.map((field): HeaderField => (field[0] === "CSeq" ? ["CSeq", `${sequence} INVITE`] : field));
+    const request = this.#digest!.authorized({ ...this.#request!, headers });
+    this.#transaction = this.#host.transactions.request(request, this.#parameters.target, initialBranch(this.#parameters), this);
+    // The peer is there, and what it wants to hear takes a second round.
+    user?.onTrying();
+  }
+
   #receiveProvisional(response: ReceivedResponse, flow: Flow): void {
     if (this.#over) return;
     const tag = response.toTag();
@@ -109,11 +135,12 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
     this.#over = true;
     this.#user = undefined;
     this.#transaction = undefined;
+    this.#request = undefined;
     // §13.2.2.4: the route set is made anew from the 2xx; the CSeq that the early dialog saw stays.
     const remoteSequence = this.#early?.get(tag)?.remoteSequence;
     const state = { ...dialogOfUac(this.#parameters, response, flow, true), remoteSequence };
     this.#early = undefined;
-    this.#dialog = this.#host.openDialog(state, this.#dialogUser, INITIAL_SEQUENCE);
+    this.#dialog = this.#host.openDialog(state, this.#dialogUser, sequenceOf(this.#parameters), this.#digest);
     this.#host.enlist(state.localTag, this.#dialog);
     user.onAnswer(response, this.#dialog);
   }
@@ -129,6 +156,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
     if (this.#over) return;
     this.#over = true;
     this.#transaction = undefined;
+    this.#request = undefined;
     this.#early = undefined;
     this.#host.release(this.#parameters.localTag, this);
     const user = this.#user;

@@ -5,7 +5,7 @@
 import type { ReceivedResponse } from "#sip/message/message.ts";
 import type { Flow } from "#sip/transport/transport.ts";
 import type { ConfirmedDialog } from "./confirmed-dialog.ts";
-import { INITIAL_SEQUENCE, dialogOfUac } from "./dialog.ts";
+import { dialogOfUac, sequenceOf } from "./dialog.ts";
 import type { DialogHost } from "./dialog-host.ts";
 import type { InviteParameters } from "./user-agent.ts";
 
@@ -28,7 +28,7 @@ export class RefusedForks {
     const known = this.#dialogs.get(tag);
     if (known !== undefined) return known.receiveStray(response, flow);
     if (this.#dialogs.size === FORKS_MAX) return;
-    const dialog = this.#host.openDialog(dialogOfUac(this.#parameters, response, flow, true), undefined, INITIAL_SEQUENCE);
+    const dialog = this.#host.openDialog(dialogOfUac(this.#parameters, response, flow, true), undefined, sequenceOf(this.#parameters));
     this.#dialogs.set(tag, dialog);
     this.#host.enlistIfFree(this.#parameters.localTag, dialog);
     dialog.bye();

@@ -3,6 +3,7 @@
  * both sides (§13, §14), 2xx retransmission and ACK, CANCEL and its races, forked early dialogs.
  * Types only; `dialog.ts` has the pure dialog state, `agent.ts` the implementation.
  */
+import type { Account } from "#sip/auth/digest-client.ts";
 import type { HeaderField, ReceivedRequest, ReceivedResponse } from "#sip/message/message.ts";
 import type { Flow, Target, TransportFailure } from "#sip/transport/transport.ts";
 import type { ServerTransaction } from "#sip/transaction/transactions.ts";
@@ -58,11 +59,20 @@ export interface InviteParameters extends RequestParts {
   /** Unique prefix for this attempt's branches; the agent appends a counter per request. */
   readonly branchPrefix: string;
   readonly maxForwards: number;
+  /** CSeq; 1 where it is absent. */
+  readonly sequence?: number;
+  /** 401 and 407 are answered with it, and the request goes out again with the next CSeq (§22). Never journaled. */
+  readonly credentials?: Account;
 }
 
 /** What the UAC of an initial INVITE tells its owner. After onAnswer or onFailure nothing more comes here. */
 export interface OutgoingInviteUser {
   onTrying(): void;
+  /**
+   * The INVITE was challenged and goes out again, with credentials and this CSeq, right after: what
+   * `recoverInvite` would need has changed. `onTrying` follows.
+   */
+  onResend?(sequence: number): void;
   /**
    * 101–199. `early` identifies the fork by its remote tag ("" for none).
    */
@@ -95,7 +105,7 @@ export interface Dialog {
   readonly state: DialogState;
   /** ACK to the 2xx of our INVITE or re-INVITE; sent again by itself when the 2xx repeats. `body` is SDP or "". */
   ack(body: string): void;
-  /** Any request but INVITE, ACK, CANCEL and BYE. Digest and retries are not its business. */
+  /** Any request but INVITE, ACK, CANCEL and BYE. Challenges are answered where the dialog has credentials; other retries are not its business. */
   request(method: string, parts: RequestParts, onFinal: (outcome: FailureOutcome) => void): void;
   /** Re-INVITE (§14.1). onAnswer: the owner calls ack(). 491 is reported like any failure. 481/408 too: the owner ends the call. */
   reinvite(parts: RequestParts, user: ReinviteUser): void;
@@ -134,8 +144,8 @@ export interface IncomingInvite {
   readonly localTag: string;
   /** 101–199 with our tag and Contact; repeated every minute while pending (§13.3.1.1). */
   provisional(status: number, reasonPhrase: string, parts: RequestParts): void;
-  /** 200, repeated until the ACK (§13.3.1.4). For an initial INVITE `user` becomes the dialog's. */
-  answer(parts: RequestParts, user: DialogUser): Dialog;
+  /** 200, repeated until the ACK (§13.3.1.4). For an initial INVITE `user` and `credentials` become the dialog's. */
+  answer(parts: RequestParts, user: DialogUser, credentials?: Account): Dialog;
   reject(status: number, reasonPhrase: string, headers?: readonly HeaderField[]): void;
   /**
    * Set by the owner: CANCEL came (200 and 487 were sent by the agent already), or the caller sent BYE in
@@ -160,15 +170,15 @@ export interface AgentUser {
 
 export interface UserAgent {
   invite(parameters: InviteParameters, user: OutgoingInviteUser, dialogUser: DialogUser): OutgoingInvite;
-  /** Takes up a confirmed dialog after a restart. */
-  restore(state: DialogState, user: DialogUser): Dialog;
+  /** Takes up a confirmed dialog after a restart. Nonces are learned anew. */
+  restore(state: DialogState, user: DialogUser, credentials?: Account): Dialog;
   /**
    * After a restart, for an INVITE of the former process whose end nobody saw: sends CANCEL at once, ACKs
    * whatever final response comes and ends a 2xx with BYE. Parameters as they were given to `invite`;
    * headers and body of the INVITE are not needed.
    */
   recoverInvite(parameters: InviteParameters, headers?: readonly HeaderField[]): void;
-  /** Out-of-dialog request (OPTIONS, REGISTER later). */
+  /** Out-of-dialog request: OPTIONS, REGISTER … */
   request(
     parameters: Omit<InviteParameters, "localContact"> & { readonly method: string; readonly localContact?: string },
     onFinal: (outcome: FailureOutcome) => void,
