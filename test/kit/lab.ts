@@ -37,9 +37,12 @@ export interface Lab {
   atEnd(run: () => Promise<void> | void): void;
 }
 
+/** What a laboratory needs of a test: a soak gives its own. */
+export type Scope = Pick<TestContext, "after">;
+
 let labs = 0;
 
-export function loopbackLab(t: TestContext): Lab {
+export function loopbackLab(t: Scope): Lab {
   const net = `127.${100 + (process.pid % 100)}.${1 + ((Math.floor(process.pid / 100) + labs++ * 7) % 250)}`;
   const host = (name: string, last: number): Host => ({ name, address: `${net}.${last}`, prefix: [] });
   return makeLab(t, "loopback", {
@@ -51,7 +54,7 @@ export function loopbackLab(t: TestContext): Lab {
   });
 }
 
-export function namespaceLab(t: TestContext): Lab {
+export function namespaceLab(t: Scope): Lab {
   const id = `t${process.pid}n${labs++}`;
   const names = { carrier: `${id}c`, sbc: `${id}s`, ai: `${id}a` };
   const ip = (...args: readonly string[]): void => {
@@ -85,7 +88,7 @@ export function namespaceLab(t: TestContext): Lab {
   });
 }
 
-function makeLab(t: TestContext, kind: Lab["kind"], hosts: Pick<Lab, "carrier" | "carrier2" | "sbcPrivate" | "sbcPublic" | "gateways">): Lab {
+function makeLab(t: Scope, kind: Lab["kind"], hosts: Pick<Lab, "carrier" | "carrier2" | "sbcPrivate" | "sbcPublic" | "gateways">): Lab {
   const folder = mkdtempSync(join(tmpdir(), "tandem-lab-"));
   const children: Child[] = [];
   const endings: (() => Promise<void> | void)[] = [];
@@ -152,7 +155,7 @@ export function isRunning(pid: number): boolean {
 }
 
 /** Starts Tandem on the laboratory's SBC with this configuration and waits until it takes calls. */
-export async function startTandem(_t: TestContext, lab: Lab, yaml: string): Promise<RunningTandem> {
+export async function startTandem(_t: Scope, lab: Lab, yaml: string): Promise<RunningTandem> {
   const home = join(lab.folder, "home");
   mkdirSync(home, { recursive: true });
   const config = join(lab.folder, "tandem.yaml");

@@ -15,6 +15,10 @@ export interface SippOptions {
   readonly mediaPort?: number;
   readonly timeoutMs?: number;
   readonly args?: readonly string[];
+  /** sipp's own ways with what its scenario does not expect (answer CANCEL and BYE, abort); off, so that tests see it. */
+  readonly defaults?: boolean;
+  /** False: no trace of messages, which grows with the run. */
+  readonly trace?: boolean;
 }
 
 export interface SippResult {
@@ -31,6 +35,8 @@ export interface RunningSipp {
   readonly child: Child;
   /** Every message so far, as in the result. */
   messages(): string;
+  /** What the scenario's own <log> steps said so far. */
+  log(): string;
   /** Ends by itself with `calls`, else by SIGUSR1 (after running calls) or at the end of the test. */
   finish(): Promise<SippResult>;
 }
@@ -45,12 +51,14 @@ export function startSipp(lab: Lab, host: Host, scenario: string, target: string
   const args = [
     ...(target === undefined ? [] : [target]),
     ...["-sf", file("xml"), "-i", host.address, "-p", String(options.port ?? 5060), "-mi", host.address],
-    ...["-mp", String(options.mediaPort ?? 9000), "-t", options.transport ?? "u1", "-nostdin", "-nd"],
+    ...["-mp", String(options.mediaPort ?? 9000), "-t", options.transport ?? "u1", "-nostdin"],
+    ...(options.defaults === true ? [] : ["-nd"]),
     ...(options.calls === undefined ? [] : ["-m", String(options.calls)]),
     ...(options.ratePerSecond === undefined ? [] : ["-r", String(options.ratePerSecond)]),
     ...(options.concurrent === undefined ? [] : ["-l", String(options.concurrent)]),
     ...(options.service === undefined ? [] : ["-s", options.service]),
-    ...["-trace_msg", "-message_file", file("messages"), "-trace_err", "-error_file", file("errors")],
+    ...(options.trace === false ? [] : ["-trace_msg", "-message_file", file("messages")]),
+    ...["-trace_err", "-error_file", file("errors"), "-trace_logs", "-log_file", file("log")],
     ...["-trace_screen", "-screen_file", file("screen"), "-screen_overwrite", "true"],
     ...(options.args ?? []),
   ];
@@ -58,6 +66,7 @@ export function startSipp(lab: Lab, host: Host, scenario: string, target: string
   return {
     child,
     messages: () => readIf(file("messages")),
+    log: () => readIf(file("log")),
     async finish() {
       const timer = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs ?? 30_000);
       if (target === undefined && options.calls === undefined) child.kill("SIGUSR1");
