@@ -5,7 +5,7 @@
  * Deliberately not here: whether an address is this machine's, or a port free. Start-up finds out.
  */
 import { sameAddress } from "#routing/addresses.ts";
-import type { Did, GatewayGroup, HuntTimes, OutboundRule, Peer, RouteTarget } from "#routing/snapshot.ts";
+import type { Conditions, Did, GatewayGroup, HuntTimes, OutboundRule, Peer, RouteTarget } from "#routing/snapshot.ts";
 import { type Note, checkListeners } from "./check-listeners.ts";
 import { type DidUse, didUseOf, tellApart } from "./describe-identification.ts";
 import { parsePeerUri } from "./peer-uri.ts";
@@ -110,6 +110,9 @@ function checkPeer(peer: Peer, path: Path, checking: Checking): void {
       "add uri: for calls to it, addresses: for calls from it",
     );
   }
+  if (peer.uri === undefined && peer.probe !== undefined) {
+    error([...path, "probe"], `${peer.name} has no uri to probe`, "add uri:, or leave probe: out");
+  }
   const uri = peer.uri === undefined ? undefined : parsePeerUri(peer.uri);
   if (listener === undefined || uri === undefined) return;
   const transport = uri.transport === "" ? "UDP" : uri.transport.toUpperCase();
@@ -134,8 +137,15 @@ function checkPeer(peer: Peer, path: Path, checking: Checking): void {
 }
 
 function checkGroup(group: GatewayGroup, i: number, checking: Checking): void {
-  const { names, alsoNamed, error } = checking;
+  const { names, alsoNamed, error, warn } = checking;
   if (group.members.length === 0) error(["groups", i, "gateways"], `group ${group.name} is empty`, "gateways: [one, two]");
+  if (UNWEIGHTED.includes(group.algorithm) && group.members.some(({ weight }) => weight !== 1)) {
+    warn(
+      ["groups", i, "algorithm"],
+      `weights say nothing to ${group.algorithm}`,
+      "leave them out, or algorithm: weighted, hash_caller, hash_call_id or least_calls",
+    );
+  }
   const seen = new Set<string>();
   for (const [j, { gateway }] of group.members.entries()) {
     const path = ["groups", i, "gateways", j];
@@ -192,8 +202,10 @@ class RouteCheck {
     checkHunt(rule.hunt, ["outbound", i, "hunt"], error);
     const key = [rule.tenant, rule.prefix, ...[...rule.from].sort()].join("\n");
     const first = this.#rules.get(key);
-    if (first === undefined) this.#rules.set(key, rule.name);
-    else
+    if (first === undefined) {
+      // A rule that asks for a time or a caller leaves the others to the next one.
+      if (!isConditional(rule)) this.#rules.set(key, rule.name);
+    } else
       warn(
         ["outbound", i],
         `${rule.name} is never reached: ${first} has the same prefix and takes the same calls`,
@@ -206,7 +218,8 @@ class RouteCheck {
     for (const [j, target] of targets.entries()) {
       const at = [...path, j];
       if (target.type === "reject") {
-        if (j < targets.length - 1) this.#checking.warn(at, "what stands after a reject is never reached", "reject as the last target");
+        if (j < targets.length - 1 && !isConditional(target))
+          this.#checking.warn(at, "what stands after a reject is never reached", "reject as the last target");
       } else if (target.type === "group") this.#refer(target.group, ["group"], tenant, at);
       else if (target.type === "gateway") this.#refer(target.gateway, ["gateway"], tenant, at, true);
       else this.#refer(target.trunk, ["trunk"], tenant, at, true);
@@ -237,6 +250,11 @@ class RouteCheck {
     return undefined;
   }
 }
+
+const isConditional = ({ when, callers }: Conditions): boolean => when !== undefined || callers !== undefined;
+
+/** Algorithms that weights say nothing to. */
+const UNWEIGHTED: readonly (string | undefined)[] = ["round_robin", "strict_priority", "parallel"];
 
 function checkHunt(hunt: HuntTimes, path: Path, error: Note): void {
   if (hunt.setupBudgetMs < hunt.tryTimeoutMs) {

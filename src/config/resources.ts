@@ -5,7 +5,7 @@
 import type { TenantId } from "#base/ids.ts";
 import { textToWire } from "#base/bytes.ts";
 import { toCanonical } from "#routing/numbers.ts";
-import type { Did, Gateway, GatewayGroup, HuntTimes, Listener, NumberFormat, OutboundRule, Trunk } from "#routing/snapshot.ts";
+import type { Conditions, Did, Gateway, GatewayGroup, HuntTimes, Listener, NumberFormat, OutboundRule, Trunk } from "#routing/snapshot.ts";
 import { parsePeerUri } from "./peer-uri.ts";
 import type { Placed } from "./reading.ts";
 import {
@@ -54,12 +54,20 @@ export function toResources(sections: Sections, callsMax: number): Resources {
     listeners,
     trunks: sections.trunks.map(({ value }) => ({ kind: "trunk", ...toPeer(value, onlyListener, callsMax) })),
     gateways: sections.gateways.map(({ value }) => ({ kind: "gateway", ...toPeer(value, onlyListener, callsMax), nextOn: value.next_on })),
-    groups: sections.groups.map(({ value }) => ({ name: value.name, tenant: value.tenant as TenantId, members: value.gateways })),
+    groups: sections.groups.map(({ value }) => ({
+      name: value.name,
+      tenant: value.tenant as TenantId,
+      members: value.gateways,
+      ...(value.algorithm === "weighted" ? {} : { algorithm: value.algorithm }),
+      ...(value.calls_max === undefined ? {} : { callsMax: value.calls_max }),
+    })),
     dids: sections.dids.flatMap(({ value }) =>
       value.number.map((number) => ({
         number,
         tenant: value.tenant as TenantId,
         trunks: value.trunks,
+        ...toConditions(value),
+        ...(value.blocked_callers.length > 0 ? { blockedCallers: value.blocked_callers } : {}),
         targets: value.to,
         hunt: shared(value.hunt),
       })),
@@ -69,6 +77,8 @@ export function toResources(sections: Sections, callsMax: number): Resources {
       tenant: value.tenant as TenantId,
       prefix: value.prefix,
       from: value.from,
+      ...toConditions(value),
+      ...(value.blocked_prefixes.length > 0 ? { blockedPrefixes: value.blocked_prefixes } : {}),
       targets: value.to,
       hunt: shared(value.hunt),
     })),
@@ -128,8 +138,18 @@ function toPeer(fields: PeerFields, onlyListener: string, callsMax: number) {
     privacy: fields.privacy,
     callerNumber: toCanonical(fields.caller_number, numbers),
     fromDomain: fields.from_domain,
+    ...(fields.probe === undefined ? {} : { probe: fields.probe }),
+    ...(fields.drain ? { drain: true } : {}),
+    ...(fields.maintenance ? { maintenance: true } : {}),
+    ...(fields.blocked_prefixes.length > 0 ? { blockedPrefixes: fields.blocked_prefixes } : {}),
   };
 }
+
+/** Absent where nothing is asked: 100,000 DIDs have no room for empty lists. */
+const toConditions = ({ when, callers }: Pick<DidFields, "when" | "callers">): Conditions => ({
+  ...(when.length > 0 ? { when } : {}),
+  ...(callers.length > 0 ? { callers } : {}),
+});
 
 function toHunt(fields: typeof HUNT_DEFAULTS): HuntTimes {
   return {

@@ -5,13 +5,16 @@
  */
 import { bareNumber, isE164 } from "#routing/numbers.ts";
 import { parseAddress, parseNetwork } from "#routing/addresses.ts";
-import type { RouteTarget } from "#routing/snapshot.ts";
+import { type Conditions, GROUP_ALGORITHMS, type RouteTarget } from "#routing/snapshot.ts";
 import { OUTBOUND_PREFIX_MAX, didKey } from "#routing/snapshot-index.ts";
+import { caller, conditions } from "./condition-fields.ts";
 import { readPeerUri } from "./peer-uri.ts";
+import { probe } from "./probe-fields.ts";
 import {
   type Fields,
   type Of,
   type Reader,
+  type Reading,
   describe,
   integer,
   isBlank,
@@ -182,6 +185,16 @@ const headers = { pass: optional(listOf(headerName), []), set: optional(headersT
 
 const statusCode = (min: number, max: number): Reader<number> => integer(min, max, "SIP status");
 
+const prefix: Reader<string> = (value, reading) => {
+  const given = text(value, reading);
+  if (given === undefined) return undefined;
+  const bare = bareNumber(given.replace(/\*$/, ""));
+  if (bare.length > OUTBOUND_PREFIX_MAX)
+    return reading.note(`prefix ${describe(given)} is too long`, `at most ${OUTBOUND_PREFIX_MAX} characters`);
+  if (/^[1-9][0-9]*$/.test(bare) && isE164(`+${bare}`) && bare.length > 3)
+    return reading.note(`prefix ${bare} has no plus`, `numbers are compared in their canonical form: "+${bare}"`);
+  return bare;
+};
 const peer = {
   name: required(name, "e.g. name: vodafone"),
   tenant: optional(name, "default"),
@@ -202,6 +215,10 @@ const peer = {
   privacy: optional(oneOf(["pass", "hide"]), "pass"),
   caller_number: optional(text, ""),
   from_domain: optional(addressOrHost, ""),
+  probe: maybe(probe),
+  drain: optional(yesNo, false),
+  maintenance: optional(yesNo, false),
+  blocked_prefixes: optional(listOf(prefix), []),
 } satisfies Fields;
 const gateway = { ...peer, next_on: optional(listOf(statusCode(300, 699)), []) } satisfies Fields;
 
@@ -217,22 +234,36 @@ const group = {
   name: required(name, "e.g. name: ai"),
   tenant: optional(name, "default"),
   gateways: required(listOf(memberOrName), "gateways: [livekit-1, livekit-2]"),
+  algorithm: optional(oneOf(GROUP_ALGORITHMS), "weighted"),
+  calls_max: maybe(integer(1, 1_000_000, "calls at a time of its gateways together")),
 } satisfies Fields;
 
 const TARGET_REMEDY = "group <name>, gateway <name>, trunk <name> or reject <status> [reason]";
+const conditionFields = object(conditions);
+/** What a target or rule asks of time and caller; nothing where nothing is written. */
+function readConditions(value: { readonly when: unknown; readonly callers: unknown }, reading: Reading): Conditions | undefined {
+  if (value.when === undefined && value.callers === undefined) return {};
+  const read = conditionFields(value, reading);
+  return read && { ...(read.when.length > 0 && { when: read.when }), ...(read.callers.length > 0 && { callers: read.callers }) };
+}
 const rejectFields = object({
   reject: required(statusCode(400, 699), "reject: 486"),
   reason: optional(textLike(/^[ -~]*$/, "a reason phrase", "ASCII text"), ""),
 });
 const target: Reader<RouteTarget> = (value, reading) => {
   if (isMapping(value)) {
-    if ("reject" in value) {
-      const reject = rejectFields(value, reading);
-      return reject && { type: "reject", status: reject.reject, reason: reject.reason || "Rejected" };
+    const { when, callers, ...rest } = value;
+    const applies = readConditions({ when, callers }, reading);
+    if (applies === undefined) return undefined;
+    if ("reject" in rest) {
+      const reject = rejectFields(rest, reading);
+      return reject && { type: "reject", status: reject.reject, reason: reject.reason || "Rejected", ...applies };
     }
-    const [only, ...more] = Object.entries(value);
-    if (only !== undefined && more.length === 0)
-      return namedTarget(only[0], only[1]) ?? reading.note(`${only[0]} is not a target`, TARGET_REMEDY);
+    const [only, ...more] = Object.entries(rest);
+    if (only !== undefined && more.length === 0) {
+      const named = namedTarget(only[0], only[1]);
+      return named === undefined ? reading.note(`${only[0]} is not a target`, TARGET_REMEDY) : { ...named, ...applies };
+    }
   } else if (typeof value === "string") {
     const reject = /^reject\s+([4-6][0-9]{2})(?:\s+([ -~]+))?$/.exec(value);
     if (reject !== null) return { type: "reject", status: Number(reject[1]), reason: reject[2] ?? "Rejected" };
@@ -284,25 +315,19 @@ const did = {
   number: required(listOf(didNumber), 'e.g. number: "+15551234567"'),
   tenant: optional(name, "default"),
   trunks: optional(listOf(name), []),
+  ...conditions,
+  blocked_callers: optional(listOf(caller), []),
   to: required(listOf(target), "e.g. to: group ai"),
   hunt: optional(object(hunt), HUNT_DEFAULTS),
 } satisfies Fields;
 
-const prefix: Reader<string> = (value, reading) => {
-  const given = text(value, reading);
-  if (given === undefined) return undefined;
-  const bare = bareNumber(given.replace(/\*$/, ""));
-  if (bare.length > OUTBOUND_PREFIX_MAX)
-    return reading.note(`prefix ${describe(given)} is too long`, `at most ${OUTBOUND_PREFIX_MAX} characters`);
-  if (/^[1-9][0-9]*$/.test(bare) && isE164(`+${bare}`) && bare.length > 3)
-    return reading.note(`prefix ${bare} has no plus`, `numbers are compared in their canonical form: "+${bare}"`);
-  return bare;
-};
 const outbound = {
   name: required(name, "e.g. name: germany"),
   tenant: optional(name, "default"),
   prefix: optional(prefix, ""),
   from: optional(listOf(name), []),
+  ...conditions,
+  blocked_prefixes: optional(listOf(prefix), []),
   to: required(listOf(target), "e.g. to: trunk vodafone"),
   hunt: optional(object(hunt), HUNT_DEFAULTS),
 } satisfies Fields;

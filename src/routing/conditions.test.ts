@@ -10,23 +10,32 @@ const at = (text: string): number => Date.parse(text);
 
 test("a window is local time, and daylight saving moves it", () => {
   // A Wednesday in January (UTC+1) and one in July (UTC+2).
-  assert.deepEqual(["2025-01-15T06:59Z", "2025-01-15T07:00Z", "2025-01-15T16:59Z", "2025-01-15T17:00Z"].map((time) => isWithin(OFFICE, at(time))), [false, true, true, false]);
-  assert.deepEqual(["2025-07-16T05:59Z", "2025-07-16T06:00Z", "2025-07-16T16:00Z"].map((time) => isWithin(OFFICE, at(time))), [false, true, false]);
+  assert.deepEqual(
+    ["2025-01-15T06:59Z", "2025-01-15T07:00Z", "2025-01-15T16:59Z", "2025-01-15T17:00Z"].map((time) => isWithin(OFFICE, at(time))),
+    [false, true, true, false],
+  );
+  assert.deepEqual(
+    ["2025-07-16T05:59Z", "2025-07-16T06:00Z", "2025-07-16T16:00Z"].map((time) => isWithin(OFFICE, at(time))),
+    [false, true, false],
+  );
   assert.equal(isWithin(OFFICE, at("2025-01-18T10:00Z")), false, "a Saturday");
 });
 
 test("a window over midnight belongs to the day it begins on", () => {
-  assert.deepEqual(["2025-01-17T21:59Z", "2025-01-17T22:00Z", "2025-01-18T05:59Z", "2025-01-18T06:00Z", "2025-01-17T03:00Z"].map((time) => isWithin(NIGHT, at(time))), [
-    false,
-    true,
-    true,
-    false,
-    false,
-  ]);
+  assert.deepEqual(
+    ["2025-01-17T21:59Z", "2025-01-17T22:00Z", "2025-01-18T05:59Z", "2025-01-18T06:00Z", "2025-01-17T03:00Z"].map((time) =>
+      isWithin(NIGHT, at(time)),
+    ),
+    [false, true, true, false, false],
+  );
 });
 
 test("equal ends mean the whole day, and no days mean every day", () => {
-  fc.assert(fc.property(fc.date({ noInvalidDate: true }), (date) => isWithin({ days: [], fromMinute: 0, toMinute: 0, timezone: "Asia/Tashkent" }, date.getTime())));
+  fc.assert(
+    fc.property(fc.date({ noInvalidDate: true }), (date) =>
+      isWithin({ days: [], fromMinute: 0, toMinute: 0, timezone: "Asia/Tashkent" }, date.getTime()),
+    ),
+  );
 });
 
 test("of all minutes of a week a window holds as many as it says", () => {
@@ -35,7 +44,8 @@ test("of all minutes of a week a window holds as many as it says", () => {
     fc.property(fc.nat(1_439), fc.nat(1_439), fc.uniqueArray(fc.nat(6), { minLength: 1 }), (fromMinute, toMinute, days) => {
       let held = 0;
       const step = 31;
-      for (let minute = 0; minute < 7 * 1_440; minute += step) if (isWithin({ days, fromMinute, toMinute, timezone: "UTC" }, monday + minute * 60_000)) held++;
+      for (let minute = 0; minute < 7 * 1_440; minute += step)
+        if (isWithin({ days, fromMinute, toMinute, timezone: "UTC" }, monday + minute * 60_000)) held++;
       const wanted = days.length * (fromMinute === toMinute ? 1_440 : (toMinute - fromMinute + 1_440) % 1_440);
       assert.ok(Math.abs(held * step - wanted) <= step * (2 * days.length + 1), `${held * step} of ${wanted}`);
     }),

@@ -6,7 +6,10 @@ import { seededRandom } from "#base/random.ts";
 import { type OrderFacts, inTryOrder } from "./groups.ts";
 import { GROUP_ALGORITHMS, type GatewayGroup, type GroupAlgorithm } from "./snapshot.ts";
 
-const group = (algorithm: GroupAlgorithm, ...members: readonly (readonly [gateway: string, priority?: number, weight?: number])[]): GatewayGroup => ({
+const group = (
+  algorithm: GroupAlgorithm,
+  ...members: readonly (readonly [gateway: string, priority?: number, weight?: number])[]
+): GatewayGroup => ({
   name: "ai",
   tenant: DEFAULT_TENANT,
   algorithm,
@@ -21,7 +24,8 @@ const facts = (fields: Partial<OrderFacts> = {}): OrderFacts => ({
   callsOf: () => 0,
   ...fields,
 });
-const order = (ofGroup: GatewayGroup, fields: Partial<OrderFacts> = {}): string[] => inTryOrder(ofGroup, facts(fields)).map(({ gateway }) => gateway);
+const order = (ofGroup: GatewayGroup, fields: Partial<OrderFacts> = {}): string[] =>
+  inTryOrder(ofGroup, facts(fields)).map(({ gateway }) => gateway);
 
 /** Shares of the first tries over many calls. */
 function shares(ofGroup: GatewayGroup, factsOf: (call: number) => Partial<OrderFacts>, calls = 20_000): Record<string, number> {
@@ -33,17 +37,34 @@ function shares(ofGroup: GatewayGroup, factsOf: (call: number) => Partial<OrderF
   return first;
 }
 const near = (actual: Record<string, number>, wanted: Record<string, number>): void => {
-  for (const [name, share] of Object.entries(wanted)) assert.ok(Math.abs((actual[name] ?? 0) - share) < 0.02, `${name}: ${actual[name]}, wanted ${share}`);
+  for (const [name, share] of Object.entries(wanted))
+    assert.ok(Math.abs((actual[name] ?? 0) - share) < 0.02, `${name}: ${actual[name]}, wanted ${share}`);
 };
 
 test("weighted, hash_caller and hash_call_id converge to the weights", () => {
   const { fraction } = seededRandom(3);
-  const members = [["a", 1, 6], ["b", 1, 3], ["c", 1, 1]] as const;
+  const members = [
+    ["a", 1, 6],
+    ["b", 1, 3],
+    ["c", 1, 1],
+  ] as const;
   const wanted = { a: 0.6, b: 0.3, c: 0.1 };
-  near(shares(group("weighted", ...members), () => ({ dice: fraction })), wanted);
-  near(shares(group("hash_caller", ...members), (call) => ({ caller: `+4930${call}` })), wanted);
-  near(shares(group("hash_call_id", ...members), (call) => ({ sipCallId: `${call}-17@192.0.2.1` })), wanted);
-  near(shares(group("hash_caller", ...members), (call) => ({ caller: "", sipCallId: `${call}` })), wanted);
+  near(
+    shares(group("weighted", ...members), () => ({ dice: fraction })),
+    wanted,
+  );
+  near(
+    shares(group("hash_caller", ...members), (call) => ({ caller: `+4930${call}` })),
+    wanted,
+  );
+  near(
+    shares(group("hash_call_id", ...members), (call) => ({ sipCallId: `${call}-17@192.0.2.1` })),
+    wanted,
+  );
+  near(
+    shares(group("hash_caller", ...members), (call) => ({ caller: "", sipCallId: `${call}` })),
+    wanted,
+  );
 });
 
 test("a hash moves only the calls of the gateway that is gone", () => {
@@ -59,8 +80,14 @@ test("a hash moves only the calls of the gateway that is gone", () => {
 test("round_robin goes round those that can take a call", () => {
   const ai = group("round_robin", ["a"], ["b"], ["c"], ["backup", 2]);
   const first = (call: number, usable?: OrderFacts["usable"]): string => order(ai, { turn: () => call, ...(usable && { usable }) })[0]!;
-  assert.deepEqual([0, 1, 2, 3].map((call) => first(call)), ["a", "b", "c", "a"]);
-  assert.deepEqual([0, 1, 2, 3].map((call) => first(call, (name) => name !== "b")), ["a", "c", "a", "c"]);
+  assert.deepEqual(
+    [0, 1, 2, 3].map((call) => first(call)),
+    ["a", "b", "c", "a"],
+  );
+  assert.deepEqual(
+    [0, 1, 2, 3].map((call) => first(call, (name) => name !== "b")),
+    ["a", "c", "a", "c"],
+  );
   assert.deepEqual(order(ai, { turn: () => 1 }), ["b", "c", "a", "backup"]);
 });
 
@@ -73,7 +100,10 @@ test("least_calls takes the gateway with the fewest calls for its weight, and dr
   const first = (a: number, b: number): string => order(ai, { callsOf: (name) => (name === "a" ? a : b) })[0]!;
   assert.deepEqual([first(3, 1), first(1, 1), first(5, 2)], ["b", "a", "b"]);
   const { fraction } = seededRandom(5);
-  near(shares(group("least_calls", ["a"], ["b"]), () => ({ dice: fraction })), { a: 0.5, b: 0.5 });
+  near(
+    shares(group("least_calls", ["a"], ["b"]), () => ({ dice: fraction })),
+    { a: 0.5, b: 0.5 },
+  );
 });
 
 test("least_calls spreads a load by weight when calls stay", () => {
@@ -85,7 +115,11 @@ test("least_calls spreads a load by weight when calls stay", () => {
 });
 
 test("whatever the algorithm, all members stand once, by priority, and the same facts give the same order", () => {
-  const member = fc.record({ gateway: fc.constantFrom("a", "b", "c", "d", "e", "f"), priority: fc.nat(2), weight: fc.integer({ min: 1, max: 100 }) });
+  const member = fc.record({
+    gateway: fc.constantFrom("a", "b", "c", "d", "e", "f"),
+    priority: fc.nat(2),
+    weight: fc.integer({ min: 1, max: 100 }),
+  });
   fc.assert(
     fc.property(
       fc.constantFrom(...GROUP_ALGORITHMS),
@@ -96,7 +130,17 @@ test("whatever the algorithm, all members stand once, by priority, and the same 
       (algorithm, members, down, turn, key) => {
         const ofGroup = { ...group(algorithm), members };
         const once = (): readonly { readonly gateway: string; readonly priority: number }[] =>
-          inTryOrder(ofGroup, facts({ dice: seededRandom(turn).fraction, turn: () => turn, usable: (name) => !down.includes(name), sipCallId: key, caller: key, callsOf: (name) => name.charCodeAt(0) % 3 }));
+          inTryOrder(
+            ofGroup,
+            facts({
+              dice: seededRandom(turn).fraction,
+              turn: () => turn,
+              usable: (name) => !down.includes(name),
+              sipCallId: key,
+              caller: key,
+              callsOf: (name) => name.charCodeAt(0) % 3,
+            }),
+          );
         const ordered = once();
         assert.deepEqual(once(), ordered);
         assert.deepEqual(ordered.map(({ gateway }) => gateway).sort(), members.map(({ gateway }) => gateway).sort());

@@ -100,7 +100,10 @@ test("accepted codes replace what counts as alive, for probes only", () => {
   assert.equal(health.note("ai", AT, probe(302), 0), undefined);
   assert.equal(health.note("ai", AT, answer(404), 0), undefined);
   assert.equal(health.note("ai", AT, probe(404), 0)?.up, false);
-  assert.deepEqual([0, 200, 403, 499, 500, 599, 600].map((status) => isAccepted(status, [])), [false, true, true, true, false, false, true]);
+  assert.deepEqual(
+    [0, 200, 403, 499, 500, 599, 600].map((status) => isAccepted(status, [])),
+    [false, true, true, true, false, false, true],
+  );
 });
 
 test("a peer is down when all its addresses are, and rests when all that are up rest", () => {

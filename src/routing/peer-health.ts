@@ -107,7 +107,17 @@ export function createHealth(policyOf: (peer: string) => ProbePolicy | undefined
     if (entry === undefined) {
       // A redirect led elsewhere: that is not the peer's own address.
       if (known.known !== undefined ? !known.known.includes(target) : known.targets.size >= TARGETS_MAX) return undefined;
-      entry = { failures: 0, successes: 0, down: false, downUntilMs: 0, restsUntilMs: 0, cause: "", probe: undefined, outcomes: [], samples: 0 };
+      entry = {
+        failures: 0,
+        successes: 0,
+        down: false,
+        downUntilMs: 0,
+        restsUntilMs: 0,
+        cause: "",
+        probe: undefined,
+        outcomes: [],
+        samples: 0,
+      };
       known.targets.set(target, entry);
     }
     return [known, entry];
@@ -129,10 +139,14 @@ export function createHealth(policyOf: (peer: string) => ProbePolicy | undefined
         return undefined;
       }
       entry.outcomes[entry.samples++ % SAMPLES_MAX] = verdict === "alive";
-      const went =
-        verdict === "alive" ? noteAlive(entry, policy) : noteFailure(entry, event, policy, isDown(peer, entry, nowMs), nowMs);
+      const went = verdict === "alive" ? noteAlive(entry, policy) : noteFailure(entry, event, policy, isDown(peer, entry, nowMs), nowMs);
       if (went === undefined) return undefined;
-      const change: HealthChange = { target, up: went === "up", reason: went === "up" ? `answers again: ${causeOf(event)}` : entry.cause, atMs: nowMs };
+      const change: HealthChange = {
+        target,
+        up: went === "up",
+        reason: went === "up" ? `answers again: ${causeOf(event)}` : entry.cause,
+        atMs: nowMs,
+      };
       known.history = [change, ...known.history].slice(0, HISTORY_MAX);
       return change;
     },
@@ -196,7 +210,9 @@ export function createHealth(policyOf: (peer: string) => ProbePolicy | undefined
 
 /** "200" or "4xx". */
 export const isAccepted = (status: number, codes: readonly string[]): boolean =>
-  codes.length === 0 ? status > 0 && (status < 500 || status >= 600) : codes.includes(String(status)) || codes.includes(`${Math.floor(status / 100)}xx`);
+  codes.length === 0
+    ? status > 0 && (status < 500 || status >= 600)
+    : codes.includes(String(status)) || codes.includes(`${Math.floor(status / 100)}xx`);
 
 function verdictOn(event: HealthEvent, policy: ProbePolicy | undefined): Verdict {
   if (event.type === "silent" || event.type === "unreachable") return "failed";

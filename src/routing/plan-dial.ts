@@ -50,7 +50,8 @@ export function planCall(input: PlanInput): DialPlan {
   const { source } = input;
   const called = toCanonical(input.calledUser, source.numbers);
   const caller = toCanonical(input.callerUser, source.numbers);
-  const route = refusedSource(input, called) ?? (source.kind === "trunk" ? routeByDid(input, called, caller) : routeOutbound(input, called, caller));
+  const route =
+    refusedSource(input, called) ?? (source.kind === "trunk" ? routeByDid(input, called, caller) : routeOutbound(input, called, caller));
   if ("targets" in route) return expand(input, route, caller);
   const { name, ...refusal } = route;
   return { type: "reject", tenant: source.tenant, route: name, called, caller, ...refusal, skipped: [] };
@@ -111,6 +112,8 @@ function expand(input: PlanInput, route: Route, caller: string): DialPlan {
   const { tenant } = input.source;
   const common = { tenant, route: route.name, called: route.called, caller };
 
+  /** What kept a target out that is there, but not for this call. */
+  let notNow: "time" | "caller" | undefined;
   const reasons = new Map<string, string | undefined>();
   const reasonAgainst = (name: string): string | undefined => {
     if (reasons.has(name)) return reasons.get(name);
@@ -126,7 +129,8 @@ function expand(input: PlanInput, route: Route, caller: string): DialPlan {
     const reason = reasonAgainst(name);
     const peer = findPeer(input.snapshot, name);
     if (reason !== undefined) skipped.push({ peer: name, reason });
-    else if (peer !== undefined) attempts.push({ ...attemptTo(peer, input, route.called, caller), ...(group && { group }), ...(fork !== undefined && { fork }) });
+    else if (peer !== undefined)
+      attempts.push({ ...attemptTo(peer, input, route.called, caller), ...(group && { group }), ...(fork !== undefined && { fork }) });
   };
   const offerGroup = (name: string): void => {
     const group = input.snapshot.groups.get(name);
@@ -141,12 +145,14 @@ function expand(input: PlanInput, route: Route, caller: string): DialPlan {
       callsOf: (gateway) => input.healthOf(gateway)?.calls ?? 0,
     });
     const forks = attempts.length;
-    for (const { gateway, priority } of order) offer(gateway, group, group.algorithm === "parallel" ? forks * 10_000 + priority : undefined);
+    for (const { gateway, priority } of order)
+      offer(gateway, group, group.algorithm === "parallel" ? forks * 10_000 + priority : undefined);
   };
 
   for (const target of route.targets) {
     const unmet = whyNotNow(target, caller, input.nowMs);
     if (unmet !== undefined) {
+      notNow ??= unmet.by;
       skipped.push({ peer: nameOf(target), reason: unmet.reason });
       continue;
     }
@@ -162,6 +168,12 @@ function expand(input: PlanInput, route: Route, caller: string): DialPlan {
   }
 
   if (attempts.length > 0) return { type: "dial", ...common, attempts, skipped, hunt: route.hunt };
+  if (notNow !== undefined && skipped.length === route.targets.length) {
+    const reason = `no target now: ${skipped.map((one) => `${one.peer} ${one.reason}`).join("; ")}`;
+    const refusal =
+      notNow === "time" ? { status: 480, reasonPhrase: "Temporarily Unavailable" } : { status: 403, reasonPhrase: "Forbidden" };
+    return { type: "reject", ...common, ...refusal, reason, skipped };
+  }
   // 503 would make the carrier back off from us as a whole; what is missing is behind us (RFC 3261 §21.5.3, §21.5.4).
   return {
     type: "reject",

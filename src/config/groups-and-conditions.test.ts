@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { type LoadInput, loadText } from "./load.ts";
+
+const INPUT: LoadInput = { env: { HOME: "/home/ann" }, uid: 1000, hostname: "host", cpus: 4, readFile: () => "" };
+
+describe("groups, probes and conditions", () => {
+  const FILE = `
+listeners: [{ name: main, address: 192.0.2.1 }]
+trunks: [{ name: carrier, uri: "sip:192.0.2.9", blocked_prefixes: ["+883", 979] }]
+gateways:
+  - { name: a, uri: "sip:192.0.2.2", probe: { every_s: 5, accepted_codes: [200, 4xx], up_after: 2 }, drain: yes }
+  - { name: b, uri: "sip:192.0.2.3", probe: yes }
+groups: [{ name: ai, gateways: [a, b], algorithm: least_calls, calls_max: 10 }]
+dids:
+  - number: "+15551234567"
+    callers: ["+49*", anonymous]
+    to:
+      - { group: ai, when: { days: [mon-fri, sun], from: "08:00", to: "24:00", timezone: Europe/Berlin } }
+      - { reject: 480, reason: Closed, callers: "+1 (555) 123*" }
+`;
+  test("are read with their defaults", () => {
+    const loaded = loadText(FILE, "tandem.yaml", INPUT);
+    assert.ok(loaded.ok, JSON.stringify(loaded));
+    const { trunks, gateways, groups, dids } = loaded.config.snapshot;
+    assert.deepEqual(trunks.get("carrier")?.blockedPrefixes, ["+883", "979"]);
+    assert.deepEqual(gateways.get("a")?.probe, {
+      everyMs: 5_000,
+      timeoutMs: 2_000,
+      upAfter: 2,
+      downAfter: 3,
+      acceptedCodes: ["200", "4xx"],
+    });
+    assert.deepEqual([gateways.get("a")?.drain, gateways.get("b")?.drain], [true, undefined]);
+    assert.equal(gateways.get("b")?.probe?.everyMs, 15_000);
+    assert.deepEqual([groups.get("ai")?.algorithm, groups.get("ai")?.callsMax], ["least_calls", 10]);
+    assert.deepEqual(dids.get("+15551234567")?.callers, ["+49*", "anonymous"]);
+    assert.deepEqual(dids.get("+15551234567")?.targets, [
+      { type: "group", group: "ai", when: [{ days: [0, 1, 2, 3, 4, 5], fromMinute: 480, toMinute: 0, timezone: "Europe/Berlin" }] },
+      { type: "reject", status: 480, reason: "Closed", callers: ["+1555123*"] },
+    ]);
+  });
+
+  test("are refused with their place and remedy", () => {
+    const wrong = (from: string, to: string): string => {
+      const loaded = loadText(FILE.replace(from, to), "tandem.yaml", INPUT);
+      assert.ok(!loaded.ok, to);
+      return loaded.problems.map(({ field, message }) => `${field}: ${message}`).join("; ");
+    };
+    assert.match(wrong("least_calls", "least_cals"), /^groups\[0\].algorithm: .*is not one of weighted/);
+    assert.match(wrong("calls_max: 10", "calls_max: 0"), /^groups\[0\].calls_max/);
+    assert.match(wrong("every_s: 5", "every_s: 1, timeout_ms: 3000"), /^gateways\[0\].probe: .*next probe comes after 1 s/);
+    assert.match(wrong("4xx", "7xx"), /accepted_codes\[1\]/);
+    assert.match(wrong("mon-fri", "mon-someday"), /days\[0\]: "mon-someday" is not a day/);
+    assert.match(wrong("08:00", "25:00"), /from: "25:00" is not a time of day/);
+    assert.match(wrong("Europe/Berlin", "Europe/Bonn"), /timezone: "Europe\/Bonn" is not a time zone/);
+    assert.match(wrong("anonymous]", "nobody]"), /callers\[1\]: "nobody" is not a caller/);
+    assert.match(wrong('uri: "sip:192.0.2.3", probe: yes', "addresses: [192.0.2.3], probe: yes"), /probe: b has no uri to probe/);
+  });
+
+  test("two rules of one prefix are in order when the first asks for a time", () => {
+    const rules = (when: string): readonly string[] => {
+      const loaded = loadText(
+        `${FILE}outbound: [{ name: day, to: trunk carrier${when} }, { name: night, to: trunk carrier }]`,
+        "tandem.yaml",
+        INPUT,
+      );
+      assert.ok(loaded.ok);
+      return loaded.warnings.map(({ message }) => message);
+    };
+    assert.deepEqual(rules(', when: { from: "08:00", to: "18:00" }'), []);
+    assert.match(rules("")[0] ?? "", /night is never reached/);
+  });
+});
