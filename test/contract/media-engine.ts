@@ -17,6 +17,22 @@ export interface EngineUnderTest {
   stop(): Promise<void>;
 }
 
+/** What an engine may do otherwise than the embedded one; it says so with the reason. */
+export type EngineDifference =
+  | "ports of the pool"
+  | "loss from sequence numbers"
+  | "another port of the described host"
+  | "the signalling peer's address"
+  | "the address of strays"
+  | "what is no RTP"
+  | "a gateway's side alone";
+
+export interface ContractOptions {
+  readonly differences?: Readonly<Partial<Record<EngineDifference, string>>>;
+  /** For engines that need a program. */
+  readonly skip?: string | false;
+}
+
 /** Tests of one machine side by side don't meet: each run has addresses of its own in 127/8. */
 const net = `127.${10 + (process.pid % 200)}.${1 + Math.floor(Math.random() * 250)}`;
 const ENGINE_CARRIER = `${net}.1`;
@@ -102,8 +118,9 @@ const remote = (peer: Peer, more: Partial<RemoteMedia> = {}): RemoteMedia => ({
 const sideA = (more: Partial<PrepareSide> = {}): PrepareSide => ({ side: "a", pool: "carrier", nat: false, signallingAddress: CARRIER, rtcpMux: false, ...more });
 const sideB = (side = "b1", more: Partial<PrepareSide> = {}): PrepareSide => ({ side, pool: "public", nat: false, signallingAddress: GATEWAY, rtcpMux: false, ...more });
 
-export function mediaEngineContract(name: string, start: (poolsWanted: readonly PortPool[]) => Promise<EngineUnderTest>): void {
-  describe(`media engine ${name}`, { timeout: 60_000 }, () => {
+export function mediaEngineContract(name: string, start: (poolsWanted: readonly PortPool[]) => Promise<EngineUnderTest>, options: ContractOptions = {}): void {
+  const differences = options.differences ?? {};
+  describe(`media engine ${name}`, { timeout: 60_000, skip: options.skip ?? false }, () => {
     let under: EngineUnderTest;
     let engine: MediaEngine;
     let carrier: Peer;
@@ -154,8 +171,9 @@ export function mediaEngineContract(name: string, start: (poolsWanted: readonly 
     const closePeers = (): void => {
       for (const peer of [carrier, gateway, stranger]) peer.close();
     };
-    const it = (title: string, run: () => Promise<void>): void => {
-      test(title, async () => {
+    const it = (title: string, run: () => Promise<void>, difference?: EngineDifference): void => {
+      const reason = difference === undefined ? undefined : differences[difference];
+      test(title, { skip: reason ?? false }, async () => {
         try {
           await run();
         } finally {
@@ -171,8 +189,11 @@ export function mediaEngineContract(name: string, start: (poolsWanted: readonly 
       const { a, b1 } = first.local;
       assert.equal(a!.address, "192.0.2.1");
       assert.equal(b1!.address, "192.0.2.2");
-      assert.ok(a!.port % 2 === 0 && a!.port >= 20_000 && a!.port <= 20_998 && a!.rtcpPort === a!.port + 1);
-      assert.ok(b1!.port % 2 === 0 && b1!.port >= 30_002 && b1!.port <= 30_998);
+      assert.ok(a!.port % 2 === 0 && b1!.port % 2 === 0 && a!.rtcpPort === a!.port + 1);
+      if (differences["ports of the pool"] === undefined) {
+        assert.ok(a!.port >= 20_000 && a!.port <= 20_998);
+        assert.ok(b1!.port >= 30_002 && b1!.port <= 30_998);
+      }
       const again = await engine.prepare(session, [sideA(), sideB("b2")]);
       assert.ok(again.ok);
       assert.deepEqual(again.local["a"], a);
@@ -202,7 +223,7 @@ export function mediaEngineContract(name: string, start: (poolsWanted: readonly 
       for (const sequence of [1, 2, 5]) carrier.send(rtp(sequence), a.port, ENGINE_CARRIER);
       await gateway.packet(3);
       const stats = await engine.stats(session);
-      assert.equal(stats!.sides.find((side) => side.side === "a")!.lost, 2);
+      if (differences["loss from sequence numbers"] === undefined) assert.equal(stats!.sides.find((side) => side.side === "a")!.lost, 2);
       assert.equal(stats!.sides.find((side) => side.side === "b1")!.learnedFrom, "");
       await engine.release(session);
     });
@@ -251,13 +272,13 @@ export function mediaEngineContract(name: string, start: (poolsWanted: readonly 
       assert.deepEqual((await gateway.packet(2)).bytes, rtp(4));
       assert.equal((await engine.release(session))!.sides[0]!.learnedFrom, `${CARRIER}:${other.port}`);
       other.close();
-    });
+    }, "another port of the described host");
 
     it("never forwards a stranger's packet, counts and reports it, though it came first", async () => {
       const { session, a } = await bridge();
       for (let i = 0; i < 3; i++) stranger.send(rtp(i), a.port, ENGINE_CARRIER);
       await until("a stray event", () => seen("stray", session).length > 0);
-      assert.equal(seen("stray", session)[0]!.from, `${STRANGER}:${stranger.port}`);
+      if (differences["the address of strays"] === undefined) assert.equal(seen("stray", session)[0]!.from, `${STRANGER}:${stranger.port}`);
       carrier.send(rtp(9), a.port, ENGINE_CARRIER);
       assert.deepEqual((await gateway.packet(1)).bytes, rtp(9));
       const [side] = (await engine.release(session))!.sides;
@@ -286,7 +307,7 @@ export function mediaEngineContract(name: string, start: (poolsWanted: readonly 
       carrier.send(rtp(1), a.port, ENGINE_CARRIER);
       await gateway.packet(1);
       await engine.release(session);
-    });
+    }, "the signalling peer's address");
 
     it("follows a re-INVITE to another place, and keeps the lock where nothing moved", async () => {
       const { session, a, b } = await bridge();
@@ -331,7 +352,7 @@ export function mediaEngineContract(name: string, start: (poolsWanted: readonly 
       carrier.send(rtp(1), a.port, ENGINE_CARRIER);
       assert.deepEqual((await gateway.packet(1)).bytes, rtp(1));
       assert.equal((await engine.release(session))!.sides[0]!.malformed, 4);
-    });
+    }, "what is no RTP");
 
     it("goes on when a peer's port is closed (ICMP) and later open again", async () => {
       const { session, a, b } = await bridge();
@@ -388,7 +409,7 @@ export function mediaEngineContract(name: string, start: (poolsWanted: readonly 
       // Both drain now.
       const third = await engine.prepare("tiny-3", [sideB("b1", { pool: "tiny" })]);
       assert.ok(!third.ok && third.code === "PORTS_EXHAUSTED");
-    });
+    }, "a gateway's side alone");
 
     it("refuses an unknown pool, and knows no session that it was not told of", async () => {
       const refused = await engine.prepare("nowhere", [sideB("b1", { pool: "none" })]);
