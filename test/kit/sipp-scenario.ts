@@ -104,6 +104,9 @@ export const respond = (status: number, reason: string, options: SendOptions = {
 export const respondWithin = (status: number, reason: string, options: SendOptions = {}): Step =>
   message(`SIP/2.0 ${status} ${reason}`, ["[last_Via:]", "[last_From:]", "[last_To:]", "[last_Call-ID:]", "[last_CSeq:]", CONTACT], options);
 
+/** The end of a cancelled INVITE, after the CANCEL: what came last is the CANCEL, so the INVITE's CSeq is written out. */
+export const terminated = (): Step => respond(487, "Request Terminated", { retransmit: true }).replace("[last_CSeq:]", "CSeq: 1 INVITE");
+
 export const answer = (options: SendOptions = {}): Step => respond(200, "OK", { body: sdp(), retransmit: true, ...options });
 export const pause = (durationMs: number): Step => `<pause milliseconds="${durationMs}"/>`;
 
