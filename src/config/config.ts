@@ -21,6 +21,11 @@ export interface NodeConfig {
     readonly coalesceUs: number;
     /** undefined: koffi on Linux where it loads. */
     readonly sockets: "koffi" | "dgram" | undefined;
+    readonly engine: "embedded" | "rtpengine";
+    /** Where rtpengine takes commands; empty with the embedded engine. */
+    readonly rtpengines: readonly { readonly address: string; readonly port: number; readonly weight: number }[];
+    /** Listener → rtpengine's interface, where the names differ. */
+    readonly interfaces: Readonly<Record<string, string>>;
   };
 }
 

@@ -13,6 +13,7 @@ import { type Environment, SOCKET_PATH_BYTES_MAX, configFiles, homeFolder, runFo
 import { type Finding, type Path, type Placed, Reading, describe, isBlank, isMapping, pathText } from "./reading.ts";
 import { type Sections, toResources } from "./resources.ts";
 import { type NodeFields, SECTIONS, SECTION_READERS, readNode } from "./schema.ts";
+import { checkInterfaces } from "./schema-media.ts";
 import { suggestion } from "./suggest.ts";
 
 export interface LoadInput {
@@ -152,6 +153,7 @@ function readSections(value: unknown, reading: Reading): ReadSections {
     outbound: section("outbound"),
   };
   const node = reading.at("node", mapping["node"], readNode) ?? readNode({}, new Reading())!;
+  checkInterfaces(node.media, sections.listeners, (path, message, remedy) => reading.findings.push({ path, message, remedy }));
   return { node, sections, brokenNames: namesOfBroken(mapping, sections) };
 }
 
@@ -200,6 +202,9 @@ function toNodeConfig(fields: NodeFields, { home: named, env, uid, hostname, cpu
       workers: fields.media.workers ?? Math.max(1, Math.min(WORKERS_MAX, cpus - 1)),
       coalesceUs: fields.media.coalesce_us,
       sockets: fields.media.sockets,
+      engine: fields.media.engine,
+      rtpengines: fields.media.rtpengine,
+      interfaces: fields.media.interfaces,
     }),
   });
 }

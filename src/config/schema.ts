@@ -9,6 +9,7 @@ import { type Conditions, GROUP_ALGORITHMS, type RouteTarget } from "#routing/sn
 import { OUTBOUND_PREFIX_MAX, didKey } from "#routing/snapshot-index.ts";
 import { caller, conditions } from "./condition-fields.ts";
 import { readPeerUri } from "./peer-uri.ts";
+import { MEDIA_DEFAULTS, readMedia } from "./schema-media.ts";
 import { probe } from "./probe-fields.ts";
 import {
   type Fields,
@@ -87,12 +88,6 @@ const transport: Reader<"UDP" | "TCP"> = (value, reading) => {
   return oneOf(["udp", "tcp"])(given, reading) === "tcp" ? "TCP" : given === "udp" ? "UDP" : undefined;
 };
 
-const nodeMedia = {
-  workers: maybe(integer(1, 64, "packet workers")),
-  coalesce_us: optional(integer(0, 1000, "microseconds"), 1000),
-  sockets: maybe(oneOf(["koffi", "dgram"])),
-} satisfies Fields;
-
 const node = {
   name: maybe(textLike(hostName, "a name", "e.g. sbc-1")),
   id: optional(textLike(/^[0-9a-z]{2}$/, "a node id", "two characters of 0-9 and a-z, different on each node, e.g. a1"), "00"),
@@ -101,7 +96,7 @@ const node = {
   calls_max: optional(integer(1, 1_000_000, "calls of the whole node"), 5_000),
   invites_per_second_per_source: optional(integer(1, 1_000_000, "INVITEs"), 2_000),
   trace_mb: optional(integer(1, 65_536, "megabytes of ladders"), 256),
-  media: optional(object(nodeMedia), { workers: undefined, coalesce_us: 1000, sockets: undefined }),
+  media: optional(readMedia, MEDIA_DEFAULTS),
 } satisfies Fields;
 
 const listenerMedia = {
