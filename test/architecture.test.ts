@@ -28,6 +28,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   call: ["sip/dialog", "sip/transaction(t)", "sip/transport(t)", "sip/message", "sdp", "routing", "media(t)", "journal", "cdr"],
   store: ["journal", "cdr", "config"],
   observe: ["cdr(t)", "sip/message"],
+  trunk: ["sip/dialog", "sip/transaction", "sip/auth", "sip/message", "routing(t)"],
   phone: ["sip/dialog", "sip/transaction", "sip/transport", "sip/message", "sdp", "net", "media"],
   cli: ["call", "config", "routing", "journal", "cdr(t)", "observe"],
 };

@@ -61,6 +61,14 @@ export type TandemEvent = About &
     | { readonly type: "listener"; readonly listener: string; readonly state: "open" | "closed" | "failed"; readonly detail: string }
     | { readonly type: "config"; readonly generation: number; readonly hash: string }
     | { readonly type: "process"; readonly what: string; readonly detail: string }
+    | {
+        readonly type: "registration";
+        readonly trunk: string;
+        readonly standing: "registered" | "registering" | "failed" | "unregistered";
+        readonly reason: string;
+      }
+    /** An INVITE without sufficient proof was asked for digest credentials; `reason` says what was wrong with those it had. */
+    | { readonly type: "challenged"; readonly listener: string; readonly remote: string; readonly realm: string; readonly reason: string }
     | { readonly type: "limit"; readonly limit: string; readonly detail: string }
   );
 

@@ -99,6 +99,7 @@ function levelOf(event: TandemEvent): LogLevel {
     case "sip":
     case "garbage":
     case "refused":
+    case "challenged":
     case "route-decided":
     case "attempt-started":
     case "call-ringing":
@@ -112,6 +113,8 @@ function levelOf(event: TandemEvent): LogLevel {
       return "warn";
     case "gateway-health":
       return event.up ? "info" : "warn";
+    case "registration":
+      return event.standing === "failed" ? "warn" : "info";
     case "listener":
       return event.state === "failed" ? "error" : "info";
     case "process":
@@ -140,6 +143,10 @@ function sentence(event: TandemEvent): string {
       return `garbage from ${event.remote} on ${event.listener}: ${event.reason}, ${event.bytes} bytes`;
     case "refused":
       return `refused ${event.remote} on ${event.listener}: ${event.reason}`;
+    case "challenged":
+      return `asked ${event.remote} on ${event.listener} for a user of ${event.realm}${event.reason === "" ? "" : `: ${event.reason}`}`;
+    case "registration":
+      return `trunk ${event.trunk} ${event.standing}${event.reason === "" ? "" : `: ${event.reason}`}`;
     case "call-started":
       return `call from ${event.peer}: ${event.caller} to ${event.called}`;
     case "route-decided":
