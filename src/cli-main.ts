@@ -126,6 +126,17 @@ command("check", "check the configuration: every problem with its line and remed
 
 command("status", "is it up, where does it listen, how much is going on", plain, (context) => status(context));
 command("calls", "calls that are up now", plain, (context) => calls(context, Date.now()));
+command("gateways [name-or-action] [name]", "groups and gateways: state, calls, probes, history; gateways drain <name>, gateways undrain <name>", plain, async (context, _global, first: string | undefined, second: string | undefined) => {
+  const { drainGateway, gateways } = await import("#cli/gateways.ts");
+  const action = first === "drain" || first === "undrain";
+  if (!action && second === undefined) return gateways(context, first, Date.now());
+  if (action && second !== undefined) return drainGateway(context, second, first === "drain");
+  throw new ControlError("USAGE", action ? `which one? tandem gateways ${first} <name>` : `"${first}" is no action; there are drain and undrain`);
+});
+command("reload", "read the configuration again; running calls are not touched", plain, async (context) => {
+  const { reload } = await import("#cli/gateways.ts");
+  return reload(context);
+});
 command("hangup <call>", "end a call", plain, (context, _global, id: string) => hangup(context, id));
 
 command(

@@ -20,7 +20,7 @@ import { systemRandom as random } from "#base/random.ts";
 import { type Calls, createCalls } from "#call/calls.ts";
 import { type ControlAbilities, execute } from "#call/control-port.ts";
 import type { StatusReport } from "#call/control.ts";
-import type { AttemptResult, CallFacts, Located } from "#call/ports.ts";
+import type { AttemptResult, CallFacts, Located, RawAnswer } from "#call/ports.ts";
 import { type LoadedConfig, loadConfig } from "#config/load.ts";
 import { renderProblems } from "#config/render-problems.ts";
 import { openJournal } from "#journal/open-journal.ts";
@@ -57,6 +57,9 @@ import { ListenerOpenError } from "#sip/transport/listener.ts";
 import { type OpenTransportLayer, createTransportLayer } from "#sip/transport/transport-layer.ts";
 import type { Flow } from "#sip/transport/transport.ts";
 import { startStore } from "#store/store-client.ts";
+import { openDrainList } from "#trunk/drain-list.ts";
+import { reportGateways } from "#call/gateways-report.ts";
+import { createProbes } from "#trunk/probes.ts";
 import { FollowedCalls } from "#observe/follow.ts";
 import { TestTickets } from "#call/test-tickets.ts";
 
@@ -116,6 +119,7 @@ let snapshot: Snapshot = loaded.config.snapshot;
 let identifier: Identifier = createIdentifier(snapshot);
 const health = createHealth((name) => peerNamed(name)?.probe);
 const peerNamed = (name: string): Peer | undefined => snapshot.trunks.get(name) ?? snapshot.gateways.get(name);
+const drained = openDrainList(join(node.home, "drained.json"));
 /** Calls ordered by each round_robin group so far. */
 const turns = new Map<string, number>();
 const floods = new FloodLimit(node.invitesPerSecondPerSource);
@@ -167,7 +171,7 @@ function planFrom(source: Peer, calledUser: string, callerUser: string, { seed, 
   };
   return planCall({ snapshot, source, calledUser, callerUser, healthOf: (peer) => healthNow(peer, nowMs), nowMs, dice: diceOf(seed), sipCallId, turn });
 }
-const healthNow = (peer: string, nowMs: number): PeerHealth => health.healthOf(peer, calls.callsOf(peer), nowMs);
+const healthNow = (peer: string, nowMs: number): PeerHealth => ({ ...health.healthOf(peer, calls.callsOf(peer), nowMs), draining: drained.has(peer) });
 function noteHealth(peer: string, target: string, event: HealthEvent): void {
   const change = health.note(peer, target, event, clock.wallMs());
   if (change !== undefined) publish({ type: "gateway-health", gateway: peer, target, up: change.up, reason: change.reason });
@@ -194,10 +198,11 @@ function onAttempt(result: AttemptResult): void {
   if (event !== undefined) noteHealth(result.peer, result.target, event);
 }
 /** Says it to a caller whose transaction died with the former process. */
-function answerRaw(wire: string, flow: Flow, localTag: string, status: number, reasonPhrase: string): void {
+function answerRaw(wire: string, flow: Flow, localTag: string, status: number, reasonPhrase: string, answer?: RawAnswer): void {
   const message = parseMessage(wire);
   if (!message.ok || message.value.kind !== "request") return;
-  const response = serializeResponse(buildResponse(message.value, status, reasonPhrase, { toTag: localTag, received: { address: flow.remoteAddress, rport: flow.remotePort } }));
+  const parts = answer === undefined ? {} : ({ headers: [["Contact", `<${answer.contact}>`]], contentType: "application/sdp", body: answer.sdp } as const);
+  const response = serializeResponse(buildResponse(message.value, status, reasonPhrase, { ...parts, toTag: localTag, received: { address: flow.remoteAddress, rport: flow.remotePort } }));
   const repeats = transport.isReliable(flow.transport) ? RAW_REPEATS_MS.slice(0, 1) : RAW_REPEATS_MS;
   for (const delayMs of repeats) clock.after(delayMs, () => transport.respond(flow, response, () => {}));
 }
@@ -329,6 +334,21 @@ const transactions = createTransactionLayer({
   },
 });
 agent.attach(transactions);
+const probes = createProbes({
+  clock,
+  random,
+  agent,
+  peers: () => [...snapshot.trunks.values(), ...snapshot.gateways.values()],
+  locate: (uri, listener) => locator.locate(uri, listener),
+  face: (listener) => transport.listener(listener),
+  rests: (peer, target) => health.restsUntil(peer, targetName(target), clock.wallMs()) > 0,
+  onTargets: (peer, targets) => health.setTargets(peer, targets.map(targetName)),
+  onResult: (peer, target, result) => noteHealth(peer, targetName(target), { type: "probe", ...result }),
+  onUnresolved(peer, uri, reason) {
+    health.setTargets(peer, [uri]);
+    noteHealth(peer, uri, { type: "probe", status: 0, retryAfterMs: 0, rttMs: 0, detail: reason });
+  },
+});
 const restored = calls.restore(found.live);
 taking = true;
 if (restored.running + restored.ended + restored.unreadable > 0) {
@@ -405,6 +425,14 @@ const abilities: ControlAbilities = {
     return { ok: true, value: { uri: `sip:${number}@${host}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 5060};tandem-test=${tickets.issue(source.name)}`, listener: source.listener } };
   },
   reload,
+  gateways: () => reportGateways({ snapshot, health, callsOf: (peer) => calls.callsOf(peer), isDraining: (peer) => drained.has(peer), nowMs: clock.wallMs() }),
+  drainGateway(name, draining) {
+    const peer = peerNamed(name);
+    if (peer === undefined) return { ok: false, code: "NO_SUCH_PEER", message: `no trunk or gateway "${name}"; tandem gateways lists them` };
+    if (!draining && peer.drain === true) return { ok: false, code: "CONFIGURED", message: `${name} has drain: true in the configuration; take it out there, then tandem reload` };
+    if (drained.set(name, draining)) publish({ type: "gateway-health", gateway: name, target: "", up: !draining, reason: draining ? "drained by an operator" : "taken back by an operator" });
+    return { ok: true, value: { name, draining, calls: calls.callsOf(name) } };
+  },
   async drain(timeoutMs) {
     const timer = clock.after(timeoutMs, () => calls.hangUpAll("drained"));
     await calls.drain();
@@ -450,6 +478,7 @@ async function reload() {
   identifier = createIdentifier(snapshot);
   health.keep({ has: (name) => snapshot.trunks.has(name) || snapshot.gateways.has(name) });
   engine.setPools(pools());
+  probes.refresh();
   publish({ type: "config", generation: snapshot.generation, hash: snapshot.hash });
   await store.saveConfig({ number: snapshot.generation, hash: snapshot.hash, text: next.text, appliedAtMs: clock.wallMs() });
   return { ok: true, value: { generation: snapshot.generation, warnings: next.warnings } } as const;
@@ -469,6 +498,7 @@ let going = false;
 async function shutDown(): Promise<void> {
   if (going) return;
   going = true;
+  probes.stop();
   calls.hangUpAll("Tandem is shutting down");
   const untilMs = clock.nowMs() + BYE_MS;
   while ((calls.size > 0 || agent.dialogs > 0) && clock.nowMs() < untilMs) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -484,6 +514,7 @@ process.on("SIGTERM", () => void shutDown());
 process.on("SIGINT", () => void shutDown());
 process.on("SIGHUP", () => void reload().then((outcome) => log.line(outcome.ok ? "info" : "error", outcome.ok ? "configuration reloaded" : outcome.message)));
 
+probes.refresh();
 publish({ type: "config", generation: snapshot.generation, hash: snapshot.hash });
 for (const warning of loaded.warnings) log.line("warn", `${warning.field}: ${warning.message}; ${warning.remedy}`);
 process.stdout.write(`tandem ready: ${transport.listeners().map((face) => `${face.name} ${face.address}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 0}`).join(", ")} after ${Math.round(performance.now())} ms\n`);

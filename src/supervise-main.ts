@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 /** The first restart is at once: calls wait for it. */
 const BACKOFF_MS = [0, 100, 250, 500, 1000, 2000, 5000];
 /** A child that lived so long starts from the first backoff again: what fails by itself fails sooner, and calls wait. */
-const SETTLED_MS = 2_000;
+const SETTLED_MS = 1_000;
 /** After SIGTERM a child has this long before SIGKILL. */
 const STOP_MS = 8_000;
 const ADOPTED_POLL_MS = 50;
@@ -131,6 +131,11 @@ class Kept {
     });
   }
 
+  /** Signalling reads its configuration again and says so. */
+  reload(): void {
+    if (this.#pid !== 0) this.#signal("SIGHUP");
+  }
+
   #spawn(): void {
     this.#startedAtMs = performance.now();
     // Its own process group: a terminal's Ctrl-C reaches the supervisor only, which stops in order.
@@ -205,6 +210,8 @@ export async function supervise(options: SuperviseOptions): Promise<number> {
       resolve(status);
     };
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(0));
+    // A service's SIGHUP means "read the configuration again"; a terminal's, that it is gone.
+    process.on("SIGHUP", () => (process.stdout.isTTY ? void stop(0) : children[1].reload()));
     for (const child of children) child.start();
   });
   rmSync(lockFile, { force: true });

@@ -2,7 +2,7 @@
  * Executes what the call-control port is told. Every ability is an argument, so this file is the list
  * of what an operator can do, and nothing else.
  */
-import type { CallSummary, ControlCommand, StatusReport, TestCallTicket } from "./control.ts";
+import type { CallSummary, ControlCommand, GatewaysReport, StatusReport, TestCallTicket } from "./control.ts";
 
 export interface ControlAbilities {
   status(): StatusReport;
@@ -16,6 +16,8 @@ export interface ControlAbilities {
   trace(call: string | undefined): Promise<unknown>;
   testCall(number: string, trunk: string | undefined): Outcome<TestCallTicket>;
   reload(): Promise<Outcome<unknown>>;
+  gateways(): GatewaysReport;
+  drainGateway(name: string, draining: boolean): Outcome<unknown>;
   drain(timeoutMs: number): Promise<unknown>;
 }
 
@@ -63,6 +65,10 @@ async function perform(command: ControlCommand, abilities: ControlAbilities): Pr
       return abilities.testCall(command.number, command.trunk);
     case "reload":
       return abilities.reload();
+    case "gateways":
+      return done(abilities.gateways());
+    case "drain-gateway":
+      return abilities.drainGateway(command.name, command.draining);
     case "drain":
       return done(await abilities.drain(command.timeoutMs));
   }
@@ -76,12 +82,16 @@ const maybeText = (value: unknown): value is string | undefined | null =>
 /** JSON has no undefined: an absent field is what the sender's undefined became. */
 function readCommand(value: unknown): ControlCommand | undefined {
   if (typeof value !== "object" || value === null) return undefined;
+  const { name, draining } = value as Fields;
   const { type, callId, reason, number, from, caller, limit, call, follow, trunk, timeoutMs } = value as Fields;
   switch (type) {
     case "status":
     case "calls":
     case "reload":
+    case "gateways":
       return { type };
+    case "drain-gateway":
+      return text(name) && typeof draining === "boolean" ? { type, name, draining } : undefined;
     case "call":
       return text(callId) ? { type, callId } : undefined;
     case "hangup":

@@ -20,6 +20,10 @@ export type ControlCommand =
   /** A one-time permission to call `number` as if from `trunk`, for `tandem call`. */
   | { readonly type: "test-call"; readonly number: string; readonly trunk: string | undefined }
   | { readonly type: "reload" }
+  /** Groups, gateways and how they are. */
+  | { readonly type: "gateways" }
+  /** No new calls to this gateway or trunk, or again; running ones go on. */
+  | { readonly type: "drain-gateway"; readonly name: string; readonly draining: boolean }
   /** No new calls; ends when the last call is over or after the time. */
   | { readonly type: "drain"; readonly timeoutMs: number };
 
@@ -40,6 +44,47 @@ export interface TestCallTicket {
   /** Where to send the INVITE, ticket included, e.g. sip:+15551234567@10.0.0.1:5060;tandem-test=… */
   readonly uri: string;
   readonly listener: string;
+}
+
+export interface GatewaysReport {
+  readonly groups: readonly {
+    readonly name: string;
+    readonly tenant: string;
+    readonly algorithm: string;
+    readonly calls: number;
+    /** Undefined: no limit of its own. */
+    readonly callsMax: number | undefined;
+    readonly members: readonly { readonly gateway: string; readonly priority: number; readonly weight: number }[];
+  }[];
+  /** Trunks that calls can go to are among them. */
+  readonly gateways: readonly GatewayReport[];
+}
+
+export interface GatewayReport {
+  readonly name: string;
+  readonly kind: "gateway" | "trunk";
+  readonly tenant: string;
+  readonly listener: string;
+  readonly uri: string;
+  /** "unknown": neither probed nor called so far, which is usable. */
+  readonly state: "up" | "unknown" | "down" | "resting" | "draining" | "maintenance";
+  readonly reason: string;
+  readonly calls: number;
+  readonly callsMax: number;
+  readonly probed: boolean;
+  readonly targets: readonly {
+    readonly target: string;
+    readonly up: boolean;
+    /** Epoch ms; 0: it doesn't rest. */
+    readonly restsUntilMs: number;
+    readonly cause: string;
+    readonly probe: { readonly atMs: number; readonly status: number; readonly rttMs: number; readonly detail: string } | undefined;
+    /** Of the last calls and probes, `succeeded` of `samples`. */
+    readonly samples: number;
+    readonly succeeded: number;
+  }[];
+  /** Newest first. */
+  readonly history: readonly { readonly atMs: number; readonly target: string; readonly up: boolean; readonly reason: string }[];
 }
 
 export interface StatusReport {

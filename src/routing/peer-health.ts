@@ -56,6 +56,8 @@ export interface Health {
   healthOf(peer: string, calls: number, nowMs: number): HealthReport;
   /** Up and not resting. */
   isUsable(peer: string, target: string, nowMs: number): boolean;
+  /** Epoch ms; 0: it doesn't rest. */
+  restsUntil(peer: string, target: string, nowMs: number): number;
   targetsOf(peer: string, nowMs: number): readonly TargetReport[];
   /** Newest first. */
   historyOf(peer: string): readonly HealthChange[];
@@ -180,6 +182,11 @@ export function createHealth(policyOf: (peer: string) => ProbePolicy | undefined
     isUsable(peer, target, nowMs) {
       const entry = peers.get(peer)?.targets.get(target);
       return entry === undefined || (!isDown(peer, entry, nowMs) && entry.restsUntilMs <= nowMs);
+    },
+
+    restsUntil(peer, target, nowMs) {
+      const untilMs = peers.get(peer)?.targets.get(target)?.restsUntilMs ?? 0;
+      return untilMs > nowMs ? untilMs : 0;
     },
 
     targetsOf(peer, nowMs) {
