@@ -25,7 +25,6 @@ import { type LoadedConfig, loadConfig } from "#config/load.ts";
 import { renderProblems } from "#config/render-problems.ts";
 import { openJournal } from "#journal/open-journal.ts";
 import { readJournal } from "#journal/read-journal.ts";
-import { connectEmbeddedEngine } from "#media/embedded/embedded-engine.ts";
 import type { PortPool } from "#media/engine.ts";
 import { descriptorLimit } from "#net/descriptor-limit.ts";
 import { systemDns } from "#net/dns.ts";
@@ -60,13 +59,12 @@ import { startStore } from "#store/store-client.ts";
 import { openDrainList } from "#trunk/drain-list.ts";
 import { reportGateways } from "#call/gateways-report.ts";
 import { createProbes } from "#trunk/probes.ts";
+import { openEngine } from "./engine-main.ts";
 import { FollowedCalls } from "#observe/follow.ts";
 import { TestTickets } from "#call/test-tickets.ts";
 
 const VERSION = "0.1.0";
 const EXIT_CONFIGURATION = 78;
-/** RTP and RTCP on both sides. */
-const SOCKETS_PER_CALL = 4;
 /** Kept for files, the store, the control socket and UDP; strangers' TCP connections get half of what is left. */
 const RESERVED_DESCRIPTORS = 128;
 const CONNECTIONS_MIN = 16;
@@ -152,13 +150,9 @@ const journal = openJournal({
 void store.saveConfig({ number: snapshot.generation, hash: snapshot.hash, text: loaded.text, appliedAtMs: startedAtMs }).catch(() => {});
 
 // Media
-const engine = connectEmbeddedEngine({ socketPath: join(node.runDir, "media-0.sock"), pools: pools(), clock, publish, coalesceUs: node.media.coalesceUs, onHello: sayRoom });
-const callsMax = (): number => (engine.hello === undefined ? node.callsMax : Math.min(node.callsMax, Math.floor(engine.hello.socketsMax / SOCKETS_PER_CALL)));
-/** Descriptors bound the capacity: whoever wrote a larger calls_max hears of it. */
-function sayRoom({ socketsMax }: { readonly socketsMax: number }): void {
-  const room = Math.floor(socketsMax / SOCKETS_PER_CALL);
-  if (room < node.callsMax) publish({ type: "limit", limit: "descriptors", detail: `at most ${room} calls instead of ${node.callsMax}: media may open ${socketsMax} sockets; raise its limit of open files (ulimit -n)` });
-}
+const key = signingKey(join(node.home, "hmac.key"));
+const engine = openEngine({ node, pools: pools(), expected: [...found.live].map(({ callId }) => callId), key, clock, random, publish });
+const callsMax = (): number => Math.min(node.callsMax, engine.callsMax() ?? node.callsMax);
 
 // Calls
 /** @param seed the call's id, so that who asks again gets the same; `taken` false: a question, that takes no group's turn */
@@ -209,7 +203,7 @@ function answerRaw(wire: string, flow: Flow, localTag: string, status: number, r
 const calls: Calls = createCalls({
   clock,
   ids: new CallIds(() => clock.wallMs(), random),
-  signer: new TokenSigner(signingKey(join(node.home, "hmac.key")), node.id),
+  signer: new TokenSigner(key, node.id),
   media: engine,
   journal,
   publish,
@@ -448,7 +442,6 @@ function sourceNamed(name: string | undefined): Peer | undefined {
 }
 
 function status(): StatusReport {
-  const { hello } = engine;
   return {
     version: VERSION,
     node: node.name,
@@ -458,7 +451,7 @@ function status(): StatusReport {
     configFile: loaded.ok ? loaded.config.file : "",
     calls: calls.size,
     callsMax: callsMax(),
-    media: { engine: engine.name, up: engine.connected, detail: hello === undefined ? "not connected" : `${hello.sockets}, process ${hello.pid}, room for ${Math.floor(hello.socketsMax / SOCKETS_PER_CALL)} calls` },
+    media: { engine: engine.name, up: engine.connected, detail: engine.describe() },
     listeners: transport.listeners().map((face) => ({
       name: face.name,
       address: `${face.address}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 0}`,
