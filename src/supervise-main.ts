@@ -24,7 +24,11 @@ export type Role = "media" | "signalling";
 export interface SuperviseOptions {
   readonly home: string;
   /** What each child is started with, e.g. ["--config", "tandem.yaml"]. */
-  readonly childArgs: Readonly<Record<Role, readonly string[]>>;
+  readonly childArgs: {
+    readonly signalling: readonly string[];
+    /** undefined: another engine carries the audio, and no process of ours. */
+    readonly media: readonly string[] | undefined;
+  };
   readonly print: (line: string) => void;
 }
 
@@ -139,7 +143,7 @@ class Kept {
   #spawn(): void {
     this.#startedAtMs = performance.now();
     // Its own process group: a terminal's Ctrl-C reaches the supervisor only, which stops in order.
-    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ENTRY[this.#role], ...this.#options.childArgs[this.#role]], {
+    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ENTRY[this.#role], ...(this.#options.childArgs[this.#role] ?? [])], {
       stdio: ["ignore", "inherit", "inherit"],
       detached: true,
       env: ENVIRONMENT,
@@ -202,17 +206,19 @@ export async function supervise(options: SuperviseOptions): Promise<number> {
   }
   const code = await new Promise<number>((resolve) => {
     const hopeless = (): void => void stop(EXIT_CONFIGURATION);
-    const children = [new Kept("media", options, hopeless), new Kept("signalling", options, hopeless)] as const;
+    const signalling = new Kept("signalling", options, hopeless);
+    const media = options.childArgs.media === undefined ? undefined : new Kept("media", options, hopeless);
     const stop = async (status: number): Promise<void> => {
       // Signalling first: it says BYE while its media still flows.
-      await children[1].stop();
-      await children[0].stop();
+      await signalling.stop();
+      await media?.stop();
       resolve(status);
     };
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(0));
     // A service's SIGHUP means "read the configuration again"; a terminal's, that it is gone.
-    process.on("SIGHUP", () => (process.stdout.isTTY ? void stop(0) : children[1].reload()));
-    for (const child of children) child.start();
+    process.on("SIGHUP", () => (process.stdout.isTTY ? void stop(0) : signalling.reload()));
+    media?.start();
+    signalling.start();
   });
   rmSync(lockFile, { force: true });
   return code;
