@@ -107,12 +107,12 @@ command("start", "start the switch: supervisor, signalling, media", plain, async
   return start(context, loaded, () => {
     if (!loaded.ok) return Promise.resolve(EXIT_USAGE);
     const { node, file } = loaded.config;
-    const { workers, coalesceUs, sockets } = node.media;
+    const { engine, workers, coalesceUs, sockets } = node.media;
     return supervise({
       home: node.home,
       childArgs: {
         signalling: ["--config", file, ...(global.home === undefined ? [] : ["--home", global.home])],
-        media: ["--home", node.home, "--run-dir", node.runDir, "--workers", String(workers), "--coalesce-us", String(coalesceUs), ...(sockets === undefined ? [] : ["--sockets", sockets])],
+        media: engine === "rtpengine" ? undefined : ["--home", node.home, "--run-dir", node.runDir, "--workers", String(workers), "--coalesce-us", String(coalesceUs), ...(sockets === undefined ? [] : ["--sockets", sockets])],
       },
       print: context.json ? context.warn : context.print,
     });
