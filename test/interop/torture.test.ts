@@ -9,7 +9,6 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, describe, test } from "node:test";
 import type { CallSummary } from "#call/control.ts";
-import { type JsonLinesClient, connectJsonLines } from "#net/json-lines.ts";
 import { ROOT } from "../dev/root.ts";
 import { type Lab, type RunningTandem, loopbackLab, startTandem } from "../kit/lab.ts";
 import { type LongCall, longCall } from "../kit/long-call.ts";
@@ -34,7 +33,6 @@ interface Bench {
   readonly lab: Lab;
   readonly tandem: RunningTandem;
   readonly call: LongCall;
-  readonly control: JsonLinesClient;
 }
 
 async function setUp(t: TestContext, yamlOf: (yaml: string) => string = (yaml) => yaml): Promise<Bench> {
@@ -43,16 +41,12 @@ async function setUp(t: TestContext, yamlOf: (yaml: string) => string = (yaml) =
   const quiet = { media_timeout_s: 600 };
   const tandem = await startTandem(t, lab, yamlOf(labYaml(lab, { trunk: quiet, gateway: quiet })));
   const call = await longCall(lab);
-  const control = await connectJsonLines(join(tandem.home, "control.sock"));
-  t.after(() => control.close());
-  return { lab, tandem, call, control };
+  return { lab, tandem, call };
 }
 
-async function assertUnharmed({ control, tandem }: Bench, after: string): Promise<void> {
-  const outcome = await control.ask({ type: "calls" });
-  assert.ok(outcome.ok, after);
-  const calls = outcome.value as readonly CallSummary[];
-  assert.deepEqual(calls.filter(({ state }) => state === "answered").length, 1, `the running call after ${after}`);
+async function assertUnharmed({ tandem }: Bench, after: string): Promise<void> {
+  const calls = await tandem.ask<readonly CallSummary[]>({ type: "calls" });
+  assert.equal(calls.filter(({ state }) => state === "answered").length, 1, `the running call after ${after}`);
   assert.doesNotMatch(tandem.child.output(), /error while a message was taken|call failed|restarting/, after);
 }
 

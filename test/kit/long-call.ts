@@ -71,11 +71,11 @@ export async function longCall(lab: Lab, options: LongCallOptions = {}): Promise
     `${lab.sbcPrivate.address}:5060`,
     { calls: 1, service: DID, port, mediaPort: 9200 },
   );
+  const audioPort = (text: string): number => Number(/received \[\d+\][^]*?m=audio (\d+)/.exec(text)?.[1] ?? 0);
   await both(
-    () => / ACK\r?\n/.test(gateway.messages()) && /received[^]*ACK sip:/.test(gateway.messages()),
+    () => audioPort(caller.messages()) > 0 && / ACK\r?\n/.test(gateway.messages()) && /received[^]*ACK sip:/.test(gateway.messages()),
     () => `gateway:\n${gateway.messages()}\ncaller:\n${caller.messages()}`,
   );
-  const audioPort = (text: string): number => Number(/received \[\d+\][^]*?m=audio (\d+)/.exec(text)?.[1] ?? 0);
   return {
     caller,
     gateway,

@@ -69,6 +69,35 @@ export function optionsRequest(options: {
   ].join("\r\n");
 }
 
+/** An INVITE with an offer, as a plain carrier sends it. */
+export function inviteRequest(options: {
+  readonly transport: "UDP" | "TCP";
+  readonly from: string;
+  readonly to: string;
+  readonly user: string;
+  readonly sipCallId: string;
+  readonly headers?: readonly string[];
+}): string {
+  const { transport, from, to, user, sipCallId, headers = [] } = options;
+  const host = from.slice(0, from.lastIndexOf(":"));
+  const body = `v=0\r\no=raw 1 1 IN IP4 ${host}\r\ns=-\r\nc=IN IP4 ${host}\r\nt=0 0\r\nm=audio 9000 RTP/AVP 0\r\n`;
+  return [
+    `INVITE sip:${user}@${to} SIP/2.0`,
+    `Via: SIP/2.0/${transport} ${from};rport;branch=z9hG4bK${sipCallId.replaceAll(/[^A-Za-z0-9]/g, "")}`,
+    "Max-Forwards: 70",
+    `From: <sip:+4930123456@${from}>;tag=r`,
+    `To: <sip:${user}@${to}>`,
+    `Call-ID: ${sipCallId}`,
+    "CSeq: 1 INVITE",
+    `Contact: <sip:raw@${from}>`,
+    ...headers,
+    "Content-Type: application/sdp",
+    `Content-Length: ${body.length}`,
+    "",
+    body,
+  ].join("\r\n");
+}
+
 /** RFC 3261 §17.1.1.3: Via, From, To, Call-ID and CSeq number of what is acknowledged. */
 const ackOf = ({ text }: Heard, requestUri: string): string =>
   [
@@ -194,7 +223,7 @@ export async function rawTcp(
     }
   });
   t.after(() => socket.destroy());
-  await Promise.race([once(socket, "connect"), once(socket, "close")]);
+  await new Promise<void>((resolve) => socket.once("connect", resolve).once("close", resolve));
   const port = socket.localPort ?? 0;
   const send = (bytes: Uint8Array | string): void => {
     if (!socket.destroyed) socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);

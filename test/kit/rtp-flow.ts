@@ -79,6 +79,11 @@ export class RtpFlow {
     this.#socket.send(packet, this.#remote.port, this.#remote.address, () => {});
   }
 
+  /** Any bytes, from this end's socket. */
+  sendRaw(bytes: Uint8Array, to: { readonly address: string; readonly port: number }): void {
+    this.#socket.send(bytes, to.port, to.address, () => {});
+  }
+
   #hear(bytes: Buffer): void {
     const packet = parseRtp(bytes);
     if (!packet.ok || packet.value.payload.length < 4) return;
