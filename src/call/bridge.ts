@@ -166,8 +166,8 @@ export class Bridge {
       offered.refuse(488);
       return this.#restore(answerer);
     }
-    offered.accept(told.sdp);
     this.#call.journalMedia();
+    offered.accept(told.sdp);
   }
 
   /** RFC 3264 §8: refused, so everything stays as it was on both legs. */

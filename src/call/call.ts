@@ -29,7 +29,7 @@ import { Leg, type LegFacts, type LegOwner } from "./leg.ts";
 import { MediaSession, type Side } from "./media-session.ts";
 import type { CallPorts, ServerTransaction } from "./ports.ts";
 import { q850Reason, reasonAcross } from "./reason-across.ts";
-import type { AttemptSection, CallSections, CoreSection, Recovered } from "./recovery.ts";
+import type { AttemptSection, CallSections, CoreSection, IncomingSection, Recovered } from "./recovery.ts";
 import { sdpBodyOf } from "./sdp-body.ts";
 import { SetUp } from "./set-up.ts";
 
@@ -68,6 +68,8 @@ export class Call implements LegOwner {
   #startedMs: number;
   #setUp: SetUp | undefined;
   #invite: IncomingInvite | undefined;
+  /** Until the caller's ACK, or a refusal. */
+  #incoming: IncomingSection | undefined;
   #a: Leg | undefined;
   #b: Leg | undefined;
   media: MediaSession;
@@ -76,6 +78,8 @@ export class Call implements LegOwner {
   #attempts: readonly CdrAttempt[] = [];
   #skipped: readonly CdrSkip[] = [];
   #durationTimer: Timer | undefined;
+  /** While the engine is asked for its counters. */
+  #ending: CallEnding | undefined;
   #held = false;
 
   constructor(calls: CallHouse, id: CallId, token: string, source: Peer) {
@@ -147,9 +151,10 @@ export class Call implements LegOwner {
       generation: this.ports.generation(),
       facts,
     };
+    this.#incoming = { wire: request.wire, flow, localTag: invite.localTag };
     this.ports.journal.append(this.id, this.#tenant, {
       core: this.#core,
-      incoming: { wire: request.wire, flow, localTag: invite.localTag },
+      incoming: this.#incoming,
     });
     this.publish({ type: "call-started", caller: plan.caller, called: plan.called, peer: this.source.name, sipCallId: facts.sipCallId });
     this.#route(plan, invite, () => new SetUp(this, invite, plan as Extract<DialPlan, { type: "dial" }>, caller, this.media));
@@ -235,10 +240,10 @@ export class Call implements LegOwner {
     this.#answered = { answeredAtMs: clock.wallMs(), answeredMs: clock.nowMs(), setupMs: clock.nowMs() - this.#startedMs };
     this.#state = "answered";
     const a = this.#a!;
+    // `onState` journals the answer before it leaves: a caller that heard it has a call after a crash too.
     a.dialog = setUp.invite.answer(parts, a, this.source.account);
     if (this.callerOffered) this.media.settled();
     else this.#bridge.awaitCallersAnswer();
-    this.ports.journal.append(this.id, this.#tenant, { ...this.#sections(false) });
     this.publish({ type: "call-answered", setupMs: Math.round(this.#answered.setupMs), peer: b.peer.name });
     this.#limitDuration(0);
   }
@@ -261,10 +266,18 @@ export class Call implements LegOwner {
     this.guard(() => this.#bridge.onRequest(leg, transaction));
   }
   onAck(leg: Leg, request: ReceivedRequest): void {
+    if (leg.side === "a" && this.#incoming !== undefined) {
+      this.#incoming = undefined;
+      this.ports.journal.append(this.id, this.#tenant, { incoming: null });
+    }
     this.guard(() => this.#bridge.onAck(leg, request));
   }
   onState(leg: Leg, state: DialogState): void {
-    if (!this.running || leg.dialog === undefined) return;
+    if (!this.running) return;
+    if (leg.dialog === undefined) {
+      if (leg.side === "a") this.ports.journal.append(this.id, this.#tenant, { ...this.#sections(false, state) });
+      return;
+    }
     this.ports.journal.append(this.id, this.#tenant, leg.side === "a" ? { dialogA: state } : { dialogB: state });
   }
   onNoAck(leg: Leg): void {
@@ -273,8 +286,8 @@ export class Call implements LegOwner {
   onBye(leg: Leg, request: ReceivedRequest): void {
     this.guard(() => {
       const far = this.leg(leg.side === "a" ? "b" : "a");
-      this.#bye(far, reasonAcross(request));
       this.#end({ outcome: "answered", sipStatus: 200, q850: q850CauseOf(request) ?? 16, endedBy: personAt(leg), reason: "BYE" });
+      this.#bye(far, reasonAcross(request));
     });
   }
   onMedia(event: Extract<MediaEvent, { readonly session: string }>): void {
@@ -322,9 +335,9 @@ export class Call implements LegOwner {
       return this.#setUp.step({ type: "stop", status: outcome === "media_failed" ? 500 : 480, reason });
     }
     if (!this.running) return this.#refuse({ status: 480, q850, outcome, reason }, [], endedBy);
+    this.#end({ outcome, sipStatus: 200, q850, endedBy, reason });
     this.#bye(this.#a, [q850Reason(q850)]);
     this.#bye(this.#b, [q850Reason(q850)]);
-    this.#end({ outcome, sipStatus: 200, q850, endedBy, reason });
   }
 
   #bye(leg: Leg | undefined, headers: readonly HeaderField[]): void {
@@ -370,6 +383,7 @@ export class Call implements LegOwner {
       durationMs: answered === undefined ? 0 : nowMs - answered.answeredMs,
     };
     if (!this.media.opened) return this.#finish(ending, undefined);
+    this.#ending = ending;
     // Between here and the CDR the engine is asked for its counters; a crash meanwhile must not revive the call.
     this.ports.journal.append(this.id, this.#tenant, { ended: ending });
     this.media.release().then(
@@ -434,18 +448,21 @@ export class Call implements LegOwner {
   sections(): CallSections {
     return this.#sections(true);
   }
-  #sections(whole: boolean): CallSections {
-    const core: Pick<CallSections, "core"> = whole && this.#core !== undefined ? { core: this.#core } : {};
-    const [a, b, { state: media }] = [this.#a, this.#b, this.media];
-    if (this.#answered === undefined || a?.dialog === undefined || b?.dialog === undefined || media === undefined) {
-      const invite = this.#invite;
-      const incoming = invite === undefined ? null : { wire: invite.request.wire, flow: invite.flow, localTag: invite.localTag };
+  /** @param dialogA where the caller's dialog is just being made */
+  #sections(whole: boolean, dialogA = this.#a?.dialog?.state): CallSections {
+    const core: Pick<CallSections, "core" | "ended"> = {
+      ...(whole && this.#core !== undefined ? { core: this.#core } : {}),
+      ...(this.#ending === undefined ? {} : { ended: this.#ending }),
+    };
+    const incoming = this.#incoming ?? null;
+    const [b, { state: media }] = [this.#b, this.media];
+    if (this.#answered === undefined || dialogA === undefined || b?.dialog === undefined || media === undefined) {
       return { ...core, incoming, attempt: attemptSection(this.#setUp?.attempt) };
     }
     const { answeredAtMs, setupMs } = this.#answered;
     const callee = { kind: b.peer.kind, name: b.peer.name };
     const answered = { answeredAtMs, setupMs, callee, leg: b.name, facts: b.facts, attempts: this.#attempts, skipped: this.#skipped };
-    return { ...core, incoming: null, attempt: null, answered, dialogA: a.dialog.state, dialogB: b.dialog.state, media };
+    return { ...core, incoming, attempt: null, answered, dialogA, dialogB: b.dialog.state, media };
   }
 
   /** Takes up a confirmed call of the former process. */
@@ -462,14 +479,25 @@ export class Call implements LegOwner {
     this.#a = new Leg(this, "a", "a", this.source, core.facts);
     this.#b = new Leg(this, "b", answered.leg, callee, answered.facts);
     this.calls.count(callee.name, 1);
-    if (recovered.ended !== undefined) {
-      // The BYEs were out when the process died; what is left is the record.
+    const { agent } = this.calls;
+    const { ended, incoming } = recovered;
+    // Whoever ended the call itself needs nothing more: a repeated BYE meets 481, which ends it as well.
+    if (ended?.endedBy !== "caller") this.#a.dialog = agent.restore(recovered.dialogA, this.#a, this.source.account);
+    if (ended?.endedBy !== "callee") this.#b.dialog = agent.restore(recovered.dialogB, this.#b, callee.account);
+    if (ended !== undefined) {
+      // Its BYEs were out when the process died, or just not yet.
       this.#state = "ending";
-      return this.#finish(recovered.ended, undefined);
+      this.#bye(this.#a, []);
+      this.#bye(this.#b, []);
+      return this.#finish(ended, undefined);
     }
     this.#state = "answered";
-    this.#a.dialog = this.calls.agent.restore(recovered.dialogA, this.#a, this.source.account);
-    this.#b.dialog = this.calls.agent.restore(recovered.dialogB, this.#b, callee.account);
+    if (incoming !== undefined) {
+      // RFC 3261 §13.3.1.4: a 2xx is repeated until its ACK; who has it already sends the ACK once more.
+      const answer = { contact: recovered.dialogA.localContact, sdp: this.media.told("a") };
+      this.ports.answerRaw(incoming.wire, incoming.flow, incoming.localTag, 200, reasonPhraseOf(200), answer);
+      this.ports.journal.append(this.id, this.#tenant, { incoming: null });
+    }
     this.#limitDuration(agoMs);
   }
 

@@ -124,6 +124,9 @@ export class MediaSession {
     session.#calleePeer = callee;
     session.#timeoutMs = state.timeoutMs;
     session.#opened = true;
+    // The former process may have died before it told the engine; what it was told already changes nothing.
+    const [a, b] = [state.a, state.b].map(({ received, rtcpMux }) => remoteOfText(received, rtcpMux));
+    if (a !== undefined && b !== undefined) session.#commit({ a, [state.b.name]: b });
     return session;
   }
 

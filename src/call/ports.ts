@@ -54,6 +54,13 @@ export interface AttemptResult {
   readonly reason: string;
 }
 
+/** What a 2xx has beyond its status. */
+export interface RawAnswer {
+  /** Contact URI. */
+  readonly contact: string;
+  readonly sdp: string;
+}
+
 export interface CallPorts {
   readonly clock: Clock;
   readonly ids: CallIds;
@@ -72,8 +79,8 @@ export interface CallPorts {
   /** A peer of the present snapshot, for calls that outlived a restart. */
   readonly peer: (kind: "trunk" | "gateway", name: string) => Peer | undefined;
   readonly onAttempt: (result: AttemptResult) => void;
-  /** Answers an INVITE of the former process without a transaction: its caller hears the end of the set-up. */
-  readonly answerRaw: (wire: string, flow: Flow, localTag: string, status: number, reasonPhrase: string) => void;
+  /** Answers an INVITE of the former process without a transaction: its caller hears the end of the set-up, or the answer again. */
+  readonly answerRaw: (wire: string, flow: Flow, localTag: string, status: number, reasonPhrase: string, answer?: RawAnswer) => void;
   /** Whole node; 0: no limit. */
   readonly callsMax: number;
 }

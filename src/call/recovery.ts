@@ -26,7 +26,7 @@ export interface CoreSection {
   readonly generation: number;
   readonly facts: LegFacts;
 }
-/** Enough to answer the caller after a crash; removed by the final response. */
+/** Enough to answer the caller after a crash; removed by a refusal, and by the ACK to our answer. */
 export interface IncomingSection {
   readonly wire: string;
   readonly flow: Flow;
@@ -68,6 +68,8 @@ export type Recovered =
       readonly dialogA: DialogState;
       readonly dialogB: DialogState;
       readonly media: MediaState;
+      /** No ACK had come: perhaps the caller never heard the answer. */
+      readonly incoming: IncomingSection | undefined;
       readonly ended: CallEnding | undefined;
     }
   | {
@@ -89,15 +91,15 @@ export function readSections(written: Readonly<Record<string, unknown>>): Recove
   const { core, answered, dialogA, dialogB, media } = sections;
   if (core === undefined || !has(core, "startedAtMs", "source", "facts")) return { type: "unreadable" };
   const ended = has(sections.ended, "outcome", "endedAtMs") ? sections.ended : undefined;
+  const incoming = has(sections.incoming, "wire", "flow", "localTag") ? sections.incoming! : undefined;
   if (answered !== undefined && dialogA !== undefined && dialogB !== undefined && media !== undefined) {
     const whole =
       has(answered, "answeredAtMs", "callee", "facts") &&
       has(dialogA, "sipCallId", "target") &&
       has(dialogB, "sipCallId", "target") &&
       has(media, "a", "b");
-    return whole ? { type: "answered", core, answered, dialogA, dialogB, media, ended } : { type: "unreadable" };
+    return whole ? { type: "answered", core, answered, dialogA, dialogB, media, incoming, ended } : { type: "unreadable" };
   }
-  const incoming = has(sections.incoming, "wire", "flow", "localTag") ? sections.incoming! : undefined;
   const attempt = has(sections.attempt, "parameters", "peer") ? sections.attempt! : undefined;
   return { type: "set-up", core, incoming, attempt, ended };
 }

@@ -139,14 +139,14 @@ export class SetUp implements AttemptOwner {
     if (text === undefined) return this.step({ type: "bad-answer", reason: `${response.status} without a session description` });
     const told = this.#media.calleeAnswers(text, true);
     if (!told.ok) return this.step({ type: "bad-answer", reason: told.reason });
-    // RFC 3261 §13.2.2.4: our INVITE had the offer, so the ACK waits for nothing.
-    dialog.ack("");
     attempt.leg.dialog = dialog;
     this.step({ type: "answer" });
     this.#leaveHunt(attempt, { status: response.status, q850: undefined, outcome: "answered", reason: "answered" }, true);
     this.#stop();
     const headers = passedHeaders(response, this.#call.source.headers.pass);
     this.#call.onAnswered(this, attempt, { headers, contentType: "application/sdp", body: told.sdp });
+    // RFC 3261 §13.2.2.4: our INVITE had the offer, so the ACK waits for nothing but the journal.
+    dialog.ack("");
   }
 
   #run(step: HuntStep): void {

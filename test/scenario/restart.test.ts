@@ -1,6 +1,7 @@
 /** kill -9 of signalling at each stage of a call: the next process takes over what the journal holds. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { VirtualCall } from "../kit/virtual-agent.ts";
 import { audio, CARRIER, Stage } from "./stage.ts";
 
 const G1 = "203.0.113.1";
@@ -131,3 +132,45 @@ test("sections that can't be understood are closed, not believed", () => {
   });
   assert.equal(stage.calls.size, 0);
 });
+
+/** Rings, answers, talks and is ended by one side; whoever was not told of the end says what it knows. */
+async function wholeCall(stage: Stage, endedBy: "caller" | "callee"): Promise<VirtualCall> {
+  const gateway = stage.gateway(1);
+  gateway.onCall = (invite) => {
+    invite.provisional(180, "Ringing", NONE);
+    stage.clock.after(200, () => invite.pending && gateway.answer(audio(G1, 6000)));
+  };
+  const call = stage.dial();
+  await stage.wait(3000);
+  if (endedBy === "caller") call.dialog?.bye();
+  else gateway.dialog?.bye();
+  await stage.wait(100);
+  return call;
+}
+
+for (const endedBy of ["caller", "callee"] as const) {
+  test(`killed after anything it does in a call that the ${endedBy} ends: both sides come to an end, and one CDR says what the caller saw`, async () => {
+    const undisturbed = new Stage();
+    await wholeCall(undisturbed, endedBy);
+    const { acts } = undisturbed;
+    assert.ok(acts > 12, `${acts} acts`);
+    for (let diesAfter = 1; diesAfter <= acts; diesAfter++) {
+      const stage = new Stage();
+      stage.diesAfter = diesAfter;
+      // The next process is there 50 ms after whatever was the last thing the former one did.
+      const restart = (): void => {
+        if (stage.acts < diesAfter) return void stage.clock.after(10, restart);
+        stage.diesAfter = Infinity;
+        crash(stage);
+      };
+      stage.clock.after(50, restart);
+      const call = await wholeCall(stage, endedBy);
+      const where = `killed after act ${diesAfter} of ${acts}\n${stage.network.ladder()}`;
+      assert.deepEqual(await stage.quiet(), [], where);
+      assert.equal(stage.cdrs.length, 1, where);
+      const heard = call.dialog === undefined ? "refused" : "answered";
+      assert.equal(stage.cdr.outcome === "answered" ? "answered" : "refused", heard, where);
+      if (heard === "answered") assert.equal(stage.cdr.endedBy, endedBy, where);
+    }
+  });
+}

@@ -92,6 +92,10 @@ export class Stage {
   agent!: Agent;
   layer!: RunningTransactionLayer;
   readonly #options: StageOptions;
+  /** kill -9: the process does so many things more that leave a trace (a record, a message), and nothing afterwards. */
+  diesAfter = Infinity;
+  /** What it did of that kind. */
+  acts = 0;
   #lives = 0;
   /** What a process that died would still do: nothing. */
   #alive = { yes: true };
@@ -167,7 +171,7 @@ export class Stage {
       ids: new CallIds(() => this.clock.wallMs(), random),
       signer: new TokenSigner(new Uint8Array(16).fill(7), "n1"),
       media: this.media,
-      journal: this.journal,
+      journal: this.#journalOf(alive),
       publish: (event) => void this.events.push(event),
       plan: ({ source, calledUser, callerUser }) => this.#plan(source, calledUser, callerUser),
       generation: () => 1,
@@ -179,13 +183,19 @@ export class Stage {
       face: (listener) => this.transport.listener(listener),
       peer: (kind, name) => (kind === "trunk" ? this.trunk : this.peers.find((peer) => peer.name === name)),
       onAttempt: (result) => void this.attempts.push(result),
-      answerRaw: (wire, flow, localTag, status, reasonPhrase) => {
+      answerRaw: (wire, flow, localTag, status, reasonPhrase, answer) => {
         const request = parseMessage(wire);
         if (!request.ok || request.value.kind !== "request") return;
         const received = { address: flow.remoteAddress, rport: flow.remotePort };
         this.transport.respond(
           flow,
-          serializeResponse(buildResponse(request.value, status, reasonPhrase, { toTag: localTag, received })),
+          serializeResponse(
+            buildResponse(request.value, status, reasonPhrase, {
+              ...(answer === undefined ? {} : { headers: [["Contact", `<${answer.contact}>`]], contentType: "application/sdp", body: answer.sdp }),
+              toTag: localTag,
+              received,
+            }),
+          ),
           () => undefined,
         );
       },
@@ -217,12 +227,28 @@ export class Stage {
         listener: (name) => transport.listener(name),
         listeners: () => transport.listeners(),
         isReliable: (name) => transport.isReliable(name),
-        send: (target, wire, onFailure) => alive.yes && transport.send(target, wire, onFailure),
-        respond: (flow, wire, onFailure) => alive.yes && transport.respond(flow, wire, onFailure),
+        send: (target, wire, onFailure) => this.#act(alive, () => transport.send(target, wire, onFailure)),
+        respond: (flow, wire, onFailure) => this.#act(alive, () => transport.respond(flow, wire, onFailure)),
       },
     });
     this.agent.attach(this.layer);
     transport.attach(this.layer);
+  }
+
+  #act(alive: { yes: boolean }, run: () => void): void {
+    if (!alive.yes) return;
+    run();
+    if (++this.acts >= this.diesAfter) alive.yes = false;
+  }
+  #journalOf(alive: { yes: boolean }): Journal {
+    const { journal } = this;
+    return {
+      get degraded() {
+        return journal.degraded;
+      },
+      append: (callId, tenant, sections) => this.#act(alive, () => journal.append(callId, tenant, sections)),
+      end: (cdr) => this.#act(alive, () => journal.end(cdr)),
+    };
   }
 
   #plan(source: Peer, called: string, caller: string): DialPlan {

@@ -38,6 +38,7 @@ const AGAIN_ONE_IN = 8;
 const PROGRESS_MS = 5_000;
 /** RFC 3261's 64*T1 and a little: the longest that a call can take to end when its peer was away. */
 const LAST_CALLS_MS = 45_000;
+const MISMATCHES_SHOWN = 40;
 /** Sockets of media that are no port of a call: control, resolver, Node's own. */
 const MEDIA_SOCKETS_MAX = 16;
 
@@ -129,6 +130,12 @@ async function allCdrs(home: string): Promise<readonly Cdr[]> {
   return all;
 }
 
+/** How calls that were not answered ended, the most frequent first. */
+function reasonsOf(cdrs: readonly Cdr[]): readonly (readonly [string, number])[] {
+  const reasons = Map.groupBy(cdrs.filter((cdr) => cdr.outcome !== "answered"), (cdr) => `${cdr.sipStatus} ${cdr.outcome}: ${cdr.endReason}`);
+  return Array.from(reasons, ([reason, own]) => [reason, own.length] as const).toSorted((a, b) => b[1] - a[1]);
+}
+
 /** Until nothing more is up. @returns what is left over */
 async function leftOver(tandem: RunningTandem): Promise<Mismatch[]> {
   let calls = -1;
@@ -158,9 +165,11 @@ async function soak(lab: Lab): Promise<boolean> {
   const exit = await tandem.stop();
   if (exit !== 0) left.push({ what: "tandem start ended with", sipCallId: String(exit) });
   for (const pid of pids) if (isRunning(pid)) left.push({ what: "process left", sipCallId: String(pid) });
-  const { counts, mismatches } = reconcile(load.caller.log(), load.gateway.log(), await allCdrs(tandem.home));
+  const cdrs = await allCdrs(tandem.home);
+  const { counts, mismatches } = reconcile(load.caller.log(), load.gateway.log(), cdrs);
   mismatches.push(...left);
-  for (const { what, sipCallId } of mismatches.slice(0, 40)) console.log(`MISMATCH ${what}: ${sipCallId}`);
+  for (const [reason, count] of reasonsOf(cdrs)) console.log(`${String(count).padStart(6)} × ${reason}`);
+  for (const { what, sipCallId } of mismatches.slice(0, MISMATCHES_SHOWN)) console.log(`MISMATCH ${what}: ${sipCallId}`);
   const ok = mismatches.length === 0 && counts.answered > 0;
   console.log(JSON.stringify({ soak: "kills", ok, seed, seconds: Math.round((performance.now() - startedMs) / 1000), kills, ...counts, mismatches: mismatches.length }));
   return ok;

@@ -39,8 +39,8 @@ test("a call: INVITE, ringing, answer, ACK, BYE", () => {
       3010  alice → bob    ACK
       3020  bob: ACK
       4000  alice → bob    BYE
-      4010  bob   → alice  200 BYE
       4010  bob: BYE
+      4010  bob   → alice  200 BYE
     `),
   );
   assert.equal(wordOf(call.answer), "answer");

@@ -191,14 +191,15 @@ export class ConfirmedDialog implements Dialog, DialogEnd {
   #receiveBye(transaction: ServerTransaction, counted: DialogState): void {
     const user = this.#user;
     this.#state = counted;
-    respondInDialog(transaction, 200, "OK");
     for (const answer of this.#answers) answer.stop();
     this.#answers = NONE;
     this.#heldBye = undefined;
     this.#close();
     this.ack("");
     this.#release();
+    // The owner journals the end before the peer hears that it came: what it was not told it says again.
     user?.onBye(transaction.request);
+    respondInDialog(transaction, 200, "OK");
   }
 
   #sendBye(headers: readonly HeaderField[], retries: number): void {

@@ -65,7 +65,10 @@ export class PendingInvite implements IncomingInvite, DialogEnd, Cancellable {
     this.#dialog ??= this.#host.openDialog({ ...this.#earlyState(), confirmed: true }, user, undefined, digest);
     const dialog = this.#dialog;
     if (this.#settle()) {
-      if (this.#isInitial) this.#host.enlist(this.localTag, dialog);
+      if (this.#isInitial) {
+        this.#host.enlist(this.localTag, dialog);
+        user.onState(dialog.state);
+      }
       dialog.beginAnswer(this.#transaction, this.#response(200, "OK", parts));
     } else if (!this.#answered && this.#isInitial) {
       dialog.closeUnanswered();

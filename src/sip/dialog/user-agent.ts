@@ -126,13 +126,13 @@ export interface DialogUser {
   onReinvite(invite: IncomingInvite): void;
   /** INFO, UPDATE, REFER, NOTIFY, MESSAGE, OPTIONS …, CSeq checked; answer it with `respondInDialog`. */
   onRequest(transaction: ServerTransaction): void;
-  /** BYE, answered 200 already. Nothing more comes. */
+  /** BYE; answered 200 when this returns, so that what is journaled of the end comes first. Nothing more comes. */
   onBye(request: ReceivedRequest): void;
   /** The first ACK to our 2xx; its body is the answer of a late offer. */
   onAck(request: ReceivedRequest): void;
   /** No ACK within 64*T1 (§13.3.1.4): the owner should end the call. */
   onNoAck(): void;
-  /** CSeq, target or route changed: journal it. */
+  /** CSeq, target or route changed, or our answer makes the dialog and leaves when this returns: journal it. */
   onState(state: DialogState): void;
 }
 
