@@ -58,7 +58,6 @@ const JITTER = 0.1;
 /** First rounds of many peers are spread at this distance. */
 const SPREAD_MS = 50;
 const IN_FLIGHT_MAX = 200;
-const CROWDED_MS = 100;
 const MAX_FORWARDS = 70;
 
 interface Watched {
@@ -74,6 +73,8 @@ class Rounds implements Probes {
   readonly #ports: ProbePorts;
   readonly #watched = new Map<string, Watched>();
   #inFlight = 0;
+  /** Rounds that wait for room, in their order. */
+  #waiting: Watched[] = [];
   #counter = 0;
   /** Tells this process's Call-IDs from a former one's. */
   readonly #salt: string;
@@ -117,21 +118,29 @@ class Rounds implements Probes {
 
   #round(watched: Watched): void {
     const { peer, policy, uri } = watched;
-    if (this.#inFlight >= IN_FLIGHT_MAX) return this.#after(watched, CROWDED_MS * (1 + this.#ports.random.fraction()));
+    if (this.#inFlight >= IN_FLIGHT_MAX) return void this.#waiting.push(watched);
     this.#after(watched, policy.everyMs * (1 - JITTER + 2 * JITTER * this.#ports.random.fraction()));
     const located = this.#ports.locate(uri, peer.listener);
     if (!(located instanceof Promise)) return this.#askAll(watched, located);
     this.#inFlight++;
     located.then(
       (found) => {
-        this.#inFlight--;
         this.#askAll(watched, found);
+        this.#done();
       },
       (error: unknown) => {
-        this.#inFlight--;
         this.#askAll(watched, { ok: false, code: "DNS_FAILED", detail: String(error) });
+        this.#done();
       },
     );
+  }
+
+  /** A request or a look-up is over: whoever waits longest is next. */
+  #done(): void {
+    this.#inFlight--;
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      if (this.#watches(next)) return this.#round(next);
+    }
   }
 
   #askAll(watched: Watched, located: Targets): void {
@@ -150,8 +159,8 @@ class Rounds implements Probes {
       if (told) return;
       told = true;
       timer.cancel();
-      this.#inFlight--;
       if (this.#watches(watched)) this.#ports.onResult(watched.peer.name, target, { ...result, rttMs: clock.nowMs() - startedMs });
+      this.#done();
     };
     const timer = clock.after(watched.policy.timeoutMs, () => tell(nothing("silent")));
     this.#inFlight++;
