@@ -14,6 +14,7 @@ import type { Outcome } from "#cdr/outcome.ts";
 import type { MediaEvent } from "#media/engine.ts";
 import type { TandemEvent } from "#observe/event.ts";
 import type { DialPlan } from "#routing/decision.ts";
+import type { CallUnderWay } from "#routing/loops.ts";
 import type { GatewayGroup, Peer } from "#routing/snapshot.ts";
 import type { HeaderField, ReceivedRequest } from "#sip/message/message.ts";
 import { q850CauseOf } from "#sip/message/reason.ts";
@@ -44,6 +45,8 @@ export interface CallHouse {
    */
   fullness(peer: Peer, counted: 0 | 1, group?: GatewayGroup): string | undefined;
   count(peer: string, change: 1 | -1): void;
+  /** The plan, or a refusal where the call is one of ours that came back. */
+  withoutLoop(plan: DialPlan, request: ReceivedRequest, source: Peer, self: Call): DialPlan;
   /** The call is over and its CDR written. */
   gone(call: Call): void;
 }
@@ -102,6 +105,13 @@ export class Call implements LegOwner {
   get state(): CallSummary["state"] {
     return this.#state === "hunting" && this.#setUp?.ringing === true ? "ringing" : this.#state;
   }
+  /** What a loop is recognised by; undefined while nothing is decided. */
+  get underWay(): CallUnderWay | undefined {
+    const core = this.#core;
+    if (core === undefined) return undefined;
+    const to = this.#b?.peer.name ?? this.#setUp?.towards ?? "";
+    return { callId: this.id, route: core.route, called: core.called, caller: core.caller, to, answered: this.#answered !== undefined };
+  }
   get running(): boolean {
     return this.#state === "answered";
   }
@@ -139,7 +149,8 @@ export class Call implements LegOwner {
     const caller = callerOf(request);
     const uri = request.uri();
     const calledUser = (uri.ok ? uri.value.user : undefined) ?? "";
-    const plan = this.ports.plan({ source: this.source, flow, request, uri, calledUser, callerUser: caller.user, callId: this.id });
+    const decided = this.ports.plan({ source: this.source, flow, request, uri, calledUser, callerUser: caller.user, callId: this.id });
+    const plan = this.calls.withoutLoop(decided, request, this.source, this);
     this.#tenant = plan.tenant;
     this.#skipped = plan.skipped;
     this.#core = {

@@ -10,12 +10,15 @@
 import { type CallId, type TenantId, TOKEN_CHARS } from "#base/ids.ts";
 import type { JournalCall } from "#journal/journal.ts";
 import type { MediaEvent } from "#media/engine.ts";
+import type { DialPlan } from "#routing/decision.ts";
+import { type CallUnderWay, findLoop } from "#routing/loops.ts";
 import type { GatewayGroup, Peer } from "#routing/snapshot.ts";
 import type { ReceivedRequest } from "#sip/message/message.ts";
 import { reasonPhraseOf } from "#sip/message/reason-phrases.ts";
 import type { IncomingInvite, UserAgent } from "#sip/dialog/user-agent.ts";
 import { Call, type CallHouse, RETRY_AFTER_S } from "./call.ts";
 import type { CallSummary } from "./control.ts";
+import { ownCallsIn } from "./own-marks.ts";
 import type { CallPorts, Flow } from "./ports.ts";
 import { type PeerName, readSections } from "./recovery.ts";
 import { contactOf } from "./set-up.ts";
@@ -173,6 +176,42 @@ class Registry implements Calls, CallHouse {
     if (group?.callsMax === undefined) return undefined;
     const together = group.members.reduce((sum, { gateway }) => sum + this.callsOf(gateway), 0);
     return together >= group.callsMax ? `group ${group.name} full, ${together} of ${group.callsMax} calls` : undefined;
+  }
+  withoutLoop(plan: DialPlan, request: ReceivedRequest, source: Peer, self: Call): DialPlan {
+    const { tenant, route, called, caller } = plan;
+    const refuse = (status: number, reason: string): DialPlan => ({
+      type: "reject",
+      tenant,
+      route,
+      called,
+      caller,
+      status,
+      reasonPhrase: reasonPhraseOf(status),
+      reason,
+      skipped: [],
+    });
+    const maxForwards = request.maxForwards();
+    // RFC 3261 §16.3 step 3: a B2BUA passes the call on, so it counts hops as a proxy does.
+    if (maxForwards.ok && maxForwards.value === 0) return refuse(483, "loop, or too long a way: Max-Forwards is 0");
+    const carried = ownCallsIn(request, this.ports.signer).flatMap((callId) => this.#calls.get(callId)?.underWay ?? []);
+    const loop = findLoop({
+      source,
+      called,
+      caller,
+      route,
+      carried,
+      underWay: source.kind === "gateway" ? this.#settingUp(called, self) : [],
+    });
+    return loop === undefined ? plan : refuse(482, loop);
+  }
+  #settingUp(called: string, except: Call): readonly CallUnderWay[] {
+    const found: CallUnderWay[] = [];
+    for (const call of this.#calls.values()) {
+      if (call.running || call === except) continue;
+      const facts = call.underWay;
+      if (facts?.called === called) found.push(facts);
+    }
+    return found;
   }
   gone(call: Call): void {
     this.#calls.delete(call.id);

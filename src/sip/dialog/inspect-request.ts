@@ -1,6 +1,6 @@
 /**
  * What a UAS looks at before it takes a request up (RFC 3261 §8.2.1–§8.2.3, in that order), as a pure
- * function: method, Request-URI scheme, Max-Forwards, required extensions, body.
+ * function: method, Request-URI scheme, required extensions, body. Max-Forwards is for who passes a request on.
  *
  * Syntax is the transaction layer's (400, 505); authentication, CSeq and dialog matching happen elsewhere.
  * To is not looked at: a registrar may serve other names than the Request-URI's (§8.2.2.1), and so do we.
@@ -49,7 +49,7 @@ export function inspectRequest(request: ReceivedRequest, transport: TransportNam
     return refusal(405, "Method Not Allowed", [["Allow", policy.methods.join(", ")]]);
   }
   return (
-    inspectScheme(request, transport) ?? inspectMaxForwards(request) ?? inspectRequire(request, policy) ?? inspectBody(request, policy)
+    inspectScheme(request, transport) ?? inspectRequire(request, policy) ?? inspectBody(request, policy)
   );
 }
 
@@ -60,13 +60,6 @@ function inspectScheme(request: ReceivedRequest, transport: TransportName): Refu
   const { scheme } = uri.value;
   if (scheme === "sip" || scheme === "tel" || (scheme === "sips" && SECURE.includes(transport))) return undefined;
   return refusal(416, "Unsupported URI Scheme");
-}
-
-/** A B2BUA passes INVITEs on, so it counts hops like a proxy (§16.3 step 3); other requests end here. */
-function inspectMaxForwards(request: ReceivedRequest): Refusal | undefined {
-  if (request.method !== "INVITE") return undefined;
-  const maxForwards = request.maxForwards();
-  return maxForwards.ok && maxForwards.value === 0 ? refusal(483, "Too Many Hops") : undefined;
 }
 
 /** §8.2.2.3. Proxy-Require is for proxies. */
