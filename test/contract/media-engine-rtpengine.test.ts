@@ -3,7 +3,7 @@ import { systemClock } from "#base/clock.ts";
 import { systemRandom } from "#base/random.ts";
 import { connectRtpengines } from "#media/ng/ng-engine.ts";
 import { skipWithout } from "../kit/peers.ts";
-import { startRtpengine } from "./media-engine-rtpengine.ts";
+import { startRtpengine } from "../kit/rtpengine.ts";
 import { type EngineDifference, mediaEngineContract } from "./media-engine.ts";
 
 const DIFFERENCES: Readonly<Partial<Record<EngineDifference, string>>> = {

@@ -56,6 +56,7 @@ export async function longCall(lab: Lab, options: LongCallOptions = {}): Promise
       invite({ body: sdp(callerSdp) }),
       recv(100, { optional: true }),
       recv(180, { optional: true }),
+      recv(183, { optional: true }),
       recv(200, { timeoutMs: 20_000 }),
       ack(),
       // The nudge: it must not change where the dialog's requests go, so it is not recorded.

@@ -14,6 +14,8 @@ export interface RtpengineOptions {
   readonly portMin: number;
   readonly portMax: number;
   readonly args?: readonly string[];
+  /** Put before the program, as of a laboratory's host. */
+  readonly prefix?: readonly string[];
 }
 
 export interface RunningRtpengine {
@@ -24,18 +26,17 @@ export interface RunningRtpengine {
 /** Resolves when it takes commands. */
 export async function startRtpengine(options: RtpengineOptions): Promise<RunningRtpengine> {
   const folder = mkdtempSync(join(tmpdir(), "tandem-rtpengine-"));
-  const child: ChildProcess = spawn(
+  const [program, ...args] = [
+    ...(options.prefix ?? []),
     "rtpengine",
-    [
-      // The machine's own file would add ports that are taken.
-      ...["--config-file=none", "--foreground", "--table=-1", "--log-stderr", "--log-level=6", "--num-threads=1"],
-      ...options.interfaces.map((each) => `--interface=${each}`),
-      ...[`--listen-ng=${options.address}:${options.port}`, `--listen-cli=${options.address}:${options.port + 1}`],
-      ...[`--port-min=${options.portMin}`, `--port-max=${options.portMax}`, `--pidfile=${join(folder, "pid")}`],
-      ...(options.args ?? []),
-    ],
-    { stdio: ["ignore", "ignore", "pipe"] },
-  );
+    // The machine's own file would add ports that are taken.
+    ...["--config-file=none", "--foreground", "--table=-1", "--log-stderr", "--log-level=6", "--num-threads=1"],
+    ...options.interfaces.map((each) => `--interface=${each}`),
+    ...[`--listen-ng=${options.address}:${options.port}`, `--listen-cli=${options.address}:${options.port + 1}`],
+    ...[`--port-min=${options.portMin}`, `--port-max=${options.portMax}`, `--pidfile=${join(folder, "pid")}`],
+    ...(options.args ?? []),
+  ];
+  const child: ChildProcess = spawn(program!, args, { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   const exited = once(child, "exit");
   void exited.then(() => rmSync(folder, { recursive: true, force: true }));
