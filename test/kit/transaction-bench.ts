@@ -40,6 +40,7 @@ export class Side implements TransactionUser {
   /** Called after CANCEL was heard; by default the INVITE is answered 487. */
   cancelled: (invite: ServerTransaction) => void = (invite) => this.respond(invite, 487);
   admits = true;
+  recognises: NonNullable<TransactionUser["recognises"]> = () => true;
 
   constructor(clock: VirtualClock, network: VirtualNetwork, name: string, address: string, onWire: OnWire | undefined) {
     this.address = address;

@@ -10,7 +10,7 @@
 import type { Clock } from "#base/clock.ts";
 import type { Random } from "#base/ids.ts";
 import { assert } from "#base/assert.ts";
-import type { HeaderField, ReceivedRequest, ReceivedResponse } from "#sip/message/message.ts";
+import type { HeaderField, ReceivedMessage, ReceivedRequest, ReceivedResponse } from "#sip/message/message.ts";
 import type { ServerTransaction, TransactionLayer, TransactionUser } from "#sip/transaction/transactions.ts";
 import type { Flow } from "#sip/transport/transport.ts";
 import { ConfirmedDialog } from "./confirmed-dialog.ts";
@@ -152,6 +152,12 @@ class DialogLayer implements Agent, DialogHost {
   admit(request: ReceivedRequest, flow: Flow): boolean {
     const tag = request.toTag();
     return (tag !== "" && this.#ends.has(tag)) || this.#user.admit(request, flow);
+  }
+
+  recognises(message: ReceivedMessage): boolean {
+    if (message.kind === "request") return this.#ends.has(message.toTag());
+    const tag = message.fromTag();
+    return this.#ends.has(tag) || this.#late.awaits(tag);
   }
 
   onRequest(transaction: ServerTransaction): void {

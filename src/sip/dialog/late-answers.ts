@@ -37,6 +37,11 @@ export class LateAnswers {
     return this.#entries.size;
   }
 
+  /** @param localTag of an INVITE */
+  awaits(localTag: string): boolean {
+    return this.#entries.has(localTag);
+  }
+
   /** @param parameters without headers and body, which nobody needs again */
   expect(parameters: InviteParameters): void {
     this.#entries.delete(parameters.localTag);

@@ -224,6 +224,30 @@ test("a response matches by branch and CSeq method (§17.1.3); one that breaks R
   assert.equal(at.alice.layer.counters.badResponses, 1);
 });
 
+test("ACKs and responses of nothing of ours are dropped unseen where the user can tell", () => {
+  const seen: string[] = [];
+  const at = bench({ onWire: (direction, wire) => void (direction === "in" && seen.push(wire.slice(0, 7))) });
+  const asked: string[] = [];
+  at.bob.recognises = (message) => asked.push(message.kind) > 2;
+  const ok = [`SIP/2.0 200 OK`, `Via: ${VIA}`, "From: <sip:a@b>;tag=1", "To: <sip:c@d>;tag=2", "Call-ID: x", "CSeq: 1 INVITE", "", ""].join(
+    "\r\n",
+  );
+  for (let i = 0; i < 2; i++) {
+    at.alice.transport.inject(at.bob.target(), ok);
+    inject(at, "ACK", VIA);
+    at.clock.advance(50);
+  }
+  assert.deepEqual(asked, ["response", "request", "response", "request"]);
+  assert.deepEqual(
+    [at.bob.heard, seen],
+    [
+      ["stray 200", "gets ACK"],
+      ["SIP/2.0", "ACK sip"],
+    ],
+  );
+  assert.equal(at.bob.layer.counters.strays, 2);
+});
+
 test("an IPv6 listener stands in brackets in the Via", () => {
   const at = bench();
   const six = at.network.endpoint({ name: "six", address: "2001:db8::1" });

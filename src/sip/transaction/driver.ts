@@ -56,6 +56,8 @@ export interface TransactionCounters {
   /** Requests answered 400 or 505 here, and ACKs dropped for the same reason. */
   badRequests: number;
   badResponses: number;
+  /** ACKs and responses that are of nothing of ours. */
+  strays: number;
   /** Bytes that were no message. */
   garbage: number;
   /** Answered 482. */
@@ -93,6 +95,7 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
     refused: 0,
     badRequests: 0,
     badResponses: 0,
+    strays: 0,
     garbage: 0,
     merged: 0,
     retransmissionsOut: 0,
@@ -216,6 +219,7 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
       return;
     }
     const transaction = this.#clientFor(response);
+    if (transaction === undefined && this.#isStray(response)) return;
     const repeated = transaction !== undefined && !transaction.pending;
     if (repeated) this.counters.retransmissionsIn++;
     this.#onWire?.("in", response.wire, response.callId(), flow, repeated);
@@ -281,8 +285,15 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
       this.counters.badRequests++;
       return;
     }
+    if (this.#isStray(request)) return;
     this.#onWire?.("in", request.wire, request.callId(), flow, false);
     this.#user.onAck(request, flow);
+  }
+
+  #isStray(message: ReceivedMessage): boolean {
+    if (this.#user.recognises?.(message) !== false) return false;
+    this.counters.strays++;
+    return true;
   }
 
   /** §9.2. */

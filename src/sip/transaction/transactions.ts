@@ -2,7 +2,7 @@
  * The transaction layer as its user sees it (RFC 3261 §17). The four machines are pure functions
  * in this folder; `driver.ts` runs their effects over a TransportLayer and a Clock.
  */
-import type { OutgoingRequest, OutgoingResponse, ReceivedRequest, ReceivedResponse } from "#sip/message/message.ts";
+import type { OutgoingRequest, OutgoingResponse, ReceivedMessage, ReceivedRequest, ReceivedResponse } from "#sip/message/message.ts";
 import type { Flow, Target, TransportFailure } from "#sip/transport/transport.ts";
 
 /**
@@ -50,6 +50,11 @@ export interface TransactionUser {
    * stand here, so an unknown source never costs a transaction and never sees the automatic 100.
    */
   admit(request: ReceivedRequest, flow: Flow): boolean;
+  /**
+   * Asked of an ACK or response that matches no transaction: is it of a dialog or INVITE of ours? False: dropped
+   * unseen and counted, so that a stranger's flood of them leaves no trace in the ladders. Left out: all are.
+   */
+  recognises?(message: ReceivedMessage): boolean;
   /** A new request that is neither ACK nor CANCEL. */
   onRequest(transaction: ServerTransaction): void;
   /** An ACK that no transaction absorbed: for a 2xx, or stray. */
