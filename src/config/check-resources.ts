@@ -7,6 +7,7 @@
 import { sameAddress } from "#routing/addresses.ts";
 import type { Conditions, Did, GatewayGroup, HuntTimes, OutboundRule, Peer, RouteTarget } from "#routing/snapshot.ts";
 import { type Note, checkListeners } from "./check-listeners.ts";
+import { checkAccounts } from "./accounts.ts";
 import { type DidUse, didUseOf, tellApart } from "./describe-identification.ts";
 import { parsePeerUri } from "./peer-uri.ts";
 import type { Finding, Path } from "./reading.ts";
@@ -51,6 +52,8 @@ export function checkResources(resources: Resources, alsoNamed: ReadonlySet<stri
   const routes = new RouteCheck(checking);
   for (const [i, did] of resources.dids.entries()) routes.did(did, i);
   for (const [i, rule] of resources.outbound.entries()) routes.outbound(rule, i);
+  const peers = [...resources.trunks.map((peer, i) => [peer, ["trunks", i]] as const), ...resources.gateways.map((peer, i) => [peer, ["gateways", i]] as const)];
+  checkAccounts(peers, new Set([...resources.listeners.map((listener) => listener.name), ...alsoNamed]), error, warn);
   warnOfTwins(checking, didUseOf(resources.dids));
   return { errors, warnings };
 }
@@ -103,7 +106,7 @@ function checkPeer(peer: Peer, path: Path, checking: Checking): void {
   } else if (listener === undefined && !alsoNamed.has(peer.listener)) {
     error([...path, "listener"], `there is no listener ${peer.listener}`, suggestion(peer.listener, known, "listener"));
   }
-  if (peer.uri === undefined && peer.addresses.length === 0) {
+  if (peer.uri === undefined && peer.addresses.length === 0 && peer.digest === undefined) {
     warn(
       path,
       `${peer.name} has neither uri nor addresses: it can be neither called nor recognised`,

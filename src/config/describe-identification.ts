@@ -3,7 +3,8 @@
  * address are told apart, who can't be recognised, and what stays ambiguous.
  */
 import { IDENTIFICATION_ORDER, type IdentificationStep } from "#routing/identify.ts";
-import type { Did, Peer, Snapshot } from "#routing/snapshot.ts";
+import type { DigestUser } from "#routing/accounts.ts";
+import type { Did, Listener, Peer, Snapshot } from "#routing/snapshot.ts";
 import { parsePeerUri } from "./peer-uri.ts";
 
 export interface IdentificationReport {
@@ -19,7 +20,11 @@ export interface IdentificationReport {
       /** Names that nothing tells apart. */
       readonly ambiguous: readonly string[];
     }[];
-    /** Peers that no address proves: calls can go to them, not come from them. */
+    /** Who proves himself by name and password, and what he is asked for. */
+    readonly digestUsers: readonly { readonly username: string; readonly peer: string; readonly kind: "trunk" | "gateway"; readonly tenant: string; readonly realms: readonly string[] }[];
+    /** Trunks whose calls come to the Contact that we registered. */
+    readonly registered: readonly string[];
+    /** Peers that nothing proves: calls can go to them, not come from them. */
     readonly unrecognised: readonly string[];
   }[];
 }
@@ -94,10 +99,19 @@ export function describeIdentification(snapshot: Snapshot): IdentificationReport
         const { by, ambiguous } = tellApart(sharing, use);
         return { network, peers: sharing.map(({ name, kind, tenant }) => ({ name, kind, tenant })), by: by.join(", "), ambiguous };
       }),
-      unrecognised: here.filter(({ addresses }) => addresses.length === 0).map(({ name }) => name),
+      digestUsers: here.flatMap((peer) => (peer.digest === undefined ? [] : [digestUserOf(peer, peer.digest, listener)])),
+      registered: [...snapshot.trunks.values()].filter(({ register }) => register?.listener === listener.name).map(({ name }) => name),
+      unrecognised: here
+        .filter((peer) => peer.addresses.length === 0 && peer.digest === undefined && (peer.kind === "gateway" || peer.register === undefined))
+        .map(({ name }) => name),
     };
   });
   return { order: IDENTIFICATION_ORDER, listeners };
+}
+
+function digestUserOf({ name, kind, tenant, domains }: Peer, { username, realm }: DigestUser, { domains: own, advertised }: Listener) {
+  const hosts = domains ?? (own.length > 0 ? own : [advertised]);
+  return { username, peer: name, kind, tenant, realms: realm === undefined ? hosts : [realm] };
 }
 
 export function renderIdentification({ order, listeners }: IdentificationReport): readonly string[] {
@@ -105,7 +119,7 @@ export function renderIdentification({ order, listeners }: IdentificationReport)
   for (const [i, { name, says, built }] of order.entries()) {
     lines.push(`  ${String(i + 1).padStart(2)}. ${name.padEnd(16)} ${says}${built ? "" : " (not built yet)"}`);
   }
-  for (const { listener, binds, sources, unrecognised } of listeners) {
+  for (const { listener, binds, sources, unrecognised, digestUsers, registered } of listeners) {
     lines.push("", `listener ${listener}  ${binds}`);
     const rows = sources.map(({ network, peers, by, ambiguous }) => [
       network,
@@ -114,8 +128,11 @@ export function renderIdentification({ order, listeners }: IdentificationReport)
     ]);
     const width = (column: number): number => Math.max(0, ...rows.map((row) => row[column]!.length));
     for (const [network, who, how] of rows) lines.push(`  ${network!.padEnd(width(0))}  ${who!.padEnd(width(1))}  ${how!}`);
-    if (rows.length === 0) lines.push("  nobody is recognised here");
-    if (unrecognised.length > 0) lines.push(`  no address proves ${unrecognised.join(", ")}: calls can go there, not come from there`);
+    for (const { username, peer, kind, tenant, realms } of digestUsers)
+      lines.push(`  digest user ${username} of ${realms.join(", ")}  ${kind} ${peer}${tenant === "default" ? "" : ` (${tenant})`}  by digest`);
+    for (const trunk of registered) lines.push(`  calls to our registered Contact  trunk ${trunk}  by flow`);
+    if (rows.length + digestUsers.length + registered.length === 0) lines.push("  nobody is recognised here");
+    if (unrecognised.length > 0) lines.push(`  nothing proves ${unrecognised.join(", ")}: calls can go there, not come from there`);
   }
   return lines;
 }

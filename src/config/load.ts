@@ -6,6 +6,7 @@
  */
 import { resolve } from "node:path";
 import type { Config, ConfigProblem, NodeConfig } from "./config.ts";
+import { readSecrets } from "./accounts.ts";
 import { buildSnapshot } from "./build-snapshot.ts";
 import { checkResources } from "./check-resources.ts";
 import { type ReadDocument, readDocument } from "./document.ts";
@@ -40,7 +41,12 @@ export type LoadedConfig =
       readonly text: string;
       readonly warnings: readonly ConfigProblem[];
     }
-  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+  | {
+      readonly ok: false;
+      readonly problems: readonly ConfigProblem[];
+      /** Where it would run, if the file could be read so far: for commands that only ask a running one. */
+      readonly node?: NodeConfig;
+    };
 
 /** One worker saturates a core at about 1,000 calls; signalling wants one for itself. */
 const WORKERS_MAX = 4;
@@ -68,12 +74,13 @@ export function loadText(text: string, file: string, input: LoadInput): LoadedCo
   const reading = new Reading();
   const { node, sections, brokenNames } = readSections(document.value, reading);
   const nodeConfig = toNodeConfig(node, input);
-  const resources = toResources(sections, nodeConfig.callsMax);
+  const { secrets, findings: secretFindings } = readSecrets(sections, input.env, input.readFile);
+  const resources = toResources(sections, nodeConfig.callsMax, secrets);
   const checked = checkResources(resources, brokenNames);
   const origin = originsOf(sections);
   const placed = (finding: Finding): Finding => ({ ...finding, path: origin(finding.path) });
 
-  const problems = [...reading.findings, ...checked.errors.map(placed)].map(locate);
+  const problems = [...reading.findings, ...secretFindings, ...checked.errors.map(placed)].map(locate);
   const socket = tooLongSocketPath(nodeConfig.runDir);
   if (socket !== undefined) {
     problems.push({
@@ -84,7 +91,7 @@ export function loadText(text: string, file: string, input: LoadInput): LoadedCo
       remedy: "a shorter --home, TANDEM_HOME or XDG_RUNTIME_DIR",
     });
   }
-  if (problems.length > 0) return { ok: false, problems: problems.sort((a, b) => a.line - b.line) };
+  if (problems.length > 0) return { ok: false, problems: problems.sort((a, b) => a.line - b.line), node: nodeConfig };
   const snapshot = buildSnapshot(resources, input.generation ?? 1, text);
   const warnings = checked.warnings
     .map(placed)

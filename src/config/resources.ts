@@ -6,6 +6,7 @@ import type { TenantId } from "#base/ids.ts";
 import { textToWire } from "#base/bytes.ts";
 import { toCanonical } from "#routing/numbers.ts";
 import type { Conditions, Did, Gateway, GatewayGroup, HuntTimes, Listener, NumberFormat, OutboundRule, Trunk } from "#routing/snapshot.ts";
+import { type Secrets, toAccounts } from "./accounts.ts";
 import { parsePeerUri } from "./peer-uri.ts";
 import type { Placed } from "./reading.ts";
 import {
@@ -16,6 +17,7 @@ import {
   type ListenerFields,
   type OutboundFields,
   type PeerFields,
+  type TrunkFields,
 } from "./schema.ts";
 
 export interface Resources {
@@ -30,7 +32,7 @@ export interface Resources {
 /** What a file's sections held, broken entries left out. */
 export interface Sections {
   readonly listeners: readonly Placed<ListenerFields>[];
-  readonly trunks: readonly Placed<PeerFields>[];
+  readonly trunks: readonly Placed<TrunkFields>[];
   readonly gateways: readonly Placed<GatewayFields>[];
   readonly groups: readonly Placed<GroupFields>[];
   readonly dids: readonly Placed<DidFields>[];
@@ -38,8 +40,9 @@ export interface Sections {
 }
 
 /** @param callsMax of the node: what a peer may use that names no limit
+ *  @param secrets passwords of the sections' records
  *  @returns resources in the order of the sections; a DID entry with several numbers becomes several DIDs */
-export function toResources(sections: Sections, callsMax: number): Resources {
+export function toResources(sections: Sections, callsMax: number, secrets: Secrets = new Map()): Resources {
   const listeners = sections.listeners.map(({ value }) => toListener(value));
   // With one listener there is nothing to choose; with several the check asks for a name.
   const onlyListener = listeners.length === 1 ? listeners[0]!.name : "";
@@ -52,8 +55,8 @@ export function toResources(sections: Sections, callsMax: number): Resources {
   };
   return {
     listeners,
-    trunks: sections.trunks.map(({ value }) => ({ kind: "trunk", ...toPeer(value, onlyListener, callsMax) })),
-    gateways: sections.gateways.map(({ value }) => ({ kind: "gateway", ...toPeer(value, onlyListener, callsMax), nextOn: value.next_on })),
+    trunks: sections.trunks.map(({ value }) => ({ kind: "trunk", ...toPeer(value, onlyListener, callsMax, secrets) })),
+    gateways: sections.gateways.map(({ value }) => ({ kind: "gateway", ...toPeer(value, onlyListener, callsMax, secrets), nextOn: value.next_on })),
     groups: sections.groups.map(({ value }) => ({
       name: value.name,
       tenant: value.tenant as TenantId,
@@ -106,7 +109,7 @@ function toListener(fields: ListenerFields): Listener {
   };
 }
 
-function toPeer(fields: PeerFields, onlyListener: string, callsMax: number) {
+function toPeer(fields: PeerFields | TrunkFields, onlyListener: string, callsMax: number, secrets: Secrets) {
   const numbers: NumberFormat = {
     countryCode: fields.numbers.country_code,
     nationalPrefix: fields.numbers.national_prefix,
@@ -118,7 +121,8 @@ function toPeer(fields: PeerFields, onlyListener: string, callsMax: number) {
     name: fields.name,
     tenant: fields.tenant as TenantId,
     listener: fields.listener ?? onlyListener,
-    addresses: fields.addresses ?? (uri?.numeric ? [uri.host] : []),
+    // Who proves himself by digest does so instead of by his address, unless both are said.
+    addresses: fields.addresses ?? (uri?.numeric && fields.digest === undefined ? [uri.host] : []),
     ...(fields.domains.length > 0 ? { domains: fields.domains } : {}),
     ...(fields.trunk_group === undefined ? {} : { trunkGroup: fields.trunk_group }),
     uri: fields.uri,
@@ -138,6 +142,7 @@ function toPeer(fields: PeerFields, onlyListener: string, callsMax: number) {
     privacy: fields.privacy,
     callerNumber: toCanonical(fields.caller_number, numbers),
     fromDomain: fields.from_domain,
+    ...toAccounts(fields, fields.uri, fields.listener ?? onlyListener, secrets),
     ...(fields.probe === undefined ? {} : { probe: fields.probe }),
     ...(fields.drain ? { drain: true } : {}),
     ...(fields.maintenance ? { maintenance: true } : {}),

@@ -8,7 +8,9 @@ import { parseAddress, parseNetwork } from "#routing/addresses.ts";
 import { type Conditions, GROUP_ALGORITHMS, type RouteTarget } from "#routing/snapshot.ts";
 import { OUTBOUND_PREFIX_MAX, didKey } from "#routing/snapshot-index.ts";
 import { caller, conditions } from "./condition-fields.ts";
+import { accountFields, registerField } from "./account-schema.ts";
 import { readPeerUri } from "./peer-uri.ts";
+import { PRESETS, PRESET_NAMES, withPreset } from "./presets.ts";
 import { MEDIA_DEFAULTS, readMedia } from "./schema-media.ts";
 import { probe } from "./probe-fields.ts";
 import {
@@ -214,7 +216,9 @@ const peer = {
   drain: optional(yesNo, false),
   maintenance: optional(yesNo, false),
   blocked_prefixes: optional(listOf(prefix), []),
+  ...accountFields,
 } satisfies Fields;
+const trunk = { ...peer, register: registerField(name, addressOrHost) } satisfies Fields;
 const gateway = { ...peer, next_on: optional(listOf(statusCode(300, 699)), []) } satisfies Fields;
 
 const member = {
@@ -327,11 +331,20 @@ const outbound = {
   hunt: optional(object(hunt), HUNT_DEFAULTS),
 } satisfies Fields;
 
+/** An entry that names a preset is read as if it had the preset's fields, too. */
+function presetOr<T>(read: Reader<T>): Reader<T> {
+  return (value, reading) => {
+    if (!isMapping(value) || value["preset"] === undefined) return read(value, reading);
+    const named = reading.at("preset", value["preset"], oneOf(PRESET_NAMES));
+    return read(named === undefined ? { ...value, preset: "generic" } : withPreset(PRESETS[named]!, value), reading);
+  };
+}
+
 const file = {
   node: optional(object(node), undefined),
   listeners: optional(placedList(object(listener)), []),
-  trunks: optional(placedList(object(peer)), []),
-  gateways: optional(placedList(object(gateway)), []),
+  trunks: optional(placedList(presetOr(object(trunk))), []),
+  gateways: optional(placedList(presetOr(object(gateway))), []),
   groups: optional(placedList(object(group)), []),
   dids: optional(placedList(object(did)), []),
   outbound: optional(placedList(object(outbound)), []),
@@ -340,6 +353,7 @@ const file = {
 export type NodeFields = Of<typeof node>;
 export type ListenerFields = Of<typeof listener>;
 export type PeerFields = Of<typeof peer>;
+export type TrunkFields = Of<typeof trunk>;
 export type GatewayFields = Of<typeof gateway>;
 export type GroupFields = Of<typeof group>;
 export type DidFields = Of<typeof did>;

@@ -16,6 +16,10 @@ export interface SourceFacts {
   readonly trunkGroup?: string | undefined;
   readonly fromUser: string;
   readonly fromHost: string;
+  /** The trunk whose registration named the R-URI's user as our Contact. */
+  readonly registeredTrunk?: string | undefined;
+  /** A digest user that proved himself in this request. */
+  readonly digestUser?: string | undefined;
   /** One-time permission of `tandem call`, checked by the caller of identify. */
   readonly testTicketFor: string | undefined;
 }

@@ -2,11 +2,12 @@
  * Who sends this request? Steps in a fixed order, kept as data: proof first where it is strong, then what narrows.
  *
  * Domain, trunk-group and DID only choose among peers that the address has proved; alone they let nobody in.
- * Deliberately not here: TLS certificates, registration flows and digest (their place in the order stands),
- * refusing or challenging (the caller decides what an unknown sender gets), bans.
+ * Deliberately not here: TLS certificates (their place in the order stands), checking passwords, refusing or
+ * challenging (the caller decides what an unknown sender gets), bans.
  */
 import { type Address, type AddressTable, buildAddressTable, parseAddress, sameAddress } from "./addresses.ts";
 import type { Identified, SourceFacts } from "./decision.ts";
+import { createDigestUsers } from "./digest-users.ts";
 import { toCanonical } from "./numbers.ts";
 import type { Peer, Snapshot } from "./snapshot.ts";
 import { findDid, findPeer } from "./snapshot-index.ts";
@@ -24,8 +25,8 @@ export const IDENTIFICATION_ORDER: readonly IdentificationStep[] = [
   { name: "listener", role: "scope", built: true, says: "only peers of the listener that received it" },
   { name: "test ticket", role: "proof", built: true, says: "the one-time permission of `tandem call`" },
   { name: "certificate", role: "proof", built: false, says: "TLS client certificate" },
-  { name: "flow", role: "proof", built: false, says: "registration flow or our random Contact user" },
-  { name: "digest", role: "proof", built: false, says: "digest user" },
+  { name: "flow", role: "proof", built: true, says: "our random Contact user, which only the registrar was told" },
+  { name: "digest", role: "proof", built: true, says: "digest user, where credentials are present" },
   { name: "domain", role: "narrow", built: true, says: "R-URI or To domain that a peer lists" },
   { name: "trunk group", role: "narrow", built: true, says: "trunk-group parameter (RFC 4904)" },
   { name: "address and DID", role: "narrow", built: true, says: "source address, and the called DID is open to the trunk" },
@@ -56,11 +57,16 @@ export function createIdentifier(snapshot: Snapshot): Identifier {
     byListener.set(listener, tableOf(peers.filter((peer) => peer.listener === listener)));
   }
   const anywhere = tableOf(peers);
+  const digestUsers = createDigestUsers(snapshot);
 
   return {
     identify(facts) {
       const ticket = facts.testTicketFor === undefined ? undefined : findPeer(snapshot, facts.testTicketFor);
       if (ticket !== undefined) return { type: "peer", peer: ticket, by: "test ticket" };
+      const registered = facts.registeredTrunk === undefined ? undefined : snapshot.trunks.get(facts.registeredTrunk);
+      if (registered?.register?.listener === facts.listener) return { type: "peer", peer: registered, by: "flow" };
+      const user = facts.digestUser === undefined ? undefined : digestUsers.peerOf(facts.digestUser);
+      if (user?.listener === facts.listener) return { type: "peer", peer: user, by: "digest" };
       const found = byListener.get(facts.listener)?.find(facts.address) ?? [];
       if (found.length === 1) return { type: "peer", peer: found[0]!.value, by: "address" };
       if (found.length === 0) return explainStranger(facts, snapshot, anywhere);
