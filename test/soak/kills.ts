@@ -9,7 +9,8 @@
  * load lasts that long and kills go on; without, it ends with the last kill. The last line is one JSON
  * object; exit 1 when anything differs.
  */
-import { readdirSync, readlinkSync } from "node:fs";
+import { cpSync, readdirSync, readlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { seededRandom } from "#base/random.ts";
@@ -39,6 +40,9 @@ const PROGRESS_MS = 5_000;
 /** RFC 3261's 64*T1 and a little: the longest that a call can take to end when its peer was away. */
 const LAST_CALLS_MS = 45_000;
 const MISMATCHES_SHOWN = 40;
+/** Longer runs keep no messages. */
+const TRACED_S = 600;
+const TRACED_KILLS = 500;
 /** Sockets of media that are no port of a call: control, resolver, Node's own. */
 const MEDIA_SOCKETS_MAX = 16;
 
@@ -73,7 +77,7 @@ interface Load {
 }
 
 function startLoad(lab: Lab): Load {
-  const common = { defaults: true, trace: false, timeoutMs: LAST_CALLS_MS } as const;
+  const common = { defaults: true, trace: seconds < TRACED_S || killsMax < TRACED_KILLS, timeoutMs: LAST_CALLS_MS } as const;
   const gateway = startSipp(lab, lab.gateways[0], GATEWAY, undefined, common);
   const caller = startSipp(lab, lab.carrier, CALLER, `${lab.sbcPrivate.address}:5060`, { ...common, service: DID, ratePerSecond: rate, concurrent: CONCURRENT_MAX });
   return { caller, gateway };
@@ -171,6 +175,11 @@ async function soak(lab: Lab): Promise<boolean> {
   for (const [reason, count] of reasonsOf(cdrs)) console.log(`${String(count).padStart(6)} × ${reason}`);
   for (const { what, sipCallId } of mismatches.slice(0, MISMATCHES_SHOWN)) console.log(`MISMATCH ${what}: ${sipCallId}`);
   const ok = mismatches.length === 0 && counts.answered > 0;
+  if (!ok) {
+    const kept = join(tmpdir(), `tandem-soak-${seed}`);
+    cpSync(lab.folder, kept, { recursive: true });
+    console.log(`kept for you: ${kept}`);
+  }
   console.log(JSON.stringify({ soak: "kills", ok, seed, seconds: Math.round((performance.now() - startedMs) / 1000), kills, ...counts, mismatches: mismatches.length }));
   return ok;
 }
