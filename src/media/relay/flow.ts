@@ -21,6 +21,9 @@ export class Flow {
   remote: Endpoint | undefined = undefined;
   /** Locked source. */
   learned: Endpoint | undefined = undefined;
+  /** What was locked before the remote changed, and when it did. */
+  left: Endpoint | undefined = undefined;
+  leftAtMs = 0;
   /** The kernel has `learned` as its peer. */
   connected = false;
   constructor(side: Side, use: FlowUse) {

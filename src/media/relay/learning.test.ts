@@ -17,6 +17,14 @@ test("another address is a stray, unless the trunk says nat", () => {
   assert.ok(mayLearn({ ...strict, nat: true }, stranger));
 });
 
+test("the place that a stream has just left is not learned again, unless the SDP names it or the trunk says nat", () => {
+  const left = endpoint("192.0.2.5", 7000)!;
+  assert.ok(!mayLearn({ ...strict, left }, left));
+  assert.ok(mayLearn({ ...strict, left }, endpoint("192.0.2.5", 7002)!));
+  assert.ok(mayLearn({ ...strict, left, nat: true }, left));
+  assert.ok(mayLearn({ ...strict, left: remote }, remote));
+});
+
 test("nothing is learned before the peer's SDP is known", () => {
   assert.ok(!mayLearn({ nat: true, signallingAddress: "192.0.2.5", remote: undefined }, endpoint("192.0.2.5", 1)!));
 });

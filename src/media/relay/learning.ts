@@ -38,17 +38,25 @@ export const endpointText = (e: Endpoint): string => (e.address.includes(":") ? 
 /** Can packets be sent there? Port 0 refuses a stream (RFC 3264 §6); 0.0.0.0 and :: are the old hold (RFC 3264 §8.4). */
 export const reachable = (e: Endpoint): boolean => e.port !== 0 && e.address !== "0.0.0.0" && e.address !== "::";
 
+/** Packets of the place that a stream has left are on their way for so long; they must not lock it again. */
+export const LEFT_BEHIND_MS = 500;
+
 export interface LearningPolicy {
   readonly nat: boolean;
   /** Canonical. */
   readonly signallingAddress: string;
   /** From the SDP; undefined before the first commit. */
   readonly remote: Endpoint | undefined;
+  /** Where the stream came from until less than LEFT_BEHIND_MS ago. */
+  readonly left?: Endpoint | undefined;
 }
 
 /** May this source be taken while nothing is locked? Any port of an allowed host: NATs and gateways change ports. */
 export function mayLearn(policy: LearningPolicy, source: Endpoint): boolean {
   // Without a remote we don't know who the peer is: the first packet may be anyone's.
   if (policy.remote === undefined) return false;
-  return policy.nat || source.address === policy.remote.address || source.address === policy.signallingAddress;
+  if (policy.nat || sameEndpoint(source, policy.remote)) return true;
+  // Behind a NAT the same source goes on after a re-INVITE; elsewhere a moved stream's old one is a latecomer.
+  if (policy.left !== undefined && sameEndpoint(source, policy.left)) return false;
+  return source.address === policy.remote.address || source.address === policy.signallingAddress;
 }

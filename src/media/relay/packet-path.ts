@@ -9,7 +9,7 @@
  */
 import type { MediaEvent, SideStats } from "#media/engine.ts";
 import { type Flow, NO_SOCKET, type Session, type Side } from "./flow.ts";
-import { type Endpoint, endpointText, mayLearn, sameEndpoint } from "./learning.ts";
+import { type Endpoint, LEFT_BEHIND_MS, endpointText, mayLearn, reachable, sameEndpoint } from "./learning.ts";
 import type { PacketSockets, PacketUser, SocketId } from "./packet-sockets.ts";
 import { SEQUENCE_WORDS, countSequence, jitterMsOf, lostOf } from "./sequence.ts";
 
@@ -91,9 +91,10 @@ export class PacketPath implements PacketUser {
     const side = flow.side;
     let source: Endpoint | undefined;
     if (!checked) {
+      // Before the peer's SDP is known nobody can be told from a stranger: early media comes before its 183.
+      if (flow.remote === undefined && flow.use !== "stray") return;
       source = this.#sockets.source();
-      const accepted = flow.learned === undefined ? mayLearn({ nat: side.local.nat, signallingAddress: side.local.signallingAddress, remote: flow.remote }, source) : sameEndpoint(source, flow.learned);
-      if (!accepted) {
+      if (flow.learned === undefined ? !this.#mayLearn(flow, source) : !sameEndpoint(source, flow.learned)) {
         this.#stray(side, source);
         return;
       }
@@ -117,10 +118,17 @@ export class PacketPath implements PacketUser {
     if (flow.learned === undefined && (!rtcp || flow.use === "rtcp")) this.lock(flow, source!);
   }
 
+  #mayLearn(flow: Flow, source: Endpoint): boolean {
+    const { nat, signallingAddress } = flow.side.local;
+    const left = this.#sockets.nowMs - flow.leftAtMs < LEFT_BEHIND_MS ? flow.left : undefined;
+    return mayLearn({ nat, signallingAddress, remote: flow.remote, left }, source);
+  }
+
   #forward(side: Side, flow: Flow, length: number, rtcp: boolean): void {
     if (flow.socket === NO_SOCKET) return;
     const to = flow.learned ?? flow.remote;
-    if (to === undefined) return;
+    // Linux would send to ourselves what is for 0.0.0.0.
+    if (to === undefined || !reachable(to)) return;
     const sent = flow.connected ? this.#sockets.send(flow.socket, length) : this.#sockets.sendTo(flow.socket, length, to);
     if (!sent) this.sendsFailed++;
     else if (!rtcp) {
@@ -162,6 +170,8 @@ export class PacketPath implements PacketUser {
   /** Opens the lock: the peer's SDP named another place. */
   unlock(flow: Flow): void {
     if (flow.connected) this.#sockets.disconnect(flow.socket);
+    flow.left = flow.learned;
+    flow.leftAtMs = this.#sockets.nowMs;
     flow.connected = false;
     flow.learned = undefined;
     this.#wire(flow.side);

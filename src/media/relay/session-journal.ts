@@ -5,8 +5,7 @@
  * When the file has grown it is rewritten beside itself a few sessions at a time, so that the packet loop
  * never waits for it; what changes meanwhile goes to both files. A full disk costs the restart, not the call.
  */
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, fstatSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import type { SessionId } from "#media/engine.ts";
 import type { RelayJournal } from "./relay.ts";
 import { type SessionRecord, foldRecords, recordLine } from "./session-record.ts";
@@ -43,7 +42,6 @@ export class SessionJournal implements RelayJournal {
     let text = "";
     let fd = -1;
     try {
-      mkdirSync(dirname(path), { recursive: true });
       fd = openSync(path, "a+", 0o600);
       text = readFileSync(path, "utf8");
       // A torn last line must not swallow the next one.
