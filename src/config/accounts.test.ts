@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { withoutSecrets } from "./accounts.ts";
 import { describeIdentification, renderIdentification } from "./describe-identification.ts";
-import { type LoadInput, loadText } from "./load.ts";
+import { LoadedParts, partsOf } from "./load-messages.ts";
+import { type LoadInput, type LoadedConfig, loadText } from "./load.ts";
 import { PRESETS, PRESET_NAMES } from "./presets.ts";
 import { renderProblems } from "./render-problems.ts";
 
@@ -142,4 +143,16 @@ test("every preset loads with what it says is needed, and the entry's own fields
   assert.equal(trunks.get("quiet")?.register, undefined);
   assert.equal(trunks.get("again")?.register?.expiresS, 300);
   assert.match(problems(`trunks: [{ name: t, preset: ringcental }]`).join(), /ringcental/);
+});
+
+test("passwords reach the thread that needs them, through messages that can't carry a Secret", () => {
+  const loaded = load(`trunks: [{ name: t, uri: sip.a.test, username: u, passwords: [one, two] }]
+gateways: [{ name: g, digest: { username: d, password: three } }]
+`);
+  const receiver = new LoadedParts();
+  let whole: LoadedConfig | undefined;
+  for (const part of partsOf(loaded)) whole = receiver.take(structuredClone(part));
+  assert.ok(whole?.ok);
+  const { trunks, gateways } = whole.config.snapshot;
+  assert.deepEqual([revealed(trunks.get("t")?.account), revealed(gateways.get("g")?.digest)], [["one", "two"], ["three"]]);
 });

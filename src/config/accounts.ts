@@ -139,3 +139,32 @@ export function withoutSecrets(configText: string, snapshot: Pick<Snapshot, "tru
   }
   return shown;
 }
+
+/** Passwords on their way between two threads of ours, where a Secret can't go: by "trunk <name>" or "gateway <name>". */
+export type CarriedSecrets = ReadonlyMap<string, { readonly account: readonly string[]; readonly digest: readonly string[] }>;
+
+type WithPeers = Pick<Snapshot, "trunks" | "gateways">;
+const textsOf = (holder: { readonly passwords: readonly Secret[] } | undefined): readonly string[] => holder?.passwords.map((one) => one.reveal()) ?? [];
+
+export function carrySecrets({ trunks, gateways }: WithPeers): CarriedSecrets {
+  const carried = new Map<string, { account: readonly string[]; digest: readonly string[] }>();
+  for (const { kind, name, account, digest } of [...trunks.values(), ...gateways.values()])
+    if (account !== undefined || digest !== undefined) carried.set(`${kind} ${name}`, { account: textsOf(account), digest: textsOf(digest) });
+  return carried;
+}
+
+/** @returns the peers with their passwords again; not frozen yet */
+export function restoreSecrets({ trunks, gateways }: WithPeers, carried: CarriedSecrets): WithPeers {
+  const whole = <P extends Peer>(peers: ReadonlyMap<string, P>): ReadonlyMap<string, P> => new Map(Array.from(peers, ([name, peer]) => [name, withSecretsOf(peer, carried)] as const));
+  return { trunks: whole(trunks), gateways: whole(gateways) };
+}
+function withSecretsOf<P extends Peer>(peer: P, carried: CarriedSecrets): P {
+  const texts = carried.get(`${peer.kind} ${peer.name}`);
+  if (texts === undefined) return peer;
+  const secrets = (from: readonly string[]): readonly Secret[] => from.map((one) => new Secret(one));
+  return {
+    ...peer,
+    ...(peer.account === undefined ? {} : { account: { ...peer.account, passwords: secrets(texts.account) } }),
+    ...(peer.digest === undefined ? {} : { digest: { ...peer.digest, passwords: secrets(texts.digest) } }),
+  };
+}
