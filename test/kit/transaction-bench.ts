@@ -5,7 +5,14 @@
 import { buildResponse } from "#sip/message/build-response.ts";
 import type { HeaderField, OutgoingRequest, ReceivedResponse } from "#sip/message/message.ts";
 import { type RunningTransactionLayer, createTransactionLayer, type OnWire } from "#sip/transaction/driver.ts";
-import type { ClientOutcome, ClientTransaction, ClientUser, ServerTransaction, TransactionUser } from "#sip/transaction/transactions.ts";
+import type {
+  Admission,
+  ClientOutcome,
+  ClientTransaction,
+  ClientUser,
+  ServerTransaction,
+  TransactionUser,
+} from "#sip/transaction/transactions.ts";
 import type { Flow, Target, TransportName } from "#sip/transport/transport.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 import { type LinkQuality, VirtualNetwork, type VirtualTransport } from "./virtual-network.ts";
@@ -39,7 +46,7 @@ export class Side implements TransactionUser {
   serve: (transaction: ServerTransaction) => void = () => undefined;
   /** Called after CANCEL was heard; by default the INVITE is answered 487. */
   cancelled: (invite: ServerTransaction) => void = (invite) => this.respond(invite, 487);
-  admits = true;
+  admits: Admission = true;
   recognises: NonNullable<TransactionUser["recognises"]> = () => true;
 
   constructor(clock: VirtualClock, network: VirtualNetwork, name: string, address: string, onWire: OnWire | undefined) {
@@ -90,7 +97,7 @@ export class Side implements TransactionUser {
     return this.served.at(-1)!;
   }
 
-  admit(): boolean {
+  admit(): Admission {
     return this.admits;
   }
   onRequest(transaction: ServerTransaction): void {

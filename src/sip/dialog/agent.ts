@@ -11,7 +11,7 @@ import type { Clock } from "#base/clock.ts";
 import type { Random } from "#base/ids.ts";
 import { assert } from "#base/assert.ts";
 import type { HeaderField, ReceivedMessage, ReceivedRequest, ReceivedResponse } from "#sip/message/message.ts";
-import type { ServerTransaction, TransactionLayer, TransactionUser } from "#sip/transaction/transactions.ts";
+import type { Admission, ServerTransaction, TransactionLayer, TransactionUser } from "#sip/transaction/transactions.ts";
 import type { Flow } from "#sip/transport/transport.ts";
 import { ConfirmedDialog } from "./confirmed-dialog.ts";
 import type { Account } from "#sip/auth/digest-client.ts";
@@ -149,7 +149,7 @@ class DialogLayer implements Agent, DialogHost {
     send(sequenceOf(parameters));
   }
 
-  admit(request: ReceivedRequest, flow: Flow): boolean {
+  admit(request: ReceivedRequest, flow: Flow): Admission {
     const tag = request.toTag();
     return (tag !== "" && this.#ends.has(tag)) || this.#user.admit(request, flow);
   }

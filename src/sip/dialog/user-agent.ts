@@ -6,7 +6,7 @@
 import type { Account } from "#sip/auth/digest-client.ts";
 import type { HeaderField, ReceivedRequest, ReceivedResponse } from "#sip/message/message.ts";
 import type { Flow, Target, TransportFailure } from "#sip/transport/transport.ts";
-import type { ServerTransaction } from "#sip/transaction/transactions.ts";
+import type { Admission, ServerTransaction } from "#sip/transaction/transactions.ts";
 
 /** Everything a dialog is (§12), serialisable: the journal keeps it and `restore` takes it back. */
 export interface DialogState {
@@ -160,7 +160,7 @@ export interface IncomingInvite {
 /** The method table's side: what the agent hands up. Given at construction by the composition root. */
 export interface AgentUser {
   /** See TransactionUser.admit; in-dialog requests are not asked. */
-  admit(request: ReceivedRequest, flow: Flow): boolean;
+  admit(request: ReceivedRequest, flow: Flow): Admission;
   /** Names our tag and Contact for a new INVITE, before anything is answered. */
   newInvite(request: ReceivedRequest, flow: Flow): { readonly localTag: string; readonly localContact: string };
   onInvite(invite: IncomingInvite): void;

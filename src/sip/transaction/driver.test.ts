@@ -224,6 +224,19 @@ test("a response matches by branch and CSeq method (§17.1.3); one that breaks R
   assert.equal(at.alice.layer.counters.badResponses, 1);
 });
 
+test("a flooding sender is answered without a transaction, each time the same (§8.2.7)", () => {
+  const at = bench();
+  at.bob.admits = { status: 503, headers: [["Retry-After", "1"]] };
+  for (let i = 0; i < 2; i++) inject(at, "INVITE", VIA);
+  at.clock.run();
+  const answers = wiresOf(at, "503 INVITE");
+  assert.equal(answers.length, 2);
+  assert.equal(answers[0], answers[1]);
+  assert.match(answers[0]!, /\r\nTo: [^\r]*;tag=s/);
+  assert.match(answers[0]!, /\r\nRetry-After: 1\r\n/);
+  assert.deepEqual([at.bob.heard, at.bob.layer.size.server, at.bob.layer.counters.refused], [[], 0, 2]);
+});
+
 test("ACKs and responses of nothing of ours are dropped unseen where the user can tell", () => {
   const seen: string[] = [];
   const at = bench({ onWire: (direction, wire) => void (direction === "in" && seen.push(wire.slice(0, 7))) });

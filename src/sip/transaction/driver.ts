@@ -10,7 +10,7 @@ import type { Clock } from "#base/clock.ts";
 import { answerable } from "#sip/message/answerable.ts";
 import { buildResponse } from "#sip/message/build-response.ts";
 import { checkRequest, checkResponse } from "#sip/message/check-request.ts";
-import type { OutgoingRequest, ReceivedMessage, ReceivedRequest, ReceivedResponse, Via } from "#sip/message/message.ts";
+import type { HeaderField, OutgoingRequest, ReceivedMessage, ReceivedRequest, ReceivedResponse, Via } from "#sip/message/message.ts";
 import { MAGIC_COOKIE } from "#sip/message/parse-via.ts";
 import { parseMessage } from "#sip/message/parse-message.ts";
 import { serializeRequest, serializeResponse } from "#sip/message/serialize.ts";
@@ -324,8 +324,13 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
   }
 
   #admits(request: ReceivedRequest, flow: Flow): boolean {
-    if (this.#user.admit(request, flow)) return true;
+    const admission = this.#user.admit(request, flow);
+    if (admission === true) return true;
     this.counters.refused++;
+    if (admission !== false) {
+      this.#onWire?.("in", request.wire, request.callId(), flow, false);
+      this.#answerStateless(request, flow, admission.status, undefined, admission.headers);
+    }
     return false;
   }
 
@@ -339,8 +344,14 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
   }
 
   /** §8.2.7: each repeat of the request is answered anew, an ACK to it concerns nobody. */
-  #answerStateless(request: ReceivedRequest, flow: Flow, status: number, reasonPhrase?: string): void {
-    const parts = { toTag: statelessTag(request), received: receivedFrom(flow) };
+  #answerStateless(
+    request: ReceivedRequest,
+    flow: Flow,
+    status: number,
+    reasonPhrase?: string,
+    headers: readonly HeaderField[] = [],
+  ): void {
+    const parts = { toTag: statelessTag(request), received: receivedFrom(flow), headers };
     this.sendResponse(flow, serializeResponse(buildResponse(request, status, reasonPhrase, parts)), false, ignore);
   }
 }

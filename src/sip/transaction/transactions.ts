@@ -2,7 +2,14 @@
  * The transaction layer as its user sees it (RFC 3261 §17). The four machines are pure functions
  * in this folder; `driver.ts` runs their effects over a TransportLayer and a Clock.
  */
-import type { OutgoingRequest, OutgoingResponse, ReceivedMessage, ReceivedRequest, ReceivedResponse } from "#sip/message/message.ts";
+import type {
+  HeaderField,
+  OutgoingRequest,
+  OutgoingResponse,
+  ReceivedMessage,
+  ReceivedRequest,
+  ReceivedResponse,
+} from "#sip/message/message.ts";
 import type { Flow, Target, TransportFailure } from "#sip/transport/transport.ts";
 
 /**
@@ -42,14 +49,20 @@ export interface ClientUser {
   onFailure(outcome: ClientOutcome): void;
 }
 
+/**
+ * True: it goes on. False: silence. Else: answered so without a transaction (§8.2.7), which under a flood costs
+ * no memory and no repeats.
+ */
+export type Admission = boolean | { readonly status: number; readonly headers: readonly HeaderField[] };
+
 /** Given to the driver at construction. */
 export interface TransactionUser {
   /**
    * Asked before anything is answered to a request that matches no transaction (ACK is not asked, CANCEL only
-   * where we hold no INVITE for it). False: dropped in silence and counted. Identification and flood limits
+   * where we hold no INVITE for it). What is not admitted is counted. Identification and flood limits
    * stand here, so an unknown source never costs a transaction and never sees the automatic 100.
    */
-  admit(request: ReceivedRequest, flow: Flow): boolean;
+  admit(request: ReceivedRequest, flow: Flow): Admission;
   /**
    * Asked of an ACK or response that matches no transaction: is it of a dialog or INVITE of ours? False: dropped
    * unseen and counted, so that a stranger's flood of them leaves no trace in the ladders. Left out: all are.
