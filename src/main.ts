@@ -7,7 +7,7 @@
  * Order matters at start: configuration, journal of the former process, media, listeners, calls of the
  * journal taken up again, and only then messages. Exit 78: starting again cannot help.
  */
-import { randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import { mkdirSync, openSync, readFileSync, closeSync, writeFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { availableParallelism, hostname } from "node:os";
@@ -19,9 +19,11 @@ import { CallIds, TokenSigner } from "#base/ids.ts";
 import { systemRandom as random } from "#base/random.ts";
 import { type Calls, createCalls } from "#call/calls.ts";
 import { type ControlAbilities, execute } from "#call/control-port.ts";
-import type { StatusReport } from "#call/control.ts";
+import type { StatusReport, TrunkReport } from "#call/control.ts";
 import type { AttemptResult, CallFacts, Located, RawAnswer } from "#call/ports.ts";
+import { loadApart } from "#config/load-apart.ts";
 import { type LoadedConfig, loadConfig } from "#config/load.ts";
+import { withoutSecrets } from "#config/accounts.ts";
 import { renderProblems } from "#config/render-problems.ts";
 import { openJournal } from "#journal/open-journal.ts";
 import { readJournal } from "#journal/read-journal.ts";
@@ -41,7 +43,10 @@ import { type Identifier, createIdentifier } from "#routing/identify.ts";
 import { diceOf } from "#routing/groups.ts";
 import { type HealthEvent, createHealth, targetName, usableTargets } from "#routing/peer-health.ts";
 import { planCall } from "#routing/plan-dial.ts";
+import { warmIndex } from "#routing/snapshot-index.ts";
 import type { Listener, Peer, Snapshot } from "#routing/snapshot.ts";
+import { createDigestUsers } from "#routing/digest-users.ts";
+import { DigestServer } from "#sip/auth/digest-server.ts";
 import { type Agent, createUserAgent } from "#sip/dialog/agent.ts";
 import { respondPlain } from "#sip/dialog/respond.ts";
 import type { AgentUser, IncomingInvite } from "#sip/dialog/user-agent.ts";
@@ -50,7 +55,7 @@ import type { ReceivedRequest, Uri } from "#sip/message/message.ts";
 import { parseMessage } from "#sip/message/parse-message.ts";
 import { serializeResponse } from "#sip/message/serialize.ts";
 import { createTransactionLayer } from "#sip/transaction/driver.ts";
-import { T1_MS } from "#sip/transaction/transactions.ts";
+import { type Admission, T1_MS } from "#sip/transaction/transactions.ts";
 import { createLocator, textLocator } from "#sip/transport/location.ts";
 import { ListenerOpenError } from "#sip/transport/listener.ts";
 import { type OpenTransportLayer, createTransportLayer } from "#sip/transport/transport-layer.ts";
@@ -62,6 +67,8 @@ import { createProbes } from "#trunk/probes.ts";
 import { openEngine } from "./engine-main.ts";
 import { FollowedCalls } from "#observe/follow.ts";
 import { TestTickets } from "#call/test-tickets.ts";
+import { calledThroughRegistration } from "#trunk/called-user.ts";
+import { Registrations } from "#trunk/registrations.ts";
 
 const VERSION = "0.1.0";
 const EXIT_CONFIGURATION = 78;
@@ -115,6 +122,13 @@ const { publish } = publisher;
 // The configuration in force; replaced as a whole by reload
 let snapshot: Snapshot = loaded.config.snapshot;
 let identifier: Identifier = createIdentifier(snapshot);
+let digestUsers = createDigestUsers(snapshot);
+const digest = new DigestServer({
+  key: randomBytes(32),
+  nowMs: () => startedAtMs + clock.nowMs(),
+  random: (below) => random.integer(below),
+  passwordsOf: (username, realm) => digestUsers.passwordsOf(username, realm),
+});
 const health = createHealth((name) => peerNamed(name)?.probe);
 const peerNamed = (name: string): Peer | undefined => snapshot.trunks.get(name) ?? snapshot.gateways.get(name);
 const drained = openDrainList(join(node.home, "drained.json"));
@@ -147,7 +161,7 @@ const journal = openJournal({
   onSegmentOpened: (path) => store.segmentOpened(path),
   onSegmentClosed: (path) => store.segmentClosed(path),
 });
-void store.saveConfig({ number: snapshot.generation, hash: snapshot.hash, text: loaded.text, appliedAtMs: startedAtMs }).catch(() => {});
+void store.saveConfig({ number: snapshot.generation, hash: snapshot.hash, text: withoutSecrets(loaded.text, snapshot), appliedAtMs: startedAtMs }).catch(() => {});
 
 // Media
 const key = signingKey(join(node.home, "hmac.key"));
@@ -207,7 +221,7 @@ const calls: Calls = createCalls({
   media: engine,
   journal,
   publish,
-  plan: ({ source, calledUser, callerUser, callId, request }: CallFacts) => planFrom(source, calledUser, callerUser, { seed: callId, sipCallId: request.callId(), taken: true }),
+  plan: ({ source, calledUser, callerUser, callId, request }: CallFacts) => planFrom(source, calledIn(request, source, calledUser), callerUser, { seed: callId, sipCallId: request.callId(), taken: true }),
   generation: () => snapshot.generation,
   locate: locateFor,
   face: (listener) => transport.listener(listener),
@@ -218,6 +232,13 @@ const calls: Calls = createCalls({
     return callsMax();
   },
 });
+
+/** A call through a registration names our Contact; whom it is for stands elsewhere. */
+function calledIn(request: ReceivedRequest, source: Peer, calledUser: string): string {
+  if (source.kind !== "trunk" || source.register === undefined || registrations.trunkOf(calledUser) !== source.name) return calledUser;
+  const users = calledThroughRegistration(request, source.register.user);
+  return users.find((user) => findDid(snapshot, toCanonical(user, source.numbers), source).type === "found") ?? users[0] ?? calledUser;
+}
 
 // The method table
 let refusedInSecond = 0;
@@ -234,7 +255,31 @@ function ticketOf(request: ReceivedRequest): string | undefined {
   return uri.ok ? uri.value.parameters.get("tandem-test") : undefined;
 }
 
-function sourceFacts(request: ReceivedRequest, flow: Flow): SourceFacts {
+/** The digest step: who the credentials prove, or the challenge that they earn. */
+function examineDigest(request: ReceivedRequest, flow: Flow): { readonly user?: string; readonly challenge?: Challenge } {
+  const present = request.headerCount("Authorization") + request.headerCount("Proxy-Authorization") > 0;
+  if (digestUsers.none || !present || request.method !== "INVITE") return {};
+  const examined = digest.examine(request, flow.remoteAddress);
+  if (examined.type === "none") return {};
+  return examined.type === "proved" ? { user: examined.username } : { challenge: challenge(flow, examined.realm, examined.stale, examined.reason) };
+}
+/** An INVITE without proof is asked for it where the domain that it calls has digest users on that listener. */
+function challengeStranger(request: ReceivedRequest, flow: Flow): Challenge | undefined {
+  if (digestUsers.none || request.method !== "INVITE") return undefined;
+  const { requestHost, toHost } = sourceFacts(request, flow, undefined);
+  const realm = digestUsers.realmFor(flow.listener, [requestHost, toHost]);
+  return realm === undefined ? undefined : challenge(flow, realm, false, "");
+}
+interface Challenge {
+  readonly status: number;
+  readonly headers: ReturnType<DigestServer["challenge"]>;
+}
+function challenge(flow: Flow, realm: string, stale: boolean, reason: string): Challenge {
+  publish({ type: "challenged", listener: flow.listener, remote: `${flow.remoteAddress}:${flow.remotePort}`, realm, reason });
+  return { status: 401, headers: digest.challenge(realm, flow.remoteAddress, stale) };
+}
+
+function sourceFacts(request: ReceivedRequest, flow: Flow, digestUser: string | undefined): SourceFacts {
   const uri = request.uri();
   const from = request.from();
   const to = request.to();
@@ -249,15 +294,20 @@ function sourceFacts(request: ReceivedRequest, flow: Flow): SourceFacts {
     toHost: to.ok ? to.value.uri.host : "",
     fromUser: from.ok ? (from.value.uri.user ?? "") : "",
     fromHost: from.ok ? from.value.uri.host : "",
+    registeredTrunk: uri.ok && uri.value.user !== undefined ? registrations.trunkOf(uri.value.user) : undefined,
+    digestUser,
     testTicketFor: ticket === undefined ? undefined : tickets.trunkOf(ticket),
   };
 }
 
+/** RFC 3261 §21.5.4. */
+const FLOODED: Admission = { status: 503, headers: [["Retry-After", "1"]] };
+
 class MethodTable implements AgentUser {
   /** What `admit` found, for `onInvite` of the same request, which follows at once. */
-  #admitted: { readonly request: ReceivedRequest; readonly who: Identified; readonly flooded: boolean } | undefined;
+  #admitted: { readonly request: ReceivedRequest; readonly who: Identified } | undefined;
 
-  admit(request: ReceivedRequest, flow: Flow): boolean {
+  admit(request: ReceivedRequest, flow: Flow): Admission {
     const flood = floods.take(flow.remoteAddress, clock.nowMs());
     if (flood === "far-over") {
       publishRefused(flow, "flood");
@@ -265,12 +315,20 @@ class MethodTable implements AgentUser {
     }
     // Probes are answered on every listener, before anything else is asked: carriers watch us by them.
     if (request.method === "OPTIONS" && request.toTag() === "") return true;
-    const who = identifier.identify(sourceFacts(request, flow));
+    const { user, challenge: asked } = examineDigest(request, flow);
+    if (asked !== undefined) return asked;
+    const who = identifier.identify(sourceFacts(request, flow, user));
     if (who.type === "unknown") {
+      const stranger = challengeStranger(request, flow);
+      if (stranger !== undefined) return stranger;
       publishRefused(flow, who.detail ?? `${request.method} from an address that no trunk or gateway has`);
       return false;
     }
-    this.#admitted = { request, who, flooded: flood === "over" };
+    if (flood === "over") {
+      publish({ type: "limit", limit: "invites per second per source", detail: `${flow.remoteAddress} is over ${node.invitesPerSecondPerSource}` });
+      return FLOODED;
+    }
+    this.#admitted = { request, who };
     return true;
   }
 
@@ -281,11 +339,7 @@ class MethodTable implements AgentUser {
   onInvite(invite: IncomingInvite): void {
     const admitted = this.#admitted?.request === invite.request ? this.#admitted : undefined;
     this.#admitted = undefined;
-    const who = admitted?.who ?? identifier.identify(sourceFacts(invite.request, invite.flow));
-    if (admitted?.flooded === true) {
-      publish({ type: "limit", limit: "invites per second per source", detail: `${invite.flow.remoteAddress} is over ${node.invitesPerSecondPerSource}` });
-      return invite.reject(503, "Service Unavailable", [["Retry-After", "1"]]);
-    }
+    const who = admitted?.who ?? identifier.identify(sourceFacts(invite.request, invite.flow, undefined));
     if (who.type === "peer") {
       const ticket = ticketOf(invite.request);
       if (ticket !== undefined) tickets.spend(ticket);
@@ -328,6 +382,16 @@ const transactions = createTransactionLayer({
   },
 });
 agent.attach(transactions);
+const registrations = new Registrations({
+  clock,
+  random,
+  publish,
+  request: (parameters, onFinal) => agent.request(parameters, onFinal),
+  locate: (uriText, listener) => names.locate(uriText, listener),
+  face: (listener) => transport.listener(listener),
+  // The same after a restart: the provider goes on calling it.
+  contactUser: (trunk) => `r${createHmac("sha256", key).update(`contact user of trunk ${trunk}`).digest("hex").slice(0, 24)}`,
+});
 const probes = createProbes({
   clock,
   random,
@@ -419,6 +483,7 @@ const abilities: ControlAbilities = {
     return { ok: true, value: { uri: `sip:${number}@${host}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 5060};tandem-test=${tickets.issue(source.name)}`, listener: source.listener } };
   },
   reload,
+  trunks: trunkReports,
   gateways: () => reportGateways({ snapshot, health, callsOf: (peer) => calls.callsOf(peer), isDraining: (peer) => drained.has(peer), nowMs: clock.wallMs() }),
   drainGateway(name, draining) {
     const peer = peerNamed(name);
@@ -441,6 +506,11 @@ function sourceNamed(name: string | undefined): Peer | undefined {
   return snapshot.trunks.get(name) ?? snapshot.gateways.get(name);
 }
 
+function trunkReports(): readonly TrunkReport[] {
+  const registered = new Map(registrations.list().map(({ trunk, ...report }) => [trunk, report]));
+  return Array.from(snapshot.trunks.values(), ({ name, tenant, listener, uri, callsMax: most }) => ({ name, tenant, listener, uri: uri ?? "", calls: calls.callsOf(name), callsMax: most, registration: registered.get(name) }));
+}
+
 function status(): StatusReport {
   return {
     version: VERSION,
@@ -457,23 +527,35 @@ function status(): StatusReport {
       address: `${face.address}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 0}`,
       transports: (["UDP", "TCP"] as const).filter((name) => face.portOf(name) !== undefined),
     })),
+    registrations: { registered: registrations.registered, of: registrations.list().length },
     counters: { ...counters.values(), ...prefixed("transport", transport.counters), ...prefixed("transactions", transactions.counters), ...prefixed("journal", journal.counters) },
   };
 }
 const prefixed = (prefix: string, values: object): Record<string, number> => Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}.${name}`, Number(value)]));
 
-async function reload() {
-  const next = load(snapshot.generation + 1);
+/** One after the other: each must see the listeners and generation of the one before. */
+let reloading: Promise<unknown> = Promise.resolve();
+function reload(): ReturnType<typeof reloadNow> {
+  const next = reloading.then(reloadNow);
+  reloading = next.catch(() => undefined);
+  return next;
+}
+async function reloadNow() {
+  const next = await loadApart(new URL("./config-main.ts", import.meta.url), { file: text(options["config"]), home: text(options["home"]), generation: snapshot.generation + 1 });
   if (!next.ok) return { ok: false, code: "CONFIGURATION", message: renderProblems(next.problems, false) } as const;
   const fixed = (listeners: Snapshot["listeners"]): string => JSON.stringify([...listeners.values()].map(({ name, address, port, transports, device, dscp }) => [name, address, port, transports, device, dscp]));
   if (fixed(next.config.snapshot.listeners) !== fixed(snapshot.listeners)) return { ok: false, code: "NEEDS_RESTART", message: "listeners changed: they are opened at start only; everything stays as it was" } as const;
+  warmIndex(next.config.snapshot);
+  const recognising = createIdentifier(next.config.snapshot);
   snapshot = next.config.snapshot;
-  identifier = createIdentifier(snapshot);
+  identifier = recognising;
+  digestUsers = createDigestUsers(snapshot);
+  registrations.apply(snapshot.trunks.values());
   health.keep({ has: (name) => snapshot.trunks.has(name) || snapshot.gateways.has(name) });
   engine.setPools(pools());
   probes.refresh();
   publish({ type: "config", generation: snapshot.generation, hash: snapshot.hash });
-  await store.saveConfig({ number: snapshot.generation, hash: snapshot.hash, text: next.text, appliedAtMs: clock.wallMs() });
+  await store.saveConfig({ number: snapshot.generation, hash: snapshot.hash, text: withoutSecrets(next.text, snapshot), appliedAtMs: clock.wallMs() });
   return { ok: true, value: { generation: snapshot.generation, warnings: next.warnings } } as const;
 }
 
@@ -492,9 +574,11 @@ async function shutDown(): Promise<void> {
   if (going) return;
   going = true;
   probes.stop();
+  let registeredSomewhere = true;
+  void registrations.stop().then(() => (registeredSomewhere = false));
   calls.hangUpAll("Tandem is shutting down");
   const untilMs = clock.nowMs() + BYE_MS;
-  while ((calls.size > 0 || agent.dialogs > 0) && clock.nowMs() < untilMs) await new Promise((resolve) => setTimeout(resolve, 20));
+  while ((calls.size > 0 || agent.dialogs > 0 || registeredSomewhere) && clock.nowMs() < untilMs) await new Promise((resolve) => setTimeout(resolve, 20));
   controlServer.close();
   await transport.close();
   journal.close();
@@ -505,9 +589,10 @@ async function shutDown(): Promise<void> {
 }
 process.on("SIGTERM", () => void shutDown());
 process.on("SIGINT", () => void shutDown());
-process.on("SIGHUP", () => void reload().then((outcome) => log.line(outcome.ok ? "info" : "error", outcome.ok ? "configuration reloaded" : outcome.message)));
+process.on("SIGHUP", () => void reload().then((outcome) => log.line(outcome.ok ? "info" : "error", outcome.ok ? "configuration reloaded" : outcome.message), (error: unknown) => log.line("error", `reload failed: ${String(error)}`)));
 
 probes.refresh();
+registrations.apply(snapshot.trunks.values());
 publish({ type: "config", generation: snapshot.generation, hash: snapshot.hash });
 for (const warning of loaded.warnings) log.line("warn", `${warning.field}: ${warning.message}; ${warning.remedy}`);
 process.stdout.write(`tandem ready: ${transport.listeners().map((face) => `${face.name} ${face.address}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 0}`).join(", ")} after ${Math.round(performance.now())} ms\n`);

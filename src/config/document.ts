@@ -3,7 +3,7 @@
  *
  * YAML with all scalars as text (the failsafe schema), because core YAML would read +1555… and 00 as numbers. JSON,
  * which is YAML too, goes through JSON.parse, and a long plain list of DIDs through its own reader, both tens of times
- * faster; lines are then looked up only if something is wrong.
+ * faster; JSON's lines are then looked up only if something is wrong.
  */
 import { type Document, LineCounter, type Node, isAlias, isMap, isScalar, isSeq, parseDocument } from "yaml";
 import { readPlainList } from "./plain-list.ts";
@@ -34,7 +34,15 @@ export function readDocument(text: string): ReadDocument {
   const list = readPlainList(text, LONG_SECTION);
   if (list !== undefined) {
     const rest = readYaml(list.rest);
-    return rest.ok && isMapping(rest.value) ? { ok: true, value: { ...rest.value, [LONG_SECTION]: list.entries }, lineOf } : rest;
+    if (!rest.ok || !isMapping(rest.value)) return rest;
+    // Without the whole text through the YAML parser again, which takes seconds.
+    const lineInParts = (path: Path): number => {
+      const [section, entry, field] = path;
+      return section === LONG_SECTION && typeof entry === "number"
+        ? list.lineOf(entry, field === undefined ? undefined : String(field))
+        : rest.lineOf(path);
+    };
+    return { ok: true, value: { ...rest.value, [LONG_SECTION]: list.entries }, lineOf: lineInParts };
   }
   return readYaml(text);
 }

@@ -428,7 +428,7 @@ for (const example of ["minimal", "vodafone-livekit"]) {
   });
 }
 
-/** Generous to a busy machine; both take about a quarter of it. */
+/** Of CPU, as the machine may be busy; both take about a quarter of it. */
 const LOAD_MS_MAX = 2_000;
 const PLAN_US_MAX = 20;
 
@@ -439,14 +439,14 @@ for (const layout of ["block", "flow"] as const) {
       layout === "block" ? `  - number: "${number(i)}"\n    to: gateway ai\n` : `  - {number: "${number(i)}", to: gateway ai}\n`,
     );
     const text = `${BASE}dids:\n${lines.join("")}`;
-    const began = performance.now();
+    const began = process.cpuUsage();
     const { snapshot } = config(text);
-    const tookMs = performance.now() - began;
+    const tookMs = process.cpuUsage(began).user / 1000;
     assert.equal(snapshot.dids.size, 100_000);
-    assert.ok(tookMs < LOAD_MS_MAX, `${tookMs} ms`);
+    assert.ok(tookMs < LOAD_MS_MAX, `${tookMs} ms of CPU`);
 
     const source = snapshot.trunks.get("carrier")!;
-    const planned = performance.now();
+    const planned = process.cpuUsage();
     const CALLS = 20_000;
     for (let i = 0; i < CALLS; i++) {
       const plan = planCall({
@@ -460,7 +460,7 @@ for (const layout of ["block", "flow"] as const) {
       });
       assert.equal(plan.type, "dial");
     }
-    const tookUs = ((performance.now() - planned) * 1000) / CALLS;
+    const tookUs = process.cpuUsage(planned).user / CALLS;
     assert.ok(tookUs < PLAN_US_MAX, `${tookUs} µs`);
   });
 }

@@ -13,6 +13,7 @@ test("plain entries in block and flow style are read, the rest keeps its lines",
     { number: "+1555", to: "group ai" },
     { number: "x", to: "reject 486" },
   ]);
+  assert.deepEqual([list?.lineOf(0), list?.lineOf(0, "to"), list?.lineOf(0, "tenant"), list?.lineOf(1, "to")], [4, 5, 4, 7]);
   assert.equal(list?.rest.split("\n").indexOf("outbound: []"), 7);
 });
 

@@ -18,6 +18,8 @@ const FLOW_PAIR = new RegExp(`(${KEY}): (${VALUE})(?:, |$)`, "g");
 
 export interface PlainList {
   readonly entries: readonly Readonly<Record<string, string>>[];
+  /** 1-based, of an entry or of one of its fields. */
+  lineOf(entry: number, field?: string): number;
   /** The text with the section's lines emptied: what is left for the YAML parser. */
   readonly rest: string;
 }
@@ -32,18 +34,30 @@ export function readPlainList(text: string, section: string, linesMin = LINES_MI
   const length = /^[^\s#-]/m.exec(text.slice(start))?.index ?? text.length - start;
   const lines = text.slice(start, start + length).split("\n");
   if (lines.length < linesMin) return undefined;
-  const entries = readEntries(lines);
-  if (entries === undefined) return undefined;
+  const read = readEntries(lines);
+  if (read === undefined) return undefined;
+  const { entries, begins } = read;
+  const firstLine = text.slice(0, found.index).split("\n").length + 1;
+  const lineOf = (entry: number, field?: string): number => {
+    const begin = begins[entry] ?? 0;
+    for (let i = begin; field !== undefined && i < (begins[entry + 1] ?? lines.length); i++)
+      if (ENTRY.exec(lines[i]!)?.[3] === field) return firstLine + i;
+    return firstLine + begin;
+  };
   // Line numbers stay as they were; the section stays, empty.
   const rest = `${text.slice(0, found.index)}${section}: []${"\n".repeat(lines.length)}${text.slice(start + length)}`;
-  return { entries, rest };
+  return { entries, lineOf, rest };
 }
 
-function readEntries(lines: readonly string[]): Record<string, string>[] | undefined {
+/** `begins`: the line that each entry begins on, from 0. */
+function readEntries(
+  lines: readonly string[],
+): { readonly entries: Record<string, string>[]; readonly begins: readonly number[] } | undefined {
   const entries: Record<string, string>[] = [];
+  const begins: number[] = [];
   let entry: Record<string, string> | undefined;
   let indent = -1;
-  for (const line of lines) {
+  for (const [i, line] of lines.entries()) {
     if (line === "" || line === "\r") continue;
     const parts = ENTRY.exec(line);
     if (parts === null) {
@@ -53,6 +67,7 @@ function readEntries(lines: readonly string[]): Record<string, string>[] | undef
       const whole = readFlowEntry(flow[2]!);
       if (flow[1]!.length !== indent || whole === undefined) return undefined;
       entries.push(whole);
+      begins.push(i);
       // A line that goes on with it would be an error in YAML.
       entry = undefined;
       continue;
@@ -62,11 +77,12 @@ function readEntries(lines: readonly string[]): Record<string, string>[] | undef
       if (indent < 0) indent = spaces.length;
       if (spaces.length !== indent) return undefined;
       entries.push((entry = {}));
+      begins.push(i);
     } else if (spaces.length !== indent + 2) return undefined;
     if (entry === undefined || Object.hasOwn(entry, key)) return undefined;
     entry[key] = unquote(value);
   }
-  return entries;
+  return { entries, begins };
 }
 
 function readFlowEntry(pairs: string): Record<string, string> | undefined {
