@@ -39,7 +39,11 @@ function refuse(reason: string): never {
 
 function options(): readonly RelayOptions[] {
   const text = { type: "string" } as const;
-  const { values } = parseArgs({ strict: false, allowPositionals: true, options: { home: text, "run-dir": text, workers: text, "coalesce-us": text, sockets: text } });
+  const { values } = parseArgs({
+    strict: false,
+    allowPositionals: true,
+    options: { home: text, "run-dir": text, workers: text, "coalesce-us": text, sockets: text },
+  });
   const given = (name: string): string | undefined => (typeof values[name] === "string" ? values[name] : undefined);
   const home = given("home") ?? defaultHome();
   const runtime = process.env["XDG_RUNTIME_DIR"];
@@ -48,14 +52,26 @@ function options(): readonly RelayOptions[] {
   const coalesceUs = Number(given("coalesce-us") ?? COALESCE_US);
   const sockets = given("sockets");
   if (!Number.isInteger(workers) || workers < 1 || workers > 64) refuse(`--workers ${given("workers")} is not a number from 1 to 64`);
-  if (!Number.isInteger(coalesceUs) || coalesceUs < 0 || coalesceUs > 5_000) refuse(`--coalesce-us ${given("coalesce-us")} is not a number from 0 to 5000`);
+  if (!Number.isInteger(coalesceUs) || coalesceUs < 0 || coalesceUs > 5_000)
+    refuse(`--coalesce-us ${given("coalesce-us")} is not a number from 0 to 5000`);
   if (sockets !== undefined && sockets !== "koffi" && sockets !== "dgram") refuse(`--sockets ${sockets} is neither koffi nor dgram`);
   for (const folder of [home, runDir]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   const bootId = randomUUID();
   return Array.from({ length: workers }, (_, i) => {
     const socketPath = join(runDir, `media-${i}.sock`);
-    if (Buffer.byteLength(socketPath) > SOCKET_PATH_BYTES_MAX) refuse(`${socketPath} is longer than ${SOCKET_PATH_BYTES_MAX} bytes, which a Unix socket's path may not be: give a shorter --run-dir`);
-    return { socketPath, journalPath: join(home, `media-journal-${i}`), bootId, workers, coalesceUs, sockets, startedAtMs: performance.timeOrigin };
+    if (Buffer.byteLength(socketPath) > SOCKET_PATH_BYTES_MAX)
+      refuse(
+        `${socketPath} is longer than ${SOCKET_PATH_BYTES_MAX} bytes, which a Unix socket's path may not be: give a shorter --run-dir`,
+      );
+    return {
+      socketPath,
+      journalPath: join(home, `media-journal-${i}`),
+      bootId,
+      workers,
+      coalesceUs,
+      sockets,
+      startedAtMs: performance.timeOrigin,
+    };
   });
 }
 
@@ -69,7 +85,9 @@ const idle = new Set<number>();
 function heard(i: number, message: RelayMessage): void {
   if (message.type === "log") say(`media ${i}: ${message.detail}`);
   else if (message.type === "ready") {
-    say(`media ${i}: ready on ${message.socketPath} (${message.sockets}, ${message.sessions} sessions taken up again after ${message.restoredAfterMs.toFixed(0)} ms, ${message.lost} lost)`);
+    say(
+      `media ${i}: ready on ${message.socketPath} (${message.sockets}, ${message.sessions} sessions taken up again after ${message.restoredAfterMs.toFixed(0)} ms, ${message.lost} lost)`,
+    );
   } else {
     if (message.idle) idle.add(i);
     else idle.delete(i);

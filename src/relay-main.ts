@@ -31,7 +31,14 @@ export interface RelayOptions {
   readonly startedAtMs: number;
 }
 export type RelayMessage =
-  | { readonly type: "ready"; readonly socketPath: string; readonly sockets: string; readonly sessions: number; readonly lost: number; readonly restoredAfterMs: number }
+  | {
+      readonly type: "ready";
+      readonly socketPath: string;
+      readonly sockets: string;
+      readonly sessions: number;
+      readonly lost: number;
+      readonly restoredAfterMs: number;
+    }
   | { readonly type: "log"; readonly detail: string }
   /** Neither a session nor a controller for IDLE_EXIT_MS; told when it changes. */
   | { readonly type: "idle"; readonly idle: boolean };
@@ -65,7 +72,10 @@ interface Engine {
 }
 
 async function koffiEngine(socketsMax: number, descriptorsMax: number, coalesceUs: number): Promise<Engine> {
-  const [{ EpollLoop }, { listenInLoop }] = await Promise.all([import("#media/relay/epoll-loop.ts"), import("#media/relay/epoll-control.ts")]);
+  const [{ EpollLoop }, { listenInLoop }] = await Promise.all([
+    import("#media/relay/epoll-loop.ts"),
+    import("#media/relay/epoll-control.ts"),
+  ]);
   const sockets = new EpollLoop({ socketsMax, descriptorsMax, coalesceUs });
   return {
     sockets,
@@ -84,7 +94,10 @@ async function koffiEngine(socketsMax: number, descriptorsMax: number, coalesceU
 }
 
 async function dgramEngine(socketsMax: number): Promise<Engine> {
-  const [{ DgramSockets }, { listenOverNet }] = await Promise.all([import("#media/relay/dgram-sockets.ts"), import("#media/relay/net-control.ts")]);
+  const [{ DgramSockets }, { listenOverNet }] = await Promise.all([
+    import("#media/relay/dgram-sockets.ts"),
+    import("#media/relay/net-control.ts"),
+  ]);
   return { sockets: new DgramSockets({ socketsMax }), listen: listenOverNet, setCoalescing: () => {}, run: () => {} };
 }
 

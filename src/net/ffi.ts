@@ -25,22 +25,54 @@ export const listen: (fd: number, backlog: number) => number = foreign("int list
 export const accept4: (fd: number, address: null, length: null, flags: number) => number = foreign("int accept4(int, void *, void *, int)");
 export const close: (fd: number) => number = foreign("int close(int)");
 export const recv: (fd: number, into: Uint8Array, length: number, flags: number) => number = foreign("long recv(int, void *, size_t, int)");
-export const send: (fd: number, bytes: Uint8Array, length: number, flags: number) => number = foreign("long send(int, void *, size_t, int)");
-export const recvfrom: (fd: number, into: Uint8Array, length: number, flags: number, address: Uint8Array, addressLength: Uint32Array) => number =
-  foreign("long recvfrom(int, void *, size_t, int, void *, void *)");
+export const send: (fd: number, bytes: Uint8Array, length: number, flags: number) => number = foreign(
+  "long send(int, void *, size_t, int)",
+);
+export const recvfrom: (
+  fd: number,
+  into: Uint8Array,
+  length: number,
+  flags: number,
+  address: Uint8Array,
+  addressLength: Uint32Array,
+) => number = foreign("long recvfrom(int, void *, size_t, int, void *, void *)");
 export const sendto: (fd: number, bytes: Uint8Array, length: number, flags: number, address: Uint8Array, addressLength: number) => number =
   foreign("long sendto(int, void *, size_t, int, void *, uint32_t)");
-export const setsockopt: (fd: number, level: number, option: number, value: Uint8Array, length: number) => number =
-  foreign("int setsockopt(int, int, int, void *, uint32_t)");
+export const setsockopt: (fd: number, level: number, option: number, value: Uint8Array, length: number) => number = foreign(
+  "int setsockopt(int, int, int, void *, uint32_t)",
+);
 export const usleep: (us: number) => number = foreign("int usleep(uint32_t)");
 const epollCreate1: (flags: number) => number = foreign("int epoll_create1(int)");
-const epollCtl: (epoll: number, operation: number, fd: number, event: Uint8Array) => number = foreign("int epoll_ctl(int, int, int, void *)");
-const epollWaitForeign: (epoll: number, events: Uint32Array, max: number, timeoutMs: number) => number = foreign("int epoll_wait(int, void *, int, int)");
+const epollCtl: (epoll: number, operation: number, fd: number, event: Uint8Array) => number = foreign(
+  "int epoll_ctl(int, int, int, void *)",
+);
+const epollWaitForeign: (epoll: number, events: Uint32Array, max: number, timeoutMs: number) => number = foreign(
+  "int epoll_wait(int, void *, int, int)",
+);
 const getsockname: (fd: number, address: Uint8Array, length: Uint32Array) => number = foreign("int getsockname(int, void *, void *)");
-const socketpair: (family: number, type: number, protocol: number, pair: Int32Array) => number = foreign("int socketpair(int, int, int, void *)");
+const socketpair: (family: number, type: number, protocol: number, pair: Int32Array) => number = foreign(
+  "int socketpair(int, int, int, void *)",
+);
 export const errno = (): number => koffi.errno();
 
-export const ERRNO = koffi.os.errno as Readonly<Record<"EAGAIN" | "EINTR" | "EADDRINUSE" | "EADDRNOTAVAIL" | "EMFILE" | "ENFILE" | "ENOBUFS" | "ENOMEM" | "EACCES" | "EPERM" | "ENODEV" | "ECONNREFUSED" | "EAFNOSUPPORT", number>>;
+export const ERRNO = koffi.os.errno as Readonly<
+  Record<
+    | "EAGAIN"
+    | "EINTR"
+    | "EADDRINUSE"
+    | "EADDRNOTAVAIL"
+    | "EMFILE"
+    | "ENFILE"
+    | "ENOBUFS"
+    | "ENOMEM"
+    | "EACCES"
+    | "EPERM"
+    | "ENODEV"
+    | "ECONNREFUSED"
+    | "EAFNOSUPPORT",
+    number
+  >
+>;
 const ERRNO_NAMES = new Map(Object.entries(koffi.os.errno).map(([name, value]) => [value, name]));
 /** "EADDRINUSE" for people. */
 export const errnoName = (value: number): string => ERRNO_NAMES.get(value) ?? `errno ${value}`;
@@ -91,7 +123,10 @@ function ipv6Bytes(text: string, into: Uint8Array, at: number): boolean {
   let head = text;
   const lastColon = text.lastIndexOf(":");
   if (text.includes(".")) {
-    const quad = text.slice(lastColon + 1).split(".").map(Number);
+    const quad = text
+      .slice(lastColon + 1)
+      .split(".")
+      .map(Number);
     if (quad.length !== 4) return false;
     head = `${text.slice(0, lastColon + 1)}${((quad[0]! << 8) | quad[1]!).toString(16)}:${((quad[2]! << 8) | quad[3]!).toString(16)}`;
   }
@@ -195,8 +230,10 @@ function proveLayouts(): void {
     const address = encodeSockaddr("127.0.0.1", 0)!;
     const back = new Uint8Array(SOCKADDR_BYTES_MAX);
     const length = Uint32Array.of(SOCKADDR_BYTES_MAX);
-    if (bind(udp, address, address.length) !== 0 || getsockname(udp, back, length) !== 0) throw new Error(`cannot bind to 127.0.0.1: ${errnoName(errno())}`);
-    if (length[0] !== SOCKADDR_IN_BYTES || sockaddrAddress(back) !== "127.0.0.1" || sockaddrPort(back) === 0) throw new Error("struct sockaddr_in is laid out differently here");
+    if (bind(udp, address, address.length) !== 0 || getsockname(udp, back, length) !== 0)
+      throw new Error(`cannot bind to 127.0.0.1: ${errnoName(errno())}`);
+    if (length[0] !== SOCKADDR_IN_BYTES || sockaddrAddress(back) !== "127.0.0.1" || sockaddrPort(back) === 0)
+      throw new Error("struct sockaddr_in is laid out differently here");
   } finally {
     for (const fd of [udp, epoll.fd, ...pair]) if (fd > 0) close(fd);
   }

@@ -15,7 +15,9 @@ function bencode(value: Bencoded): string {
   if (typeof value === "number") return `i${value}e`;
   if (typeof value === "string") return `${value.length}:${value}`;
   if (Array.isArray(value)) return `l${value.map(bencode).join("")}e`;
-  return `d${Object.entries(value).map(([key, each]) => bencode(key) + bencode(each as Bencoded)).join("")}e`;
+  return `d${Object.entries(value)
+    .map(([key, each]) => bencode(key) + bencode(each as Bencoded))
+    .join("")}e`;
 }
 
 /** Of an answer only the text values of the outer dictionary matter. */
@@ -74,8 +76,22 @@ export async function startRtpengine(ends: Ends, calls: number, prefix: readonly
   const folder = mkdtempSync(join(tmpdir(), "bench-rtpengine-"));
   const ngPort = 2223;
   const [command, ...args] = [
-    ...prefix, "rtpengine", "--foreground", "--table=-1", `--interface=pub/${ends.a}`, `--interface=priv/${ends.b}`, `--listen-ng=${ends.a}:${ngPort}`,
-    "--port-min=10000", "--port-max=60000", "--num-threads=1", "--log-level=3", "--log-stderr", `--pidfile=${join(folder, "pid")}`, "--delete-delay=0", "--timeout=600", "--no-fallback",
+    ...prefix,
+    "rtpengine",
+    "--foreground",
+    "--table=-1",
+    `--interface=pub/${ends.a}`,
+    `--interface=priv/${ends.b}`,
+    `--listen-ng=${ends.a}:${ngPort}`,
+    "--port-min=10000",
+    "--port-max=60000",
+    "--num-threads=1",
+    "--log-level=3",
+    "--log-stderr",
+    `--pidfile=${join(folder, "pid")}`,
+    "--delete-delay=0",
+    "--timeout=600",
+    "--no-fallback",
   ];
   const child = spawn(command!, args, { stdio: ["ignore", "ignore", "pipe"] });
   let complaint = "";
@@ -111,7 +127,8 @@ export async function startRtpengine(ends: Ends, calls: number, prefix: readonly
     const text = answer.get("sdp") ?? "";
     const address = /^c=IN IP4 (\S+)/m.exec(text)?.[1];
     const port = /^m=audio (\d+)/m.exec(text)?.[1];
-    if (answer.get("result") !== "ok" || address === undefined || port === undefined) throw new Error(`rtpengine: ${answer.get("error-reason") ?? "no SDP"}`);
+    if (answer.get("result") !== "ok" || address === undefined || port === undefined)
+      throw new Error(`rtpengine: ${answer.get("error-reason") ?? "no SDP"}`);
     return `${address} ${port}`;
   };
   const same = { ICE: "remove", replace: ["origin", "session-connection"] };

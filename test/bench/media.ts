@@ -52,9 +52,23 @@ function pinnedTo(core: number): readonly string[] {
 }
 
 async function startTandem(ends: Ends, calls: number, prefix: readonly string[], coalesceUs: number): Promise<RelayUnderTest> {
-  const pool = (name: string, address: string): PortPool => ({ name, bindAddress: address, advertisedAddress: address, portMin: 10_000, portMax: 60_000 });
+  const pool = (name: string, address: string): PortPool => ({
+    name,
+    bindAddress: address,
+    advertisedAddress: address,
+    portMin: 10_000,
+    portMax: 60_000,
+  });
   const { engine, pid, stop } = await startEmbedded([pool("a", ends.a), pool("b", ends.b)], ["--coalesce-us", String(coalesceUs)], prefix);
-  const remote = (address: string): RemoteMedia => ({ address, port: ends.peerPort, rtcpAddress: address, rtcpPort: ends.peerPort + 1, rtcpMux: false, direction: "sendrecv", payloadTypes: [0] });
+  const remote = (address: string): RemoteMedia => ({
+    address,
+    port: ends.peerPort,
+    rtcpAddress: address,
+    rtcpPort: ends.peerPort + 1,
+    rtcpMux: false,
+    direction: "sendrecv",
+    payloadTypes: [0],
+  });
   const side = { nat: false, rtcpMux: false };
   const map: string[] = [];
   for (let i = 0; i < calls; i++) {
@@ -99,7 +113,11 @@ interface Contestant {
 }
 
 export async function bench(args: string[]): Promise<void> {
-  const { values } = parseArgs({ args, strict: false, options: { quick: { type: "boolean" }, rounds: { type: "string" }, seconds: { type: "string" } } });
+  const { values } = parseArgs({
+    args,
+    strict: false,
+    options: { quick: { type: "boolean" }, rounds: { type: "string" }, seconds: { type: "string" } },
+  });
   const rounds = Number(values.rounds ?? (values.quick === true ? 1 : 3));
   const seconds = Number(values.seconds ?? (values.quick === true ? 4 : 8));
   const warmSeconds = values.quick === true ? 1.5 : 3;
@@ -107,7 +125,8 @@ export async function bench(args: string[]): Promise<void> {
   const contestants: Contestant[] = [];
   try {
     const generator = join(folder, "rtpgen");
-    if (!succeeds("gcc", ["-O2", "-o", generator, fileURLToPath(new URL("./rtpgen.c", import.meta.url))])) throw new Error("the generator needs gcc");
+    if (!succeeds("gcc", ["-O2", "-o", generator, fileURLToPath(new URL("./rtpgen.c", import.meta.url))]))
+      throw new Error("the generator needs gcc");
     const relayPrefix = pinnedTo(0);
     const generatorPrefix = pinnedTo(1);
     const version = rtpengineVersion();
@@ -127,13 +146,26 @@ export async function bench(args: string[]): Promise<void> {
       for (const calls of CALLS) {
         for (const contestant of contestants) {
           const { name, ends, relay, runs } = contestant;
-          const [command, ...rest] = [...generatorPrefix, generator, join(folder, name), String(calls), String(warmSeconds), String(seconds), ends.peerA, ends.peerB, String(ends.peerPort), String(relay.pid)];
+          const [command, ...rest] = [
+            ...generatorPrefix,
+            generator,
+            join(folder, name),
+            String(calls),
+            String(warmSeconds),
+            String(seconds),
+            ends.peerA,
+            ends.peerB,
+            String(ends.peerPort),
+            String(relay.pid),
+          ];
           const result = spawnSync(command!, rest, { encoding: "utf8" });
           if (result.status !== 0) throw new Error(`generator: ${result.stderr}`);
           const measured = JSON.parse(result.stdout) as Measured;
           runs.set(calls, [...(runs.get(calls) ?? []), measured]);
           const { usPerPacket, p50Ms, p99Ms, lossPercent } = figures([measured]);
-          console.log(`round ${round + 1}  ${calls} calls  ${name.padEnd(12)} ${usPerPacket.toFixed(2)} µs/packet  p50 ${p50Ms} ms  p99 ${p99Ms} ms  loss ${lossPercent} %  strange ${measured.strange}  generator behind by ${measured.behindMax} at most`);
+          console.log(
+            `round ${round + 1}  ${calls} calls  ${name.padEnd(12)} ${usPerPacket.toFixed(2)} µs/packet  p50 ${p50Ms} ms  p99 ${p99Ms} ms  loss ${lossPercent} %  strange ${measured.strange}  generator behind by ${measured.behindMax} at most`,
+          );
         }
       }
     }
@@ -159,7 +191,8 @@ function summary(contestants: readonly Contestant[], version: string | null, rou
     target: { ratio500: 0.5, ratio1000: 0.6, p99Ms: 2 },
     p99Ms: tandem?.["1000"]?.p99Ms ?? null,
     tandem,
-    noCoalescing: noCoalescing === null ? null : { ...noCoalescing, ratio500: ratio(500, noCoalescing), ratio1000: ratio(1_000, noCoalescing) },
+    noCoalescing:
+      noCoalescing === null ? null : { ...noCoalescing, ratio500: ratio(500, noCoalescing), ratio1000: ratio(1_000, noCoalescing) },
     rtpengine: rtpengine === null ? null : { version, ...rtpengine },
     rounds,
     seconds,

@@ -13,14 +13,25 @@ const side = (name: string): PrepareSide => ({ side: name, pool: "p", nat: false
 /** 128 are kept for the process itself. */
 const LIMIT = 148;
 
-test("with its descriptors used up the engine refuses calls, keeps the running one, and recovers", { skip: process.platform !== "linux", timeout: 20_000 }, async () => {
+test("with its descriptors used up the engine refuses calls, keeps the running one, and recovers", {
+  skip: process.platform !== "linux",
+  timeout: 20_000,
+}, async () => {
   const { engine, stop } = await startEmbedded([pool], ["--sockets", "koffi"], ["sh", "-c", `ulimit -n ${LIMIT}; exec "$@"`, "sh"]);
   const [a, b] = [createSocket("udp4"), createSocket("udp4")];
   try {
     await Promise.all([a, b].map((socket) => new Promise<void>((resolve) => socket.bind(0, ADDRESS, resolve))));
     const first = await engine.prepare("running", [side("a"), side("b1")]);
     assert.ok(first.ok, JSON.stringify(first));
-    const remoteOf = (socket: typeof a) => ({ address: ADDRESS, port: socket.address().port, rtcpAddress: ADDRESS, rtcpPort: 9, rtcpMux: false, direction: "sendrecv" as const, payloadTypes: [0] });
+    const remoteOf = (socket: typeof a) => ({
+      address: ADDRESS,
+      port: socket.address().port,
+      rtcpAddress: ADDRESS,
+      rtcpPort: 9,
+      rtcpMux: false,
+      direction: "sendrecv" as const,
+      payloadTypes: [0],
+    });
     engine.commit({ session: "running", remotes: { a: remoteOf(a), b1: remoteOf(b) }, pair: "b1" });
     const made: string[] = [];
     let refused = 0;

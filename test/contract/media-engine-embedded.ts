@@ -21,7 +21,11 @@ export interface EmbeddedProcess extends EngineUnderTest {
 }
 
 /** @param prefix a command to run it under, e.g. ["taskset", "-c", "0"] */
-export async function startEmbedded(pools: readonly PortPool[], args: readonly string[], prefix: readonly string[] = []): Promise<EmbeddedProcess> {
+export async function startEmbedded(
+  pools: readonly PortPool[],
+  args: readonly string[],
+  prefix: readonly string[] = [],
+): Promise<EmbeddedProcess> {
   const home = mkdtempSync(join(tmpdir(), "tandem-media-"));
   const spawnMedia = (): ChildProcess => {
     const [command, ...rest] = [...prefix, process.execPath, "--disable-warning=ExperimentalWarning", MEDIA_MAIN, "--home", home, ...args];

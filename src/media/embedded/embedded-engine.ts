@@ -12,7 +12,18 @@ import { type Socket, createConnection } from "node:net";
 import { unreachable } from "#base/assert.ts";
 import type { Clock, Timer } from "#base/clock.ts";
 import type { CallId } from "#base/ids.ts";
-import type { Commit, MediaCapability, MediaEngine, MediaEvent, PortPool, Prepared, PrepareSide, SessionId, SessionStats, SideName } from "#media/engine.ts";
+import type {
+  Commit,
+  MediaCapability,
+  MediaEngine,
+  MediaEvent,
+  PortPool,
+  Prepared,
+  PrepareSide,
+  SessionId,
+  SessionStats,
+  SideName,
+} from "#media/engine.ts";
 import type { Publish } from "#observe/event.ts";
 import { FrameReader, MESSAGE_BYTES_MAX, encodeFrame } from "./frames.ts";
 import { type Command, type Hello, PROTOCOL_VERSION, parseMessage } from "./protocol.ts";
@@ -199,7 +210,11 @@ class Connection implements EmbeddedEngine {
 
   #greeted(hello: Hello): void {
     if (hello.version !== PROTOCOL_VERSION) {
-      this.#options.publish({ type: "process", what: "media-version", detail: `tandem-media speaks version ${hello.version}, this process ${PROTOCOL_VERSION}: restart both` });
+      this.#options.publish({
+        type: "process",
+        what: "media-version",
+        detail: `tandem-media speaks version ${hello.version}, this process ${PROTOCOL_VERSION}: restart both`,
+      });
       this.#socket?.destroy();
       return;
     }
@@ -217,13 +232,21 @@ class Connection implements EmbeddedEngine {
       each.patience?.cancel();
       each.patience = undefined;
     }
-    this.#options.publish({ type: "process", what: "media-up", detail: `${hello.bootId}, ${hello.sessions.length} sessions, ${hello.socketsMax} sockets over ${hello.sockets}` });
+    this.#options.publish({
+      type: "process",
+      what: "media-up",
+      detail: `${hello.bootId}, ${hello.sessions.length} sessions, ${hello.socketsMax} sockets over ${hello.sockets}`,
+    });
     this.#options.onHello?.(hello);
     this.onEvent?.({ type: "up", bootId: hello.bootId, sessions: hello.sessions });
   }
 
   #sendPools(): void {
-    this.#send({ op: "pools", pools: this.#pools, ...(this.#options.coalesceUs === undefined ? {} : { coalesceUs: this.#options.coalesceUs }) });
+    this.#send({
+      op: "pools",
+      pools: this.#pools,
+      ...(this.#options.coalesceUs === undefined ? {} : { coalesceUs: this.#options.coalesceUs }),
+    });
   }
 
   #send(command: Command): void {
@@ -275,7 +298,10 @@ class Connection implements EmbeddedEngine {
 
   commit(commit: Commit): void {
     const before = this.#commits.get(commit.session);
-    this.#commits.set(commit.session, before === undefined ? commit : { ...before, ...commit, remotes: { ...before.remotes, ...commit.remotes } });
+    this.#commits.set(
+      commit.session,
+      before === undefined ? commit : { ...before, ...commit, remotes: { ...before.remotes, ...commit.remotes } },
+    );
     this.#sendOrDefer({ op: "commit", commit });
   }
 

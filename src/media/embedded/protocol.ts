@@ -54,7 +54,9 @@ function isPool(value: unknown): boolean {
 
 function isCommit(value: unknown): boolean {
   if (!isRecord(value) || !isSession(value["session"]) || !isRecord(value["remotes"])) return false;
-  return Object.values(value["remotes"]).every((remote) => isRecord(remote) && typeof remote["address"] === "string" && typeof remote["rtcpAddress"] === "string");
+  return Object.values(value["remotes"]).every(
+    (remote) => isRecord(remote) && typeof remote["address"] === "string" && typeof remote["rtcpAddress"] === "string",
+  );
 }
 
 /** @returns undefined when it is no command that this version knows */

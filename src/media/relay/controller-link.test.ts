@@ -46,10 +46,20 @@ test("a controller is greeted, commanded by, and answered in one write per batch
   const { link, relay, stream, commands } = linked();
   assert.equal(stream.messages[0]!.type, "hello");
   assert.equal(relay.controlled, true);
-  link.received(stream, Buffer.concat([encodeFrame({ op: "pools", pools: [], coalesceUs: 500 }), encodeFrame({ op: "release", id: 1, session: "x" }), encodeFrame({ op: "release", id: 2, session: "y" })]));
+  link.received(
+    stream,
+    Buffer.concat([
+      encodeFrame({ op: "pools", pools: [], coalesceUs: 500 }),
+      encodeFrame({ op: "release", id: 1, session: "x" }),
+      encodeFrame({ op: "release", id: 2, session: "y" }),
+    ]),
+  );
   assert.deepEqual(commands, ["pools", "coalesce 500", "release x", "release y"]);
   assert.equal(stream.written.length, 2);
-  assert.deepEqual(stream.messages.slice(1), [{ type: "stats", id: 1, stats: null }, { type: "stats", id: 2, stats: null }]);
+  assert.deepEqual(stream.messages.slice(1), [
+    { type: "stats", id: 1, stats: null },
+    { type: "stats", id: 2, stats: null },
+  ]);
 });
 
 test("a newer controller replaces the older one, whose late end changes nothing", () => {
@@ -64,7 +74,14 @@ test("a newer controller replaces the older one, whose late end changes nothing"
 });
 
 test("a frame that is too long, no JSON or no command ends the connection", () => {
-  for (const bytes of [Buffer.from([0xff, 0xff, 0xff, 0xff]), Buffer.from([0, 0, 0, 1, 0x7b]), encodeFrame({ op: "dance" }), encodeFrame([1]), encodeFrame({ op: "prepare", id: 1, session: "", sides: [] }), encodeFrame({ op: "commit", commit: { session: "s", remotes: { a: 7 } } })]) {
+  for (const bytes of [
+    Buffer.from([0xff, 0xff, 0xff, 0xff]),
+    Buffer.from([0, 0, 0, 1, 0x7b]),
+    encodeFrame({ op: "dance" }),
+    encodeFrame([1]),
+    encodeFrame({ op: "prepare", id: 1, session: "", sides: [] }),
+    encodeFrame({ op: "commit", commit: { session: "s", remotes: { a: 7 } } }),
+  ]) {
     const { link, relay, stream } = linked();
     link.received(stream, bytes);
     assert.ok(stream.closed);

@@ -52,7 +52,8 @@ export class DgramSockets implements PacketSockets {
   }
 
   open(spec: SocketSpec): Opened {
-    if (this.socketsOpen >= this.socketsMax) return { ok: false, code: "descriptors", detail: `all ${this.socketsMax} sockets that the descriptor limit allows are open` };
+    if (this.socketsOpen >= this.socketsMax)
+      return { ok: false, code: "descriptors", detail: `all ${this.socketsMax} sockets that the descriptor limit allows are open` };
     if (spec.beside === true) return { ok: false, code: "refused", detail: "node:dgram has no second socket on a port" };
     if (spec.device !== undefined) return { ok: false, code: "refused", detail: `device ${spec.device} needs koffi's sockets` };
     const six = spec.address.includes(":");
@@ -69,7 +70,11 @@ export class DgramSockets implements PacketSockets {
     socket.bind({ address: spec.address, port: spec.port, exclusive: true });
     if (!bound) {
       socket.close();
-      return { ok: false, code: FAILURES[error?.code ?? ""] ?? "refused", detail: `bind ${spec.address}:${spec.port}: ${error?.code ?? "unknown"}` };
+      return {
+        ok: false,
+        code: FAILURES[error?.code ?? ""] ?? "refused",
+        detail: `bind ${spec.address}:${spec.port}: ${error?.code ?? "unknown"}`,
+      };
     }
     const id = this.#freeIds.pop() ?? this.#sockets.length;
     this.#sockets[id] = socket;

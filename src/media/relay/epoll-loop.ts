@@ -64,7 +64,8 @@ export class EpollLoop implements PacketSockets {
   }
 
   open(spec: SocketSpec): Opened {
-    if (this.socketsOpen >= this.socketsMax) return { ok: false, code: "descriptors", detail: `all ${this.socketsMax} sockets that the descriptor limit allows are open` };
+    if (this.socketsOpen >= this.socketsMax)
+      return { ok: false, code: "descriptors", detail: `all ${this.socketsMax} sockets that the descriptor limit allows are open` };
     const address = ffi.encodeSockaddr(spec.address, spec.port);
     if (address === undefined) return { ok: false, code: "address", detail: `${spec.address} is not a numeric address` };
     const family = spec.address.includes(":") ? ffi.AF_INET6 : ffi.AF_INET;
@@ -98,7 +99,14 @@ export class EpollLoop implements PacketSockets {
   #failure(step: string): { readonly ok: false; readonly code: OpenFailure; readonly detail: string } {
     const error = ffi.errno();
     const { EADDRINUSE, EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL, EAFNOSUPPORT } = ffi.ERRNO;
-    const code = error === EADDRINUSE ? "taken" : [EMFILE, ENFILE, ENOBUFS, ENOMEM].includes(error) ? "descriptors" : [EADDRNOTAVAIL, EAFNOSUPPORT].includes(error) ? "address" : "refused";
+    const code =
+      error === EADDRINUSE
+        ? "taken"
+        : [EMFILE, ENFILE, ENOBUFS, ENOMEM].includes(error)
+          ? "descriptors"
+          : [EADDRNOTAVAIL, EAFNOSUPPORT].includes(error)
+            ? "address"
+            : "refused";
     return { ok: false, code, detail: `${step}: ${ffi.errnoName(error)}` };
   }
 

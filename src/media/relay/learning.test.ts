@@ -36,7 +36,13 @@ test("IPv6 addresses compare in one spelling (RFC 5952)", () => {
 });
 
 test("names, zones and impossible ports are no endpoints", () => {
-  for (const [address, port] of [["sip.example", 1], ["1.2.3", 1], ["fe80::1%eth0", 1], ["1.2.3.4", 70_000], ["1.2.3.4", 1.5]] as const)
+  for (const [address, port] of [
+    ["sip.example", 1],
+    ["1.2.3", 1],
+    ["fe80::1%eth0", 1],
+    ["1.2.3.4", 70_000],
+    ["1.2.3.4", 1.5],
+  ] as const)
     assert.equal(endpoint(address, port), undefined);
 });
 

@@ -250,6 +250,12 @@ export class PacketPath implements PacketUser {
   reportStrays(side: Side): void {
     if (side.lastStray === undefined || side.strays < 2 * side.straysReported) return;
     side.straysReported = side.strays;
-    this.#observer.event({ type: "stray", session: side.session.id, side: side.name, from: endpointText(side.lastStray), packets: side.strays });
+    this.#observer.event({
+      type: "stray",
+      session: side.session.id,
+      side: side.name,
+      from: endpointText(side.lastStray),
+      packets: side.strays,
+    });
   }
 }

@@ -21,7 +21,9 @@ export interface SocketSpec {
 
 /** "taken": try another port. "descriptors": none left, nothing was harmed. "refused": an option this process may not set. */
 export type OpenFailure = "taken" | "descriptors" | "address" | "refused";
-export type Opened = { readonly ok: true; readonly id: SocketId } | { readonly ok: false; readonly code: OpenFailure; readonly detail: string };
+export type Opened =
+  | { readonly ok: true; readonly id: SocketId }
+  | { readonly ok: false; readonly code: OpenFailure; readonly detail: string };
 
 export interface PacketUser {
   /** @param checked the kernel has compared the source with the connected peer */

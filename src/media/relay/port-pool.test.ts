@@ -37,10 +37,7 @@ test("putting back a port twice or one of another range changes nothing", () => 
 });
 
 test("whatever is taken and put back, no port is out twice and none is lost", () => {
-  const step = fc.oneof(
-    fc.constant({ act: "take" as const }),
-    fc.record({ act: fc.constant("put" as const), index: fc.nat(20) }),
-  );
+  const step = fc.oneof(fc.constant({ act: "take" as const }), fc.record({ act: fc.constant("put" as const), index: fc.nat(20) }));
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), fc.nat(9), (steps, start) => {
       const pool = new PortPool(100, 119, start);

@@ -18,7 +18,7 @@ class FakeSockets implements PacketSockets {
   readonly socketsMax: number;
   readonly idsMax = 64;
   user: PacketUser | undefined = undefined;
-  readonly open_ = new Map<number, FakeSocket>();
+  readonly opened = new Map<number, FakeSocket>();
   readonly sent: { readonly from: number; readonly to: string }[] = [];
   readonly taken = new Set<number>();
   #from: Endpoint = { address: "", port: 0 };
@@ -26,45 +26,45 @@ class FakeSockets implements PacketSockets {
     this.socketsMax = socketsMax;
   }
   get socketsOpen(): number {
-    return this.open_.size;
+    return this.opened.size;
   }
   source(): Endpoint {
     return this.#from;
   }
   open(spec: SocketSpec): Opened {
-    if (this.open_.size >= this.socketsMax) return { ok: false, code: "descriptors", detail: "none left" };
+    if (this.opened.size >= this.socketsMax) return { ok: false, code: "descriptors", detail: "none left" };
     if (this.taken.has(spec.port)) return { ok: false, code: "taken", detail: "EADDRINUSE" };
     let id = 0;
-    while (this.open_.has(id)) id++;
-    this.open_.set(id, { ...spec });
+    while (this.opened.has(id)) id++;
+    this.opened.set(id, { ...spec });
     return { ok: true, id };
   }
   connect(id: number, remote: Endpoint): boolean {
-    this.open_.get(id)!.connected = remote;
+    this.opened.get(id)!.connected = remote;
     return true;
   }
   disconnect(id: number): void {
-    this.open_.get(id)!.connected = undefined;
+    this.opened.get(id)!.connected = undefined;
   }
   drain(): void {}
   send(id: number): boolean {
-    const { port, connected } = this.open_.get(id)!;
+    const { port, connected } = this.opened.get(id)!;
     this.sent.push({ from: port, to: `${connected!.address}:${connected!.port}` });
     return true;
   }
   sendTo(id: number, _length: number, to: Endpoint): boolean {
-    this.sent.push({ from: this.open_.get(id)!.port, to: `${to.address}:${to.port}` });
+    this.sent.push({ from: this.opened.get(id)!.port, to: `${to.address}:${to.port}` });
     return true;
   }
   shareAddress(): void {}
   close(id: number): void {
-    this.open_.delete(id);
+    this.opened.delete(id);
   }
   /** A packet from the network, as a kernel would hand it to the socket that fits best. */
   arrives(port: number, from: Endpoint, packet: Uint8Array): void {
     this.packet = packet;
     this.#from = from;
-    const all = [...this.open_].filter(([, socket]) => socket.port === port);
+    const all = [...this.opened].filter(([, socket]) => socket.port === port);
     const match = all.find(([, socket]) => socket.connected?.address === from.address && socket.connected.port === from.port);
     const [id, socket] = match ?? all.find(([, each]) => each.connected === undefined) ?? [-1, undefined];
     if (socket !== undefined) this.user?.packet(id, packet.length, socket.connected !== undefined);
@@ -73,7 +73,16 @@ class FakeSockets implements PacketSockets {
 
 const POOL: PortPool = { name: "p", bindAddress: "127.0.0.1", advertisedAddress: "192.0.2.1", portMin: 10_000, portMax: 10_099 };
 const rtp = (sequence: number): Uint8Array => Buffer.from([0x80, 0, sequence >> 8, sequence & 0xff, 0, 0, 0, 0, 0, 0, 0, 7, 1, 2, 3, 4]);
-const remote = (address: string, port: number, more: Partial<RemoteMedia> = {}): RemoteMedia => ({ address, port, rtcpAddress: address, rtcpPort: port + 1, rtcpMux: false, direction: "sendrecv", payloadTypes: [0], ...more });
+const remote = (address: string, port: number, more: Partial<RemoteMedia> = {}): RemoteMedia => ({
+  address,
+  port,
+  rtcpAddress: address,
+  rtcpPort: port + 1,
+  rtcpMux: false,
+  direction: "sendrecv",
+  payloadTypes: [0],
+  ...more,
+});
 const A: Endpoint = { address: "198.51.100.1", port: 4_000 };
 const B: Endpoint = { address: "203.0.113.1", port: 5_000 };
 
@@ -114,7 +123,10 @@ describe("relay", () => {
     const [sa, sb] = relay.stats("s")!.sides;
     assert.deepEqual([sa!.packetsReceived, sa!.packetsSent, sa!.bytesReceived, sa!.lost], [50, 50, 800, 0]);
     assert.deepEqual([sb!.packetsReceived, sb!.packetsSent, sb!.bytesSent], [50, 50, 800]);
-    assert.deepEqual(events.map((event) => event.type), ["first-packet", "first-packet"]);
+    assert.deepEqual(
+      events.map((event) => event.type),
+      ["first-packet", "first-packet"],
+    );
     assert.deepEqual(relay.release("s")!.sides[0], sa);
     assert.equal(sockets.socketsOpen, 0);
   });
@@ -159,7 +171,10 @@ describe("relay", () => {
     sockets.nowMs += 600;
     relay.scan();
     relay.scan();
-    assert.deepEqual(events.filter((event) => event.type === "timeout"), [{ type: "timeout", session: "s", side: "b1", silentMs: 2_100 }]);
+    assert.deepEqual(
+      events.filter((event) => event.type === "timeout"),
+      [{ type: "timeout", session: "s", side: "b1", silentMs: 2_100 }],
+    );
     relay.controlled = false;
     sockets.nowMs += 2_000;
     relay.scan();

@@ -3,7 +3,19 @@
  * ends or reports the silent ones. Behaviour is that of `media/engine.ts`; sockets, time and journal are
  * arguments. It deliberately does not frame commands (controller-link.ts) or touch packets (packet-path.ts).
  */
-import type { Commit, LocalMedia, MediaEvent, MediaFailureCode, PortPool, Prepared, PrepareSide, RemoteMedia, SessionId, SessionStats, SideName } from "#media/engine.ts";
+import type {
+  Commit,
+  LocalMedia,
+  MediaEvent,
+  MediaFailureCode,
+  PortPool,
+  Prepared,
+  PrepareSide,
+  RemoteMedia,
+  SessionId,
+  SessionStats,
+  SideName,
+} from "#media/engine.ts";
 import { type Flow, NO_SOCKET, Session, Side, mustSpeak } from "./flow.ts";
 import { type Endpoint, canonicalAddress, endpoint, reachable, sameEndpoint } from "./learning.ts";
 import { PacketPath } from "./packet-path.ts";
@@ -44,7 +56,9 @@ const FAILURE: Readonly<Record<OpenFailure, MediaFailureCode>> = {
   refused: "REFUSED",
 };
 
-type Opened<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly code: MediaFailureCode; readonly detail: string };
+type Opened<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly code: MediaFailureCode; readonly detail: string };
 
 export class Relay {
   readonly path: PacketPath;
@@ -93,7 +107,8 @@ export class Relay {
         this.#output.problem("", "", `pool ${spec.name}: ${spec.bindAddress} is not a numeric address`);
         continue;
       }
-      const same = ({ bindAddress: address, spec: other }: Pool) => address === bindAddress && other.portMin === spec.portMin && other.portMax === spec.portMax;
+      const same = ({ bindAddress: address, spec: other }: Pool) =>
+        address === bindAddress && other.portMin === spec.portMin && other.portMax === spec.portMax;
       const known = [...before.values(), ...this.#pools.values()].find(same);
       this.#pools.set(spec.name, { spec, bindAddress, ports: known?.ports ?? this.#freshPorts(bindAddress, spec) });
     }
@@ -101,21 +116,26 @@ export class Relay {
 
   #freshPorts(bindAddress: string, spec: PortPool): Ports {
     const taken = new Set<number>();
-    for (const session of this.#sessions.values()) for (const side of session.sides.values()) if (side.local.bindAddress === bindAddress) taken.add(side.local.port);
+    for (const session of this.#sessions.values())
+      for (const side of session.sides.values()) if (side.local.bindAddress === bindAddress) taken.add(side.local.port);
     const pairs = Math.max(1, (spec.portMax - spec.portMin) >> 1);
     return new Ports(spec.portMin, spec.portMax, this.#portStart(pairs), taken);
   }
 
   prepare(id: SessionId, sides: readonly PrepareSide[]): Prepared {
     const known = this.#sessions.get(id);
-    if (known === undefined && this.#sessions.size >= SESSIONS_MAX) return { ok: false, code: "DESCRIPTORS_EXHAUSTED", detail: `${SESSIONS_MAX} sessions is this engine's limit` };
+    if (known === undefined && this.#sessions.size >= SESSIONS_MAX)
+      return { ok: false, code: "DESCRIPTORS_EXHAUSTED", detail: `${SESSIONS_MAX} sessions is this engine's limit` };
     const session = known ?? new Session(id);
     const made: Side[] = [];
     const local: Record<SideName, LocalMedia> = {};
     for (const wanted of sides) {
       let side = session.sides.get(wanted.side);
       if (side === undefined) {
-        const opened = session.sides.size >= SIDES_MAX ? ({ ok: false, code: "REFUSED", detail: `${SIDES_MAX} sides at most` } as const) : this.#openSide(session, wanted);
+        const opened =
+          session.sides.size >= SIDES_MAX
+            ? ({ ok: false, code: "REFUSED", detail: `${SIDES_MAX} sides at most` } as const)
+            : this.#openSide(session, wanted);
         if (!opened.ok) {
           for (const each of made) this.#closeSide(each);
           return opened;
@@ -155,7 +175,11 @@ export class Relay {
       this.#closeSide(side);
       if (failure.code !== "PORTS_EXHAUSTED") return failure;
     }
-    return { ok: false, code: "PORTS_EXHAUSTED", detail: `pool ${wanted.pool} (${pool.bindAddress} ${pool.spec.portMin}-${pool.spec.portMax}) has no free port` };
+    return {
+      ok: false,
+      code: "PORTS_EXHAUSTED",
+      detail: `pool ${wanted.pool} (${pool.bindAddress} ${pool.spec.portMin}-${pool.spec.portMax}) has no free port`,
+    };
   }
 
   /** @returns the failure, undefined when the flow has its socket */
@@ -188,7 +212,8 @@ export class Relay {
     for (const flow of [side.stray, side.rtcp, side.rtp]) this.#closeFlow(flow);
     side.session.sides.delete(side.name);
     // Every pool of this range shares one set of ports; a pool that was reconfigured meanwhile ignores it.
-    for (const pool of this.#pools.values()) if (pool.bindAddress === side.local.bindAddress) pool.ports.put(side.local.port, this.#sockets.nowMs);
+    for (const pool of this.#pools.values())
+      if (pool.bindAddress === side.local.bindAddress) pool.ports.put(side.local.port, this.#sockets.nowMs);
   }
 
   commit(commit: Commit): void {
@@ -222,7 +247,12 @@ export class Relay {
       const failure = this.#openFlow(side.rtcp);
       if (failure !== undefined) this.#output.problem(side.session.id, side.name, `RTCP stays closed: ${failure.detail}`);
     }
-    if (rtp === undefined) this.#output.problem(side.session.id, side.name, `${remote.address}:${remote.port} is not a transport address; packets go where theirs come from`);
+    if (rtp === undefined)
+      this.#output.problem(
+        side.session.id,
+        side.name,
+        `${remote.address}:${remote.port} is not a transport address; packets go where theirs come from`,
+      );
     this.#aim(side.rtp, rtp);
     this.#aim(side.rtcp, rtcp);
   }
@@ -258,7 +288,7 @@ export class Relay {
     const session = this.#sessions.get(id);
     if (session === undefined) return undefined;
     const stats = this.stats(id);
-    for (const side of [...session.sides.values()]) this.#closeSide(side);
+    for (const side of session.sides.values()) this.#closeSide(side);
     this.#sessions.delete(id);
     this.#dirty.delete(session);
     this.#journal.changed(id, undefined);
@@ -336,7 +366,7 @@ export class Relay {
       session.sides.set(name, side);
       const failure = this.#openFlow(side.rtp);
       if (failure !== undefined) {
-        for (const each of [...session.sides.values()]) this.#closeSide(each);
+        for (const each of session.sides.values()) this.#closeSide(each);
         return false;
       }
       if (kept.remote === undefined) this.#openFlow(side.rtcp);

@@ -14,7 +14,10 @@ function feed(words: Int32Array, sequences: readonly number[], ssrc = 7): void {
 
 test("a stream without gaps across the wrap has no loss (RFC 3550 §A.1)", () => {
   const words = table();
-  feed(words, Array.from({ length: 70_000 }, (_, i) => 65_400 + i));
+  feed(
+    words,
+    Array.from({ length: 70_000 }, (_, i) => 65_400 + i),
+  );
   assert.equal(lostOf(words, AT), 0);
   assert.equal(jitterMsOf(words, AT, 8000), 0);
   assert.ok(words.subarray(0, AT).every((word) => word === 0) && words.subarray(AT + SEQUENCE_WORDS).every((word) => word === 0));

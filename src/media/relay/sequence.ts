@@ -28,7 +28,14 @@ const TRANSIT = 5;
 const JITTER_16 = 6;
 
 /** One packet of the stream at `words[at]`. Timestamp and arrival are in ticks and may wrap at 32 bits. */
-export function countSequence(words: Int32Array, at: number, ssrc: number, sequence: number, timestamp: number, arrivalTicks: number): void {
+export function countSequence(
+  words: Int32Array,
+  at: number,
+  ssrc: number,
+  sequence: number,
+  timestamp: number,
+  arrivalTicks: number,
+): void {
   const transit = (arrivalTicks - timestamp) | 0;
   const highest = words[at + HIGHEST]!;
   const ahead = (sequence - highest) & 0xffff;
@@ -63,4 +70,5 @@ export function lostOf(words: Int32Array, at: number): number {
   return words[at + LOST_BEFORE]! + Math.max(0, expected - words[at + RECEIVED]!);
 }
 
-export const jitterMsOf = (words: Int32Array, at: number, clockRateHz: number): number => ((words[at + JITTER_16]! >> 4) * 1000) / clockRateHz;
+export const jitterMsOf = (words: Int32Array, at: number, clockRateHz: number): number =>
+  ((words[at + JITTER_16]! >> 4) * 1000) / clockRateHz;

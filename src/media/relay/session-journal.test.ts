@@ -12,7 +12,18 @@ const record = (session: SessionId, timeoutMs: number): SessionRecord => ({
   session,
   timeoutMs,
   pair: "b1",
-  sides: { a: { local: { pool: "p", bindAddress: "127.0.0.1", advertisedAddress: "192.0.2.1", port: 10_000, nat: false, signallingAddress: "127.0.0.2" } } },
+  sides: {
+    a: {
+      local: {
+        pool: "p",
+        bindAddress: "127.0.0.1",
+        advertisedAddress: "192.0.2.1",
+        port: 10_000,
+        nat: false,
+        signallingAddress: "127.0.0.2",
+      },
+    },
+  },
 });
 
 async function inFolder(run: (path: string) => void): Promise<void> {
@@ -25,7 +36,8 @@ async function inFolder(run: (path: string) => void): Promise<void> {
 }
 
 test("the newest line of a session wins, an ended one is gone", () => {
-  const text = recordLine("s1", record("s1", 1)) + recordLine("s2", record("s2", 2)) + recordLine("s1", record("s1", 3)) + recordLine("s2", undefined);
+  const text =
+    recordLine("s1", record("s1", 1)) + recordLine("s2", record("s2", 2)) + recordLine("s1", record("s1", 3)) + recordLine("s2", undefined);
   const { live, damaged } = foldRecords(text);
   assert.deepEqual([...live.values()], [record("s1", 3)]);
   assert.equal(damaged, 0);

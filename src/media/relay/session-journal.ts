@@ -38,7 +38,10 @@ export class SessionJournal implements RelayJournal {
   }
 
   /** Opens the journal and reads what lived. Never throws: without a disk the relay works and only its restart is lost. */
-  static open(path: string, complain: (detail: string) => void): { readonly journal: SessionJournal; readonly live: ReadonlyMap<SessionId, SessionRecord> } {
+  static open(
+    path: string,
+    complain: (detail: string) => void,
+  ): { readonly journal: SessionJournal; readonly live: ReadonlyMap<SessionId, SessionRecord> } {
     let text = "";
     let fd = -1;
     try {
@@ -63,7 +66,8 @@ export class SessionJournal implements RelayJournal {
       this.#pending = "";
       this.#bytes += this.#write(this.#fd, lines);
       if (this.#rewrite !== undefined) this.#rewrite.bytes += this.#write(this.#rewrite.fd, lines);
-      if (this.#rewrite === undefined && (this.#broken || this.#bytes > Math.max(REWRITE_ABOVE_BYTES, 2 * this.#bytesAfterRewrite))) this.#beginRewrite(source);
+      if (this.#rewrite === undefined && (this.#broken || this.#bytes > Math.max(REWRITE_ABOVE_BYTES, 2 * this.#bytesAfterRewrite)))
+        this.#beginRewrite(source);
     }
     if (this.#rewrite !== undefined) this.#copySome(source);
   }

@@ -33,7 +33,8 @@ function recordOf(line: string): { readonly session: SessionId; readonly record:
   if (typeof value !== "object" || value === null) return undefined;
   if ("ended" in value && typeof value.ended === "string") return { session: value.ended, record: undefined };
   // Only we write this file, so its shape is checked no further.
-  if ("session" in value && typeof value.session === "string" && "sides" in value) return { session: value.session, record: value as SessionRecord };
+  if ("session" in value && typeof value.session === "string" && "sides" in value)
+    return { session: value.session, record: value as SessionRecord };
   return undefined;
 }
 
