@@ -46,6 +46,7 @@ async function load(global: Global) {
 async function places(global: Global): Promise<{ readonly home: string; readonly runDir: string }> {
   const loaded = await load(global);
   if (loaded.ok) return loaded.config.node;
+  if (loaded.node !== undefined) return loaded.node;
   const { homeFolder, runFolder } = await import("#config/places.ts");
   const home = homeFolder(global.home, undefined, process.env, process.getuid?.() ?? 1000);
   return { home, runDir: runFolder(home, Boolean(global.home ?? process.env["TANDEM_HOME"]), process.env) };
@@ -126,6 +127,15 @@ command("check", "check the configuration: every problem with its line and remed
 
 command("status", "is it up, where does it listen, how much is going on", plain, (context) => status(context));
 command("calls", "calls that are up now", plain, (context) => calls(context, Date.now()));
+command(
+  "trunks [name]",
+  "trunks: how we are registered there, since when, why not; calls",
+  (made) => made.option("--presets", "what is known of providers, for `preset:` in the configuration"),
+  async (context, _global, name: string | undefined, options: { presets?: boolean }) => {
+    const { presets, trunks } = await import("#cli/trunks.ts");
+    return options.presets === true ? presets(context) : trunks(context, name, Date.now());
+  },
+);
 command("gateways [name-or-action] [name]", "groups and gateways: state, calls, probes, history; gateways drain <name>, gateways undrain <name>", plain, async (context, _global, first: string | undefined, second: string | undefined) => {
   const { drainGateway, gateways } = await import("#cli/gateways.ts");
   const action = first === "drain" || first === "undrain";

@@ -46,6 +46,8 @@ import { planCall } from "#routing/plan-dial.ts";
 import { warmIndex } from "#routing/snapshot-index.ts";
 import type { Listener, Peer, Snapshot } from "#routing/snapshot.ts";
 import { createDigestUsers } from "#routing/digest-users.ts";
+import { toCanonical } from "#routing/numbers.ts";
+import { findDid } from "#routing/snapshot-index.ts";
 import { DigestServer } from "#sip/auth/digest-server.ts";
 import { type Agent, createUserAgent } from "#sip/dialog/agent.ts";
 import { respondPlain } from "#sip/dialog/respond.ts";

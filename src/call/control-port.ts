@@ -2,7 +2,7 @@
  * Executes what the call-control port is told. Every ability is an argument, so this file is the list
  * of what an operator can do, and nothing else.
  */
-import type { CallSummary, ControlCommand, GatewaysReport, StatusReport, TestCallTicket } from "./control.ts";
+import type { CallSummary, ControlCommand, GatewaysReport, StatusReport, TestCallTicket, TrunkReport } from "./control.ts";
 
 export interface ControlAbilities {
   status(): StatusReport;
@@ -17,6 +17,7 @@ export interface ControlAbilities {
   testCall(number: string, trunk: string | undefined): Outcome<TestCallTicket>;
   reload(): Promise<Outcome<unknown>>;
   gateways(): GatewaysReport;
+  trunks(): readonly TrunkReport[];
   drainGateway(name: string, draining: boolean): Outcome<unknown>;
   drain(timeoutMs: number): Promise<unknown>;
 }
@@ -67,6 +68,8 @@ async function perform(command: ControlCommand, abilities: ControlAbilities): Pr
       return abilities.reload();
     case "gateways":
       return done(abilities.gateways());
+    case "trunks":
+      return done(abilities.trunks());
     case "drain-gateway":
       return abilities.drainGateway(command.name, command.draining);
     case "drain":
@@ -89,6 +92,7 @@ function readCommand(value: unknown): ControlCommand | undefined {
     case "calls":
     case "reload":
     case "gateways":
+    case "trunks":
       return { type };
     case "drain-gateway":
       return text(name) && typeof draining === "boolean" ? { type, name, draining } : undefined;

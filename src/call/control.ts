@@ -22,6 +22,8 @@ export type ControlCommand =
   | { readonly type: "reload" }
   /** Groups, gateways and how they are. */
   | { readonly type: "gateways" }
+  /** Trunks, and how we are registered there. */
+  | { readonly type: "trunks" }
   /** No new calls to this gateway or trunk, or again; running ones go on. */
   | { readonly type: "drain-gateway"; readonly name: string; readonly draining: boolean }
   /** No new calls; ends when the last call is over or after the time. */
@@ -44,6 +46,30 @@ export interface TestCallTicket {
   /** Where to send the INVITE, ticket included, e.g. sip:+15551234567@10.0.0.1:5060;tandem-test=… */
   readonly uri: string;
   readonly listener: string;
+}
+
+export interface TrunkReport {
+  readonly name: string;
+  readonly tenant: string;
+  readonly listener: string;
+  /** "" where calls can't go there. */
+  readonly uri: string;
+  readonly calls: number;
+  readonly callsMax: number;
+  /** Undefined: it wants none. */
+  readonly registration:
+    | {
+        readonly standing: "registered" | "registering" | "failed" | "unregistered";
+        /** Epoch ms of the last change. */
+        readonly sinceMs: number;
+        /** Epoch ms of the next request; undefined while one is out. */
+        readonly nextAtMs: number | undefined;
+        readonly reason: string;
+        readonly registrar: string;
+        readonly addressOfRecord: string;
+        readonly failures: number;
+      }
+    | undefined;
 }
 
 export interface GatewaysReport {
@@ -98,6 +124,8 @@ export interface StatusReport {
   readonly callsMax: number;
   readonly media: { readonly engine: string; readonly up: boolean; readonly detail: string };
   readonly listeners: readonly { readonly name: string; readonly address: string; readonly transports: readonly string[] }[];
+  /** At how many providers we are registered, of those that trunks name. */
+  readonly registrations: { readonly registered: number; readonly of: number };
   readonly counters: Readonly<Record<string, number>>;
 }
 

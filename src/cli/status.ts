@@ -16,6 +16,8 @@ export async function status(context: CommandContext): Promise<number> {
   context.print(`calls ${report.calls} of at most ${report.callsMax}`);
   context.print(`media ${report.media.engine}: ${paint(look, report.media.up ? "green" : "red", report.media.up ? "up" : "DOWN")} ${report.media.detail}`);
   for (const listener of report.listeners) context.print(`listener ${listener.name}: ${listener.address} ${listener.transports.join(", ")}`);
+  const { registered, of } = report.registrations;
+  if (of > 0) context.print(`registered ${paint(look, registered === of ? "green" : "red", `at ${registered} of ${of} providers`)}${registered === of ? "" : "; tandem trunks says why"}`);
   for (const [name, value] of Object.entries(report.counters)) if (value !== 0) context.print(`${name} ${value}`);
   return EXIT_OK;
 }
