@@ -25,6 +25,12 @@ test("silence, noise and half of the speech are not heard", () => {
   assert.ok(correlate(speech, speech.subarray(0, speech.length >> 1)).correlation < HEARD_FROM);
 });
 
+test("a recording that starts three frames late is still heard", () => {
+  const { correlation, lagMs } = correlate(speech, speech.subarray(480));
+  assert.ok(correlation >= HEARD_FROM);
+  assert.equal(lagMs, -60);
+});
+
 test("a lost frame in fifty is still heard", () => {
   const lossy = speech.map((sample, i) => (Math.floor(i / 160) % 50 === 0 ? 0 : sample));
   assert.ok(correlate(speech, lossy).correlation >= HEARD_FROM);

@@ -7,12 +7,14 @@ import { SAMPLE_RATE_HZ } from "./wav.ts";
 export interface Correlation {
   /** 0–1. */
   readonly correlation: number;
-  /** How much later the sound came back. */
+  /** How much later the sound came back; negative when its beginning was lost and the recording starts later. */
   readonly lagMs: number;
 }
 
 /** Above this the speech was heard. */
 export const HEARD_FROM = 0.9;
+/** A recording starts with the first packet that came: so much of the beginning may be missing. */
+const LOST_START_MS = 200;
 
 export function correlate(sent: Int16Array, received: Int16Array, lagMaxMs = 2000): Correlation {
   const window = Math.min(SAMPLE_RATE_HZ, sent.length);
@@ -20,7 +22,7 @@ export function correlate(sent: Int16Array, received: Int16Array, lagMaxMs = 200
   let best = 0;
   let bestLag = 0;
   const lagMax = Math.min((lagMaxMs * SAMPLE_RATE_HZ) / 1000, Math.max(0, received.length - 1));
-  for (let lag = 0; lag <= lagMax; lag++) {
+  for (let lag = (-LOST_START_MS * SAMPLE_RATE_HZ) / 1000; lag <= lagMax; lag++) {
     const value = normalised(sent, received, start, window, lag);
     if (value > best) {
       best = value;
