@@ -57,6 +57,9 @@ type WithoutCall<T> = T extends unknown ? Omit<T, "tenant" | "callId"> : never;
 /** RFC 3261 §20.33: what a caller is told to wait when we are overloaded. */
 export const RETRY_AFTER_S = 5;
 
+/** The end of a former process's call is recorded so long after it was said. */
+const SAID_MS = 100;
+
 export class Call implements LegOwner {
   readonly id: CallId;
   /** Signed; tags, branches, Call-IDs and Contacts of ours begin with it. */
@@ -500,7 +503,7 @@ export class Call implements LegOwner {
       this.#state = "ending";
       this.#bye(this.#a, []);
       this.#bye(this.#b, []);
-      return this.#finish(ended, undefined);
+      return this.#finishOnceSaid(ended);
     }
     this.#state = "answered";
     if (incoming !== undefined) {
@@ -544,7 +547,8 @@ export class Call implements LegOwner {
     }
     void this.ports.media.release(this.id);
     const endedAtMs = ports.clock.wallMs();
-    this.#finish(
+    this.#incoming = incoming;
+    this.#finishOnceSaid(
       ended ?? {
         outcome: "failed",
         sipStatus: 500,
@@ -555,8 +559,12 @@ export class Call implements LegOwner {
         setupMs: Math.max(0, endedAtMs - core.startedAtMs),
         durationMs: 0,
       },
-      undefined,
     );
+  }
+
+  /** Only when what was said has left: a process that is killed right after its start leaves the same to do to the next one. */
+  #finishOnceSaid(ending: CallEnding): void {
+    this.ports.clock.after(SAID_MS, () => this.guard(() => this.#finish(ending, undefined)));
   }
 }
 

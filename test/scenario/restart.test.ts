@@ -118,6 +118,7 @@ test("between BYE and CDR: the record is written once, and the call does not com
   await stage.wait(10);
   assert.equal(stage.cdrs.length, 0);
   assert.deepEqual(crash(stage), { running: 0, ended: 0, unreadable: 0 });
+  await stage.wait(1000);
   assert.equal(stage.calls.size, 0);
   assert.deepEqual([stage.cdr.outcome, stage.cdr.q850, stage.cdr.endedBy], ["answered", 31, "caller"]);
 });
@@ -154,18 +155,25 @@ for (const endedBy of ["caller", "callee"] as const) {
     await wholeCall(undisturbed, endedBy);
     const { acts } = undisturbed;
     assert.ok(acts > 12, `${acts} acts`);
-    for (let diesAfter = 1; diesAfter <= acts; diesAfter++) {
+    // The second process is killed as well, at once or after a few acts of its own.
+    for (const [diesAfter, again] of Array.from({ length: acts * 6 }, (_, i) => [1 + Math.floor(i / 6), [Infinity, 1, 2, 3, 4, 5][i % 6]!] as const)) {
       const stage = new Stage();
-      stage.diesAfter = diesAfter;
-      // The next process is there 50 ms after whatever was the last thing the former one did.
+      const deaths = [diesAfter, diesAfter + again];
       const restart = (): void => {
-        if (stage.acts < diesAfter) return void stage.clock.after(10, restart);
-        stage.diesAfter = Infinity;
-        crash(stage);
+        if (stage.acts >= deaths[0]!) {
+          deaths.shift();
+          stage.diesAfter = deaths[0] ?? Infinity;
+          crash(stage);
+        }
+        if (deaths.length > 0) stage.clock.after(50, restart);
       };
+      stage.diesAfter = diesAfter;
       stage.clock.after(50, restart);
       const call = await wholeCall(stage, endedBy);
-      const where = `killed after act ${diesAfter} of ${acts}\n${stage.network.ladder()}`;
+      await stage.wait(1000);
+      deaths.length = 0;
+      stage.diesAfter = Infinity;
+      const where = `killed after act ${diesAfter} of ${acts}, and after ${again} more\n${stage.network.ladder()}`;
       assert.deepEqual(await stage.quiet(), [], where);
       assert.equal(stage.cdrs.length, 1, where);
       const heard = call.dialog === undefined ? "refused" : "answered";

@@ -187,17 +187,14 @@ export class Stage {
         const request = parseMessage(wire);
         if (!request.ok || request.value.kind !== "request") return;
         const received = { address: flow.remoteAddress, rport: flow.remotePort };
-        this.transport.respond(
-          flow,
-          serializeResponse(
+        const response = serializeResponse(
             buildResponse(request.value, status, reasonPhrase, {
               ...(answer === undefined ? {} : { headers: [["Contact", `<${answer.contact}>`]], contentType: "application/sdp", body: answer.sdp }),
               toTag: localTag,
               received,
             }),
-          ),
-          () => undefined,
         );
+        this.#act(alive, () => this.transport.respond(flow, response, () => undefined));
       },
       callsMax: this.#options.callsMax ?? 0,
     };
