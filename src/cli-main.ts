@@ -276,10 +276,10 @@ command(
     return call(context, destination, options.trunk, async (uri, onProgress) => {
       const phone = await phoneFor(["UDP", "TCP"], hostOf(uri));
       const report = await phone.call({ uri, ulaw: speech.value, tailMs: 500, answerTimeoutMs: 1000 * (Number.parseInt(options.timeout, 10) || 60), onProgress });
-      const { correlation, lagMs } = correlate(ulawToLinear(speech.value), ulawToLinear(report.recording));
+      const { correlation } = correlate(ulawToLinear(speech.value), ulawToLinear(report.recording));
       if (options.record !== undefined) writeFileSync(options.record, writeWav(report.recording));
       const { recording: _, ...rest } = report;
-      return { ...rest, correlation, lagMs, heard: correlation >= HEARD_FROM, recording: options.record ?? "" };
+      return { ...rest, correlation, heard: correlation >= HEARD_FROM, recording: options.record ?? "" };
     });
   },
 );

@@ -36,7 +36,7 @@ export interface DemoReport {
   readonly ok: boolean;
   readonly setupMs: number;
   readonly attempts: readonly { readonly gateway: string; readonly status: number; readonly reason: string; readonly ms: number }[];
-  readonly audio: { readonly heard: boolean; readonly correlation: number; readonly lagMs: number };
+  readonly audio: { readonly heard: boolean; readonly correlation: number };
   readonly reason: string;
 }
 
@@ -62,7 +62,6 @@ interface PeerCall {
   readonly status: number;
   readonly reason: string;
   readonly correlation: number;
-  readonly lagMs: number;
   readonly packetsSent: number;
   readonly packetsReceived: number;
 }
@@ -116,7 +115,7 @@ export async function demo(options: DemoOptions): Promise<number> {
     return report.ok ? 0 : 1;
   } catch (error) {
     const reason = `${error instanceof Error ? error.message : String(error)}${tandem === undefined ? "" : `\n${tandem.output()}`}`;
-    if (context.json) context.print(JSON.stringify({ ok: false, setupMs: 0, attempts: [], audio: { heard: false, correlation: 0, lagMs: 0 }, reason } satisfies DemoReport));
+    if (context.json) context.print(JSON.stringify({ ok: false, setupMs: 0, attempts: [], audio: { heard: false, correlation: 0 }, reason } satisfies DemoReport));
     else context.warn(`the demo failed: ${reason}`);
     return 1;
   } finally {
@@ -181,7 +180,7 @@ async function reportOf(control: Control, call: PeerCall): Promise<DemoReport> {
     ok: heard && cdr !== undefined,
     setupMs: Math.round(call.setupMs * 10) / 10,
     attempts: (cdr?.attempts ?? []).map((attempt) => ({ gateway: attempt.peer, status: attempt.status, reason: attempt.reason, ms: Math.round(attempt.durationMs) })),
-    audio: { heard, correlation, lagMs: Math.round(call.lagMs) },
+    audio: { heard, correlation },
     reason: heard ? "heard" : call.answered ? `answered, but what came back is not what was sent (${call.packetsReceived} of ${call.packetsSent} packets)` : call.reason,
   };
 }
@@ -203,7 +202,7 @@ async function show({ context, renderLadder }: DemoOptions, control: Control, re
     context.print(`attempt ${i + 1}  ${attempt.gateway}: ${attempt.status === 0 ? "no response" : attempt.status}, ${attempt.reason} (${attempt.ms} ms)`);
   const verdict = report.audio.heard ? paint(look, "green", "heard") : paint(look, "red", "NOT heard");
   context.print(`set-up     ${report.setupMs} ms from INVITE to 200`);
-  context.print(`audio      ${call.packetsSent} packets of speech out, ${call.packetsReceived} back after ${report.audio.lagMs} ms; correlation ${report.audio.correlation}: ${verdict}`);
+  context.print(`audio      ${call.packetsSent} packets of speech out, ${call.packetsReceived} back; correlation ${report.audio.correlation}: ${verdict}`);
   if (!report.ok) context.print(paint(look, "red", report.reason));
   context.print(`
 What to try next
@@ -278,9 +277,9 @@ async function runPeers(): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {
     const { uri } = JSON.parse(line) as { readonly uri: string };
     const report = await carrier.call({ uri, ulaw: speech.value, tailMs: 300, answerTimeoutMs: CALL_MS / 2, onProgress: (progress) => tell({ progress }) });
-    const { correlation, lagMs } = correlate(ulawToLinear(speech.value), ulawToLinear(report.recording));
+    const { correlation } = correlate(ulawToLinear(speech.value), ulawToLinear(report.recording));
     const { recording: _, ...rest } = report;
-    tell({ call: { ...rest, correlation, lagMs } satisfies PeerCall });
+    tell({ call: { ...rest, correlation } satisfies PeerCall });
   }
   // The pipe is closed: whoever started us is gone.
   process.exit(0);

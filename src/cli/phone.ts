@@ -29,7 +29,6 @@ export interface CallResult {
   readonly packetsSent: number;
   readonly packetsReceived: number;
   readonly correlation: number;
-  readonly lagMs: number;
   readonly heard: boolean;
   /** Where the recording was written; "" when it was not asked for. */
   readonly recording: string;
@@ -53,7 +52,7 @@ export async function call(context: CommandContext, destination: string, trunk: 
     context.print(`answered after ${Math.round(result.setupMs)} ms; ${result.packetsSent} packets out, ${result.packetsReceived} back`);
     context.print(
       result.heard
-        ? paint(context.look, "green", `heard our own speech back after ${Math.round(result.lagMs)} ms (correlation ${result.correlation.toFixed(3)}): the other side echoes`)
+        ? paint(context.look, "green", `heard our own speech back (correlation ${result.correlation.toFixed(3)}): the other side echoes`)
         : result.packetsReceived === 0
           ? paint(context.look, "red", "nothing came back: no audio from the other side")
           : `audio came back, but not our own speech (correlation ${result.correlation.toFixed(3)}): right for a person or an agent, wrong for an echo`,
