@@ -65,11 +65,19 @@ function openEmbedded({ node, pools, clock, publish }: EngineOptions): OpenEngin
     // Descriptors bound the capacity: whoever wrote a larger calls_max hears of it.
     onHello: ({ socketsMax }) => {
       const room = roomOf(socketsMax);
-      if (room < node.callsMax) publish({ type: "limit", limit: "descriptors", detail: `at most ${room} calls instead of ${node.callsMax}: media may open ${socketsMax} sockets; raise its limit of open files (ulimit -n)` });
+      if (room < node.callsMax)
+        publish({
+          type: "limit",
+          limit: "descriptors",
+          detail: `at most ${room} calls instead of ${node.callsMax}: media may open ${socketsMax} sockets; raise its limit of open files (ulimit -n)`,
+        });
     },
   });
   return Object.assign(engine, {
     callsMax: () => (engine.hello === undefined ? undefined : roomOf(engine.hello.socketsMax)),
-    describe: () => (engine.hello === undefined ? "not connected" : `${engine.hello.sockets}, process ${engine.hello.pid}, room for ${roomOf(engine.hello.socketsMax)} calls`),
+    describe: () =>
+      engine.hello === undefined
+        ? "not connected"
+        : `${engine.hello.sockets}, process ${engine.hello.pid}, room for ${roomOf(engine.hello.socketsMax)} calls`,
   });
 }

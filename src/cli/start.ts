@@ -15,7 +15,16 @@ export function check(context: CommandContext, loaded: LoadedConfig): number {
     return EXIT_OK;
   }
   context.print(paint(context.look, "green", `${file}: in order`));
-  context.print(`${count(snapshot.listeners.size, "listener")}, ${count(snapshot.trunks.size, "trunk")}, ${count(snapshot.gateways.size, "gateway")}, ${count(snapshot.groups.size, "group")}, ${count(snapshot.dids.size, "DID")}, ${count(snapshot.outbound.length, "outbound rule")}`);
+  context.print(
+    `${count(snapshot.listeners.size, "listener")}, ${count(snapshot.trunks.size, "trunk")}, ${count(snapshot.gateways.size, "gateway")}, ${count(snapshot.groups.size, "group")}, ${count(snapshot.dids.size, "DID")}, ${count(snapshot.outbound.length, "outbound rule")}`,
+  );
+  const { engine, rtpengines, interfaces } = loaded.config.node.media;
+  if (engine === "rtpengine") {
+    const named = [...snapshot.listeners.keys()].map((name) => `${name} is its interface ${interfaces[name] ?? name}`);
+    context.print(
+      `audio by rtpengine at ${rtpengines.map(({ address, port, weight }) => `${address}:${port} (weight ${weight})`).join(", ")}; ${named.join(", ")}`,
+    );
+  }
   if (loaded.warnings.length > 0) context.print(`\n${renderProblems(loaded.warnings, context.look.terminal, "warning")}`);
   context.print("");
   for (const line of renderIdentification(identification)) context.print(line);
@@ -39,7 +48,10 @@ export async function start(context: CommandContext, loaded: LoadedConfig, run: 
   const { node, snapshot, file } = loaded.config;
   if (!context.json) {
     context.print(paint(context.look, "bold", `Tandem: ${file}, state in ${node.home}`));
-    for (const listener of snapshot.listeners.values()) context.print(`  ${listener.name}: ${listener.address}:${listener.port} ${listener.transports.join(", ")}, RTP ${listener.mediaPortMin}–${listener.mediaPortMax}`);
+    for (const listener of snapshot.listeners.values())
+      context.print(
+        `  ${listener.name}: ${listener.address}:${listener.port} ${listener.transports.join(", ")}, RTP ${listener.mediaPortMin}–${listener.mediaPortMax}`,
+      );
     if (loaded.warnings.length > 0) context.print(renderProblems(loaded.warnings, context.look.terminal, "warning"));
   }
   return run();

@@ -1,6 +1,22 @@
 /** node.media: which engine carries the audio, and what it needs to know. */
 import { parseAddress } from "#routing/addresses.ts";
-import { type Fields, type Of, type Placed, type Reader, describe, integer, isMapping, listOf, maybe, object, oneOf, optional, required, text, textLike } from "./reading.ts";
+import {
+  type Fields,
+  type Of,
+  type Placed,
+  type Reader,
+  describe,
+  integer,
+  isMapping,
+  listOf,
+  maybe,
+  object,
+  oneOf,
+  optional,
+  required,
+  text,
+  textLike,
+} from "./reading.ts";
 import type { Note } from "./check-listeners.ts";
 import { suggestion } from "./suggest.ts";
 
@@ -20,7 +36,10 @@ const ngAddress: Reader<{ readonly address: string; readonly port: number }> = (
   const address = parts?.[1] ?? parts?.[2] ?? given;
   const port = Number(parts?.[3] ?? NG_PORT);
   if (parseAddress(address) !== undefined && port > 0 && port <= 65_535) return { address, port };
-  return reading.note(`${describe(given)} is not an address of an rtpengine's ng port`, `what stands at listen-ng in its rtpengine.conf, e.g. 127.0.0.1:${NG_PORT}`);
+  return reading.note(
+    `${describe(given)} is not an address of an rtpengine's ng port`,
+    `what stands at listen-ng in its rtpengine.conf, e.g. 127.0.0.1:${NG_PORT}`,
+  );
 };
 
 const ngNode = {
@@ -34,8 +53,13 @@ const ngNodeOrAddress: Reader<NgPlace> = (value, reading) => {
 };
 
 const interfaces: Reader<Readonly<Record<string, string>>> = (value, reading) => {
-  if (!isMapping(value)) return reading.note(`${describe(value)} instead of listeners and interfaces`, "interfaces: {private: internal, public: external}");
-  const name = textLike(/^[A-Za-z0-9._-]{1,64}$/, "an interface of rtpengine", "the name before the slash at interface in its rtpengine.conf, e.g. external");
+  if (!isMapping(value))
+    return reading.note(`${describe(value)} instead of listeners and interfaces`, "interfaces: {private: internal, public: external}");
+  const name = textLike(
+    /^[A-Za-z0-9._-]{1,64}$/,
+    "an interface of rtpengine",
+    "the name before the slash at interface in its rtpengine.conf, e.g. external",
+  );
   const named: Record<string, string> = {};
   for (const [listener, given] of Object.entries(value)) {
     const read = reading.at(listener, given, name);
@@ -54,7 +78,14 @@ const media = {
 } satisfies Fields;
 
 export type MediaFields = Of<typeof media>;
-export const MEDIA_DEFAULTS: MediaFields = { engine: "embedded", workers: undefined, coalesce_us: 1000, sockets: undefined, rtpengine: [], interfaces: {} };
+export const MEDIA_DEFAULTS: MediaFields = {
+  engine: "embedded",
+  workers: undefined,
+  coalesce_us: 1000,
+  sockets: undefined,
+  rtpengine: [],
+  interfaces: {},
+};
 
 const mediaFields = object(media);
 export const readMedia: Reader<MediaFields> = (value, reading) => {
@@ -73,6 +104,7 @@ export const readMedia: Reader<MediaFields> = (value, reading) => {
 export function checkInterfaces(fields: MediaFields, listeners: readonly Placed<{ readonly name: string }>[], error: Note): void {
   const names = listeners.map(({ value }) => value.name);
   for (const listener of Object.keys(fields.interfaces)) {
-    if (!names.includes(listener)) error(["node", "media", "interfaces", listener], `there is no listener ${listener}`, suggestion(listener, names, "listener"));
+    if (!names.includes(listener))
+      error(["node", "media", "interfaces", listener], `there is no listener ${listener}`, suggestion(listener, names, "listener"));
   }
 }

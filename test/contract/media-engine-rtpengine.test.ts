@@ -1,4 +1,5 @@
 /** rtpengine through the ng adapter; what it does differently stands here with its reason. */
+import { networkInterfaces } from "node:os";
 import { systemClock } from "#base/clock.ts";
 import { systemRandom } from "#base/random.ts";
 import { connectRtpengines } from "#media/ng/ng-engine.ts";
@@ -16,23 +17,28 @@ const DIFFERENCES: Readonly<Partial<Record<EngineDifference, string>>> = {
   "a gateway's side alone": "rtpengine makes ports for pairs only",
 };
 
+/** Where rtpengine's names are not those of the pools. */
+const INTERFACES: Readonly<Record<string, string>> = { carrier: "inside", tiny: "public" };
+
 mediaEngineContract(
   "rtpengine",
   async (pools) => {
-    const [carrier, open] = pools as readonly [(typeof pools)[0], (typeof pools)[0]];
-    const address = carrier!.bindAddress;
+    const address = pools[0]!.bindAddress;
     const port = 22_220;
+    const hasIpv6 = Object.values(networkInterfaces()).some((addresses) => addresses?.some((one) => one.address === "::1"));
     const rtpengine = await startRtpengine({
       address,
       port,
-      interfaces: [`inside/${address}!${carrier!.advertisedAddress}`, `public/${open!.bindAddress}!${open!.advertisedAddress}`],
+      interfaces: pools
+        .filter(({ name, bindAddress }) => name !== "tiny" && (hasIpv6 || !bindAddress.includes(":")))
+        .map(({ name, bindAddress, advertisedAddress }) => `${INTERFACES[name] ?? name}/${bindAddress}!${advertisedAddress}`),
       portMin: 20_000,
       portMax: 30_999,
     });
     const engine = connectRtpengines({
       nodes: [{ address, port, weight: 1 }],
       pools,
-      interfaces: { carrier: "inside", tiny: "public" },
+      interfaces: INTERFACES,
       prefix: "contract-",
       expected: [],
       clock: systemClock,

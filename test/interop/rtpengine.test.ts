@@ -20,7 +20,12 @@ import { type YamlOptions, labYaml } from "./lab-yaml.ts";
 const DID = "+15551234567";
 
 /** One rtpengine beside Tandem, in both of its networks. Its names for them are not ours. */
-async function rtpengineIn(lab: Lab, port = 2223, ports: readonly [number, number] = [20_000, 20_999], address = lab.sbcPrivate.address): Promise<RunningRtpengine> {
+async function rtpengineIn(
+  lab: Lab,
+  port = 2223,
+  ports: readonly [number, number] = [20_000, 20_999],
+  address = lab.sbcPrivate.address,
+): Promise<RunningRtpengine> {
   const rtpengine = await startRtpengine({
     address,
     port,
@@ -33,8 +38,15 @@ async function rtpengineIn(lab: Lab, port = 2223, ports: readonly [number, numbe
   return rtpengine;
 }
 
-const yamlFor = (lab: Lab, options: YamlOptions = {}, nodes: readonly unknown[] = [{ address: `${lab.sbcPrivate.address}:2223` }]): string =>
-  labYaml(lab, { ...options, node: { media: { engine: "rtpengine", rtpengine: nodes, interfaces: { private: "internal", public: "external" } } } });
+const yamlFor = (
+  lab: Lab,
+  options: YamlOptions = {},
+  nodes: readonly unknown[] = [{ address: `${lab.sbcPrivate.address}:2223` }],
+): string =>
+  labYaml(lab, {
+    ...options,
+    node: { media: { engine: "rtpengine", rtpengine: nodes, interfaces: { private: "internal", public: "external" } } },
+  });
 
 async function cdrs(tandem: RunningTandem, count: number): Promise<readonly Cdr[]> {
   for (let tries = 0; tries < 200; tries++) {
@@ -53,7 +65,16 @@ async function until(what: string, tandem: RunningTandem, done: () => Promise<bo
   assert.fail(`${what} did not happen within 30 s. Tandem said:\n${tandem.child.output().slice(-4_000)}`);
 }
 
-const CALLING = uac([invite(), recv(100, { optional: true }), recv(180, { optional: true }), recv(200, { timeoutMs: 20_000 }), ack(), pause(300), bye(), recv(200)]);
+const CALLING = uac([
+  invite(),
+  recv(100, { optional: true }),
+  recv(180, { optional: true }),
+  recv(200, { timeoutMs: 20_000 }),
+  ack(),
+  pause(300),
+  bye(),
+  recv(200),
+]);
 
 describe("rtpengine as the engine", { skip: skipWithout("rtpengine", "sipp") }, () => {
   test("words pass both ways, hold and its end too, and the CDR has the packets", async (t) => {
@@ -77,12 +98,27 @@ describe("rtpengine as the engine", { skip: skipWithout("rtpengine", "sipp") }, 
     await rtpengineIn(lab);
     // ai1 is dead.
     const tandem = await startTandem(t, lab, yamlFor(lab, { gateway: { early_media: "relay" } }));
-    startSipp(lab, lab.gateways[1], uas([recv("INVITE"), respond(183, "Session Progress", { body: sdp() }), pause(700), respond(500, "Server Error", { retransmit: true }), recv("ACK")]), undefined, { calls: 1 });
+    startSipp(
+      lab,
+      lab.gateways[1],
+      uas([
+        recv("INVITE"),
+        respond(183, "Session Progress", { body: sdp() }),
+        pause(700),
+        respond(500, "Server Error", { retransmit: true }),
+        recv("ACK"),
+      ]),
+      undefined,
+      { calls: 1 },
+    );
     const call = await talkingCall(lab, { gateway: lab.gateways[2] });
     await call.heard();
     await call.endWell();
     const [cdr] = await cdrs(tandem, 1);
-    assert.deepEqual(cdr!.attempts.map((attempt) => attempt.peer), ["ai1", "ai2", "ai3"]);
+    assert.deepEqual(
+      cdr!.attempts.map((attempt) => attempt.peer),
+      ["ai1", "ai2", "ai3"],
+    );
     assert.match(call.caller.messages(), /SIP\/2\.0 183/, "the ringback's description reached the caller");
   });
 
@@ -106,7 +142,11 @@ describe("rtpengine as the engine", { skip: skipWithout("rtpengine", "sipp") }, 
     await call.heard();
     const pid = tandem.pidOf("signalling");
     process.kill(pid, "SIGKILL");
-    await until("another signalling process", tandem, async () => tandem.pidOf("signalling") !== pid && (await tandem.ask<StatusReport>({ type: "status" })).media.up);
+    await until(
+      "another signalling process",
+      tandem,
+      async () => tandem.pidOf("signalling") !== pid && (await tandem.ask<StatusReport>({ type: "status" })).media.up,
+    );
     assert.equal((await tandem.ask<StatusReport>({ type: "status" })).calls, 1);
     await call.endWell();
     const [cdr, ...more] = await cdrs(tandem, 1);
@@ -117,13 +157,32 @@ describe("rtpengine as the engine", { skip: skipWithout("rtpengine", "sipp") }, 
     const lab = loopbackLab(t);
     const first = await rtpengineIn(lab, 2223, [20_000, 20_999]);
     await rtpengineIn(lab, 2233, [21_000, 21_999]);
-    const nodes = [{ address: `${lab.sbcPrivate.address}:2223`, weight: 10_000 }, { address: `${lab.sbcPrivate.address}:2233`, weight: 1 }];
+    const nodes = [
+      { address: `${lab.sbcPrivate.address}:2223`, weight: 10_000 },
+      { address: `${lab.sbcPrivate.address}:2233`, weight: 1 },
+    ];
     const tandem = await startTandem(t, lab, yamlFor(lab, {}, nodes));
-    const gateway = startSipp(lab, lab.gateways[0], uas([recv("INVITE"), answer(), recv("ACK"), recv("BYE", { timeoutMs: 30_000 }), respondWithin(200, "OK")]), undefined, { calls: 1 });
-    const called = runSipp(lab, lab.carrier, uac([invite(), recv(100, { optional: true }), recv(200), ack(), recv("BYE", { timeoutMs: 30_000 }), respondWithin(200, "OK")]), `${lab.sbcPrivate.address}:5060`, { service: DID, timeoutMs: 60_000 });
-    await until("the call", tandem, async () => (await tandem.ask<StatusReport>({ type: "status" })).media.detail.includes("2223 up, 1 sessions"));
+    const gateway = startSipp(
+      lab,
+      lab.gateways[0],
+      uas([recv("INVITE"), answer(), recv("ACK"), recv("BYE", { timeoutMs: 30_000 }), respondWithin(200, "OK")]),
+      undefined,
+      { calls: 1 },
+    );
+    const called = runSipp(
+      lab,
+      lab.carrier,
+      uac([invite(), recv(100, { optional: true }), recv(200), ack(), recv("BYE", { timeoutMs: 30_000 }), respondWithin(200, "OK")]),
+      `${lab.sbcPrivate.address}:5060`,
+      { service: DID, timeoutMs: 60_000 },
+    );
+    await until("the call", tandem, async () =>
+      (await tandem.ask<StatusReport>({ type: "status" })).media.detail.includes("2223 up, 1 sessions"),
+    );
     await first.kill("SIGKILL");
-    await until("one down", tandem, async () => /2223 down.*2233 up/.test((await tandem.ask<StatusReport>({ type: "status" })).media.detail));
+    await until("one down", tandem, async () =>
+      /2223 down.*2233 up/.test((await tandem.ask<StatusReport>({ type: "status" })).media.detail),
+    );
     const second = startSipp(lab, lab.gateways[1], ANSWERING, undefined, { calls: 1 });
     // ai1 is busy with its one call of the scenario.
     const next = await runSipp(lab, lab.carrier, CALLING, `${lab.sbcPrivate.address}:5060`, { service: DID, port: 5080, mediaPort: 9300 });
@@ -138,11 +197,14 @@ describe("rtpengine as the engine", { skip: skipWithout("rtpengine", "sipp") }, 
   });
 });
 
-test("each side hears the other's sentence across two networks without a route", { skip: skipWithoutRoot("rtpengine", "baresip", "espeak-ng", "sox", "pocketsphinx_batch") }, async (t: TestContext) => {
+test("each side hears the other's sentence across two networks without a route", {
+  skip: skipWithoutRoot("rtpengine", "baresip", "espeak-ng", "sox", "pocketsphinx_batch"),
+}, async (t: TestContext) => {
   const lab = namespaceLab(t);
   await rtpengineIn(lab);
   await startTandem(t, lab, yamlFor(lab, peersOfBaresip(lab)));
-  const talker = async (host: Host, user: string, sentence: (typeof SENTENCES)[number]) => startBaresip(lab, host, { user, speaks: await spoken(lab, sentence), codecs: ["PCMU/8000"] });
+  const talker = async (host: Host, user: string, sentence: (typeof SENTENCES)[number]) =>
+    startBaresip(lab, host, { user, speaks: await spoken(lab, sentence), codecs: ["PCMU/8000"] });
   const gateway = await talker(lab.gateways[0], DID, SENTENCES[1]);
   const carrier = await talker(lab.carrier, "+4930123456", SENTENCES[0]);
   carrier.dial(`sip:${DID}@${lab.sbcPrivate.address}:5060`);

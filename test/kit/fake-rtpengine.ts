@@ -87,7 +87,10 @@ export class FakeRtpengine {
     if (tags === undefined) return { result: "error", "error-reason": "Unknown call-id" };
     switch (command) {
       case "answer":
-        return { result: "ok", sdp: this.#describe(this.#take(tags, textOf(request, "to-tag"), request), tags.get(textOf(request, "from-tag"))!.port) };
+        return {
+          result: "ok",
+          sdp: this.#describe(this.#take(tags, textOf(request, "to-tag"), request), tags.get(textOf(request, "from-tag"))!.port),
+        };
       case "query":
         return { result: "ok", tags: Object.fromEntries([...tags].map(([name, tag]) => [name, statistics(tag)])) };
       case "delete":

@@ -30,10 +30,18 @@ export async function startRtpengine(options: RtpengineOptions): Promise<Running
     ...(options.prefix ?? []),
     "rtpengine",
     // The machine's own file would add ports that are taken.
-    ...["--config-file=none", "--foreground", "--table=-1", "--log-stderr", "--log-level=6", "--num-threads=1"],
+    "--config-file=none",
+    "--foreground",
+    "--table=-1",
+    "--log-stderr",
+    "--log-level=6",
+    "--num-threads=1",
     ...options.interfaces.map((each) => `--interface=${each}`),
-    ...[`--listen-ng=${options.address}:${options.port}`, `--listen-cli=${options.address}:${options.port + 1}`],
-    ...[`--port-min=${options.portMin}`, `--port-max=${options.portMax}`, `--pidfile=${join(folder, "pid")}`],
+    `--listen-ng=${options.address}:${options.port}`,
+    `--listen-cli=${options.address}:${options.port + 1}`,
+    `--port-min=${options.portMin}`,
+    `--port-max=${options.portMax}`,
+    `--pidfile=${join(folder, "pid")}`,
     ...(options.args ?? []),
   ];
   const child: ChildProcess = spawn(program!, args, { stdio: ["ignore", "ignore", "pipe"] });

@@ -10,7 +10,10 @@ const { value: encodable } = fc.letrec<{ value: Encodable }>((tie) => ({
     fc.integer({ min: -(10 ** 14), max: 10 ** 14 }),
     wireString,
     fc.array(tie("value")),
-    fc.dictionary(wireString.filter((key) => key !== "__proto__"), tie("value")),
+    fc.dictionary(
+      wireString.filter((key) => key !== "__proto__"),
+      tie("value"),
+    ),
   ),
 }));
 
@@ -38,7 +41,10 @@ test("known encodings", () => {
 test("no text throws; a value cut anywhere is malformed", () => {
   fc.assert(fc.property(wireString, (text) => typeof bdecode(text).ok === "boolean"));
   fc.assert(
-    fc.property(fc.string({ unit: fc.constantFrom("d", "l", "i", "e", "-", ":", "0", "1", "9") }), (text) => typeof bdecode(text).ok === "boolean"),
+    fc.property(
+      fc.string({ unit: fc.constantFrom("d", "l", "i", "e", "-", ":", "0", "1", "9") }),
+      (text) => typeof bdecode(text).ok === "boolean",
+    ),
   );
   const whole = bencode({ result: "ok", tags: { a: { medias: [{ streams: [1, "x"] }] } } });
   for (let end = 0; end < whole.length; end++) assert.equal(bdecode(whole.slice(0, end)).ok, false, `cut at ${end}`);

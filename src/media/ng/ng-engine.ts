@@ -7,7 +7,19 @@
  */
 import type { Clock } from "#base/clock.ts";
 import type { CallId, Random } from "#base/ids.ts";
-import type { Commit, LocalMedia, MediaCapability, MediaEngine, MediaEvent, PortPool, Prepared, PrepareSide, SessionId, SessionStats, SideName } from "#media/engine.ts";
+import type {
+  Commit,
+  LocalMedia,
+  MediaCapability,
+  MediaEngine,
+  MediaEvent,
+  PortPool,
+  Prepared,
+  PrepareSide,
+  SessionId,
+  SessionStats,
+  SideName,
+} from "#media/engine.ts";
 import type { Publish } from "#observe/event.ts";
 import { listOf } from "./bencode.ts";
 import { NgNode, type NgPlace } from "./ng-node.ts";
@@ -80,14 +92,20 @@ class Engine implements NgEngine, NgSessionOwner {
       this.#settle = settle;
     });
     const user = { onHealth: (node: NgNode, up: boolean, reason: string) => this.#onHealth(node, up, reason) };
-    this.#nodes = options.nodes.map((place, i) => new NgNode(place, `${this.#bootId}-${i}-`, options.clock, options.open ?? openNgSocket, user));
+    this.#nodes = options.nodes.map(
+      (place, i) => new NgNode(place, `${this.#bootId}-${i}-`, options.clock, options.open ?? openNgSocket, user),
+    );
     this.#unsettled = new Set(this.#nodes);
   }
 
   // Health
 
   #onHealth(node: NgNode, up: boolean, reason: string): void {
-    this.#options.publish({ type: "process", what: up ? "rtpengine-up" : "rtpengine-down", detail: up ? node.name : `${node.name}: ${reason}` });
+    this.#options.publish({
+      type: "process",
+      what: up ? "rtpengine-up" : "rtpengine-down",
+      detail: up ? node.name : `${node.name}: ${reason}`,
+    });
     if (!up) {
       this.#settleNode(node);
       if (this.connected && !this.#anyUp()) {
@@ -96,10 +114,7 @@ class Engine implements NgEngine, NgSessionOwner {
       }
       return;
     }
-    void this.#takeUp(node).then(() => {
-      this.#settleNode(node);
-      this.#tellUp();
-    });
+    void this.#takeUp(node);
   }
 
   #anyUp(): boolean {
@@ -123,6 +138,12 @@ class Engine implements NgEngine, NgSessionOwner {
 
   /** What this rtpengine holds: sessions that it should have, those of a former process, and what nobody wants. */
   async #takeUp(node: NgNode): Promise<void> {
+    await this.#lookThrough(node);
+    this.#settleNode(node);
+    this.#tellUp();
+  }
+
+  async #lookThrough(node: NgNode): Promise<void> {
     const resumed = [...this.#sessions.values()].filter((session) => session.node === node).map((session) => session.resume());
     await Promise.all([...resumed, ...[...this.#missing].map((id) => this.#find(id, node))]);
     const listed = await node.request({ command: "list", limit: LISTED_MAX });
@@ -206,13 +227,19 @@ class Engine implements NgEngine, NgSessionOwner {
   }
 
   commit(commit: Commit): void {
-    void this.#known(commit.session).then((session) => {
-      if (session !== undefined) void session.commit(commit);
-      else if (!this.#missing.has(commit.session)) this.emit({ type: "gone", session: commit.session, reason: "no rtpengine has the session" });
-    });
+    void this.#commitTo(commit);
+  }
+  async #commitTo(commit: Commit): Promise<void> {
+    const session = await this.#known(commit.session);
+    if (session !== undefined) return session.commit(commit);
+    // One that may yet be found is not lost.
+    if (!this.#missing.has(commit.session)) this.emit({ type: "gone", session: commit.session, reason: "no rtpengine has the session" });
   }
   abort(id: SessionId, side: SideName): void {
-    void this.#known(id).then((session) => session?.abort(side));
+    void this.#abortIn(id, side);
+  }
+  async #abortIn(id: SessionId, side: SideName): Promise<void> {
+    await (await this.#known(id))?.abort(side);
   }
   async release(id: SessionId): Promise<SessionStats | undefined> {
     return (await this.#known(id))?.release();
@@ -229,7 +256,9 @@ class Engine implements NgEngine, NgSessionOwner {
 
   describe(): string {
     const held = (node: NgNode): number => [...this.#sessions.values()].filter((session) => session.node === node).length;
-    return this.#nodes.map((node) => `${node.name} ${node.up === true ? `up, ${held(node)} sessions` : `down (${node.reason})`}`).join("; ");
+    return this.#nodes
+      .map((node) => `${node.name} ${node.up === true ? `up, ${held(node)} sessions` : `down (${node.reason})`}`)
+      .join("; ");
   }
 
   setPools(pools: readonly PortPool[]): void {

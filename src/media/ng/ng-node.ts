@@ -71,7 +71,7 @@ export class NgNode {
       onDatagram: (bytes) => this.#receive(bytes),
       onRefused: (detail) => this.#down(detail),
     });
-    this.#ping();
+    void this.#ping();
   }
 
   request(request: NgRequest): Promise<NgAnswer> {
@@ -106,7 +106,8 @@ export class NgNode {
     // Answers to repeats that crossed, and whatever else: not waited for.
     if (!this.#underWay.has(cookie)) return;
     const decoded = bdecode(text.slice(space + 1));
-    if (!decoded.ok) return this.#finish(cookie, { ok: false, why: "refused", reason: `answer can't be read: ${decoded.reason} at ${decoded.offset}` });
+    if (!decoded.ok)
+      return this.#finish(cookie, { ok: false, why: "refused", reason: `answer can't be read: ${decoded.reason} at ${decoded.offset}` });
     const fields = fieldsOf(decoded.value);
     const result = textOf(fields, "result");
     if (result === "ok" || result === "pong") return this.#finish(cookie, { ok: true, fields });
@@ -124,13 +125,12 @@ export class NgNode {
     if (next !== undefined) this.#begin(next.request, next.done);
   }
 
-  #ping(): void {
-    void this.request({ command: "ping" }).then((answer) => {
-      if (this.#closed) return;
-      if (answer.ok || answer.why === "refused") this.#nowUp();
-      else this.#down(answer.reason);
-      this.#pingTimer = this.#clock.after(this.up === true ? PING_MS : PING_DOWN_MS, () => this.#ping());
-    });
+  async #ping(): Promise<void> {
+    const answer = await this.request({ command: "ping" });
+    if (this.#closed) return;
+    if (answer.ok || answer.why === "refused") this.#nowUp();
+    else this.#down(answer.reason);
+    this.#pingTimer = this.#clock.after(this.up === true ? PING_MS : PING_DOWN_MS, () => void this.#ping());
   }
 
   #nowUp(): void {
@@ -155,7 +155,7 @@ export class NgNode {
   #fail(reason: string): void {
     const queued = this.#queued;
     this.#queued = [];
-    for (const cookie of [...this.#underWay.keys()]) this.#finish(cookie, { ok: false, why: "gone", reason });
+    for (const cookie of Array.from(this.#underWay.keys())) this.#finish(cookie, { ok: false, why: "gone", reason });
     for (const { done } of queued) done({ ok: false, why: "gone", reason });
   }
 

@@ -13,10 +13,11 @@
  * Commands run one after the other; counters are asked for beside them.
  */
 import type { Clock, Timer } from "#base/clock.ts";
-import type { Commit, LocalMedia, MediaEvent, PortPool, PrepareSide, Prepared, RemoteMedia, SessionId, SessionStats, SideName } from "#media/engine.ts";
+import type { Commit, LocalMedia, MediaEvent, PortPool, PrepareSide, Prepared, SessionId, SessionStats, SideName } from "#media/engine.ts";
 import { type BencodedFields, type Encodable, textOf } from "./bencode.ts";
-import { commonFormats, describePeer, familyOf, isPlace, localMediaOf } from "./ng-description.ts";
+import { commonFormats, describePeer, familyOf, localMediaOf } from "./ng-description.ts";
 import type { NgAnswer, NgNode } from "./ng-node.ts";
+import { type Side, flagsFor, mustSpeak, muxOf, newSide, statsOf } from "./ng-side.ts";
 import { type TagStatistics, tagStatistics } from "./ng-statistics.ts";
 
 /** The first look at the counters comes soon, to see the first packets. */
@@ -42,25 +43,11 @@ export interface NgSessionOwner {
   onEnded(session: NgSession): void;
 }
 
-interface Side {
-  readonly name: SideName;
-  /** undefined for a session of a former process: rtpengine remembers the interface. */
-  readonly wanted: PrepareSide | undefined;
-  readonly nat: boolean;
-  local: LocalMedia | undefined;
-  remote: RemoteMedia | undefined;
-  /** The call went on without it; its tag may wait for its deletion. */
-  left: boolean;
-  packets: number;
-  heardMs: number;
-  strays: number;
-  firstTold: boolean;
-  timeoutTold: boolean;
-}
-
 export type NgPrepared = Prepared & { /** Another rtpengine may be tried. */ readonly elsewhere?: boolean };
 
-type Exchanged = { readonly ok: true; readonly a: LocalMedia; readonly b: LocalMedia } | { readonly ok: false; readonly why: "gone" | "refused"; readonly reason: string };
+type Exchanged =
+  | { readonly ok: true; readonly a: LocalMedia; readonly b: LocalMedia }
+  | { readonly ok: false; readonly why: "gone" | "refused"; readonly reason: string };
 
 export class NgSession {
   readonly id: SessionId;
@@ -129,7 +116,8 @@ export class NgSession {
         local[side] = b.local!;
       }
       if (wanted.some(({ side }) => side === "a")) {
-        if (a.local === undefined) return { ok: false, code: "REFUSED", detail: "rtpengine gives the caller's port only together with a gateway's" };
+        if (a.local === undefined)
+          return { ok: false, code: "REFUSED", detail: "rtpengine gives the caller's port only together with a gateway's" };
         local["a"] = a.local;
       }
       return { ok: true, local };
@@ -143,7 +131,11 @@ export class NgSession {
       return { ok: false, code, detail: `rtpengine ${this.node.name}: ${exchanged.reason}`, elsewhere: a.local === undefined };
     }
     if (a.local !== undefined && a.local.port !== exchanged.a.port) {
-      return { ok: false, code: "REFUSED", detail: `rtpengine ${this.node.name} moved the caller's port from ${a.local.port} to ${exchanged.a.port}` };
+      return {
+        ok: false,
+        code: "REFUSED",
+        detail: `rtpengine ${this.node.name} moved the caller's port from ${a.local.port} to ${exchanged.a.port}`,
+      };
     }
     a.local = exchanged.a;
     b.local = exchanged.b;
@@ -174,7 +166,8 @@ export class NgSession {
     };
     const muxA = muxOf(a);
     const muxB = muxOf(b);
-    const describe = (side: Side, pool: PortPool | undefined): string => describePeer(side.remote, muxOf(side), familyOf(pool?.bindAddress ?? ""), formats);
+    const describe = (side: Side, pool: PortPool | undefined): string =>
+      describePeer(side.remote, muxOf(side), familyOf(pool?.bindAddress ?? ""), formats);
     const offered = await this.node.request({
       ...common,
       command: "offer",
@@ -182,7 +175,8 @@ export class NgSession {
       "to-tag": b.local === undefined ? undefined : b.name,
       sdp: describe(a, poolA),
       flags: flagsFor(a),
-      direction: poolA === undefined || poolB === undefined ? undefined : [this.#owner.interfaceOf(poolA.name), this.#owner.interfaceOf(poolB.name)],
+      direction:
+        poolA === undefined || poolB === undefined ? undefined : [this.#owner.interfaceOf(poolA.name), this.#owner.interfaceOf(poolB.name)],
       "address family": poolB === undefined ? undefined : familyOf(poolB.bindAddress),
       "rtcp-mux": [muxB ? "offer" : "demux"],
     });
@@ -284,31 +278,9 @@ export class NgSession {
   async #ask(): Promise<SessionStats | undefined> {
     const answer = await this.#query();
     if (!answer.ok) return undefined;
-    this.#observe(tagStatistics(answer.fields));
-    return this.#statsFrom(tagStatistics(answer.fields));
-  }
-
-  #statsFrom(tags: ReadonlyMap<string, TagStatistics>): SessionStats {
-    const heardBy = (side: Side): TagStatistics | undefined => tags.get(side.name === "a" ? (this.#pair ?? "") : side.name === this.#pair ? "a" : "");
-    const sides = [...this.#sides.values()].map((side) => {
-      const counted = tags.get(side.name);
-      // What it sent is not counted: it is what came from the other side.
-      const sent = heardBy(side);
-      return {
-        side: side.name,
-        packetsReceived: counted?.packets ?? 0,
-        bytesReceived: counted?.bytes ?? 0,
-        packetsSent: sent?.packets ?? 0,
-        bytesSent: sent?.bytes ?? 0,
-        strays: counted?.errors ?? 0,
-        malformed: 0,
-        lost: 0,
-        jitterMs: 0,
-        rtcpReceived: counted?.rtcpPackets ?? 0,
-        learnedFrom: counted === undefined || counted.packets === 0 ? "" : counted.peer,
-      };
-    });
-    return { session: this.id, sides };
+    const tags = tagStatistics(answer.fields);
+    this.#observe(tags);
+    return statsOf(this.id, this.#sides, this.#pair, tags);
   }
 
   /** rtpengine is back: is the session, and does it know all? */
@@ -326,7 +298,10 @@ export class NgSession {
   #lookAgain(): void {
     this.#look?.cancel();
     if (this.#ended) return;
-    const atMostMs = Math.max(LOOK_MIN_MS, Math.min(LOOK_MAX_MS, this.#timeoutMs === 0 ? LOOK_MAX_MS : this.#timeoutMs / LOOKS_PER_TIMEOUT));
+    const atMostMs = Math.max(
+      LOOK_MIN_MS,
+      Math.min(LOOK_MAX_MS, this.#timeoutMs === 0 ? LOOK_MAX_MS : this.#timeoutMs / LOOKS_PER_TIMEOUT),
+    );
     this.#look = this.#owner.clock.after(Math.min(this.#lookMs, atMostMs), () => void this.#lookNow());
     this.#lookMs = Math.min(2 * this.#lookMs, LOOK_MAX_MS);
   }
@@ -351,7 +326,10 @@ export class NgSession {
     const a = this.#sides.get("a");
     const b = this.#pair === undefined ? undefined : this.#sides.get(this.#pair);
     if (a === undefined || b === undefined) return;
-    for (const [side, partner] of [[a, b], [b, a]] as const) {
+    for (const [side, partner] of [
+      [a, b],
+      [b, a],
+    ] as const) {
       const counted = tags.get(side.name);
       if (counted !== undefined) this.#observeSide(side, counted, mustSpeak(side, partner));
     }
@@ -400,41 +378,11 @@ export class NgSession {
   }
 
   #newSide(name: SideName, wanted: PrepareSide | undefined, nat: boolean): Side {
-    const side: Side = {
-      name,
-      wanted,
-      nat,
-      local: undefined,
-      remote: undefined,
-      left: false,
-      packets: 0,
-      heardMs: this.#owner.clock.nowMs(),
-      strays: 0,
-      firstTold: false,
-      timeoutTold: false,
-    };
+    const side = newSide(name, wanted, nat, this.#owner.clock.nowMs());
     this.#sides.set(name, side);
     return side;
   }
 }
 
-const isUnknown = (answer: NgAnswer): boolean => !answer.ok && answer.why === "refused" && answer.reason.toLowerCase() === UNKNOWN_CALL.toLowerCase();
-
-/** Prepared with mux, it is offered; from the commit on it is what the peer agreed to. */
-const muxOf = (side: Side): boolean => side.remote?.rtcpMux ?? side.wanted?.rtcpMux ?? false;
-
-/**
- * strict-source: once a source is taken, nothing else is. Without `nat` that is the described one from the start
- * (`asymmetric` ends rtpengine's learning); else, and where no place is described, it is the first that comes.
- */
-function flagsFor(side: Side): readonly string[] {
-  const described = !side.nat && (side.remote === undefined || isPlace(side.remote));
-  return ["port-latching", "strict-source", "endpoint-learning-immediate", ...(described ? ["asymmetric"] : [])];
-}
-
-/** A hold on either side makes silence right on both (RFC 3264 §8.4). */
-function mustSpeak(side: Side, partner: Side): boolean {
-  if (side.remote === undefined || partner.remote === undefined) return false;
-  if (side.remote.port === 0 || partner.remote.port === 0) return false;
-  return side.remote.direction === "sendrecv" && partner.remote.direction === "sendrecv";
-}
+const isUnknown = (answer: NgAnswer): boolean =>
+  !answer.ok && answer.why === "refused" && answer.reason.toLowerCase() === UNKNOWN_CALL.toLowerCase();

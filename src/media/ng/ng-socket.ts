@@ -23,7 +23,10 @@ export type OpenNgSocket = (peer: NgAddress, user: NgSocketUser) => NgSocket;
 export const openNgSocket: OpenNgSocket = (peer, user) => {
   const refused = (error: { readonly code: string; readonly detail: string }): void => user.onRefused(`${error.code}: ${error.detail}`);
   // What strangers send to the port reaches this one only.
-  const holder = openUdpSocket({ address: peer.address.includes(":") ? "::" : "0.0.0.0", port: 0 }, { onDatagram: () => {}, onError: () => {} });
+  const holder = openUdpSocket(
+    { address: peer.address.includes(":") ? "::" : "0.0.0.0", port: 0 },
+    { onDatagram: () => {}, onError: () => {} },
+  );
   let connected: UdpSocket | undefined = connectUdpSocket(holder, peer, {
     onDatagram: (bytes, address, port) => {
       if (address === peer.address && port === peer.port) user.onDatagram(bytes);
