@@ -64,9 +64,9 @@ export function installPeers({ onlyIfRoot }: { readonly onlyIfRoot: boolean }): 
   if (ownPolicy) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
   try {
     const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-    const apt_ = (args: readonly string[]) =>
+    const aptGet = (args: readonly string[]) =>
       spawnSync(apt, args, { stdio: ["ignore", "ignore", "inherit"], env: environment }).status === 0;
-    const ok = apt_(["update", "-qq"]) && apt_(["install", "-y", "-qq", "--no-install-recommends", ...missing]);
+    const ok = aptGet(["update", "-qq"]) && aptGet(["install", "-y", "-qq", "--no-install-recommends", ...missing]);
     if (!ok) console.error("apt-get could not install the peers; the lines above say why");
     return ok;
   } finally {
