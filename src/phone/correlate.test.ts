@@ -9,7 +9,7 @@ import { readWav, writeWav } from "./wav.ts";
 const file = readWav(readFileSync(new URL("./speech.wav", import.meta.url)));
 assert.ok(file.ok);
 const speech = ulawToLinear(file.value);
-const late = (samples: Int16Array, by: number): Int16Array => Int16Array.of(...new Array<number>(by).fill(0), ...samples);
+const late = (samples: Int16Array, by: number): Int16Array => Int16Array.of(...Array.from({ length: by }, () => 0), ...samples);
 
 test("the same speech half a second later is heard, with its lag", () => {
   const { correlation, lagMs } = correlate(speech, late(speech, 4000));
