@@ -12,7 +12,7 @@ import { startKamailio } from "../kit/kamailio.ts";
 import { type Lab, type RunningTandem, loopbackLab, namespaceLab, startTandem } from "../kit/lab.ts";
 import { skipWithout, skipWithoutRoot } from "../kit/peers.ts";
 import { type SippResult, runSipp, startSipp } from "../kit/sipp.ts";
-import { ANSWERING, ack, ackFailure, answer, bye, cancel, invite, pause, recv, respond, respondWithin, sdp, terminated, uac, uas, within, withinAsCallee } from "../kit/sipp-scenario.ts";
+import { ack, ackFailure, answer, bye, cancel, invite, pause, recv, respond, respondWithin, sdp, terminated, uac, uas, within, withinAsCallee } from "../kit/sipp-scenario.ts";
 import { silence } from "../kit/words.ts";
 import { labYaml } from "./lab-yaml.ts";
 
