@@ -129,7 +129,7 @@ const digest = new DigestServer({
   key: randomBytes(32),
   nowMs: () => startedAtMs + clock.nowMs(),
   random: (below) => random.integer(below),
-  passwordsOf: (username, realm) => digestUsers.passwordsOf(username, realm),
+  userOf: (username, realm) => digestUsers.userOf(username, realm),
 });
 const health = createHealth((name) => peerNamed(name)?.probe);
 const peerNamed = (name: string): Peer | undefined => snapshot.trunks.get(name) ?? snapshot.gateways.get(name);
@@ -211,7 +211,7 @@ function onAttempt(result: AttemptResult): void {
 function answerRaw(wire: string, flow: Flow, localTag: string, status: number, reasonPhrase: string, answer?: RawAnswer): void {
   const message = parseMessage(wire);
   if (!message.ok || message.value.kind !== "request") return;
-  const parts = answer === undefined ? {} : ({ headers: [["Contact", `<${answer.contact}>`]], contentType: "application/sdp", body: answer.sdp } as const);
+  const parts = answer === undefined ? {} : ({ headers: [["Contact", `<${answer.contact}>`], ...answer.headers], contentType: "application/sdp", body: answer.sdp } as const);
   const response = serializeResponse(buildResponse(message.value, status, reasonPhrase, { ...parts, toTag: localTag, received: { address: flow.remoteAddress, rport: flow.remotePort } }));
   const repeats = transport.isReliable(flow.transport) ? RAW_REPEATS_MS.slice(0, 1) : RAW_REPEATS_MS;
   for (const delayMs of repeats) clock.after(delayMs, () => transport.respond(flow, response, () => {}));
@@ -278,7 +278,7 @@ interface Challenge {
 }
 function challenge(flow: Flow, realm: string, stale: boolean, reason: string): Challenge {
   publish({ type: "challenged", listener: flow.listener, remote: `${flow.remoteAddress}:${flow.remotePort}`, realm, reason });
-  return { status: 401, headers: digest.challenge(realm, flow.remoteAddress, stale) };
+  return { status: 401, headers: digest.challenge(realm, flow.remoteAddress, stale, digestUsers.algorithmsOf(flow.listener, realm)) };
 }
 
 function sourceFacts(request: ReceivedRequest, flow: Flow, digestUser: string | undefined): SourceFacts {

@@ -1,4 +1,5 @@
 /** Fields of credentials and registering, for trunks and gateways. No message ever repeats what stood in a secret. */
+import { DIGEST_ALGORITHMS } from "#routing/accounts.ts";
 import { readPeerUri } from "./peer-uri.ts";
 import {
   type Fields,
@@ -10,6 +11,7 @@ import {
   listOf,
   maybe,
   object,
+  oneOf,
   optional,
   required,
   text,
@@ -36,6 +38,7 @@ const digest = {
   ...secretFields,
   username: required(userName, "username: what the caller authenticates as"),
   realm: maybe(realm),
+  algorithms: optional(listOf(oneOf(DIGEST_ALGORITHMS)), ["SHA-256", "MD5"] as const),
 } satisfies Fields;
 
 /** What trunks and gateways have alike. */

@@ -3,7 +3,7 @@
  * how the fields of a trunk become accounts and registrations.
  */
 import { textToWire } from "#base/bytes.ts";
-import { type DigestUser, type PeerAccount, type RegisterPolicy, Secret } from "#routing/accounts.ts";
+import { DIGEST_ALGORITHMS, type DigestUser, type PeerAccount, type RegisterPolicy, Secret } from "#routing/accounts.ts";
 import type { Peer, Snapshot } from "#routing/snapshot.ts";
 import type { AccountFields, RegisterFields, SecretFields } from "./account-schema.ts";
 import { parsePeerUri } from "./peer-uri.ts";
@@ -82,7 +82,7 @@ export function toAccounts(fields: Holder & { readonly from_domain: string }, pe
   const digestUser: DigestUser | undefined =
     digest === undefined || digestPasswords === undefined
       ? undefined
-      : { username: textToWire(digest.username), passwords: digestPasswords, realm: digest.realm === undefined ? undefined : textToWire(digest.realm) };
+      : { username: textToWire(digest.username), passwords: digestPasswords, realm: digest.realm === undefined ? undefined : textToWire(digest.realm), algorithms: DIGEST_ALGORITHMS.filter((one) => digest.algorithms.includes(one)) };
   const outboundProxy = fields.outbound_proxy ?? register?.outbound_proxy;
   return {
     ...(account === undefined ? {} : { account }),

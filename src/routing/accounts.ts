@@ -40,7 +40,12 @@ export interface DigestUser {
   readonly passwords: readonly Secret[];
   /** What we ask for; undefined: the domain that was called. */
   readonly realm: string | undefined;
+  /** What we offer and accept, best first. Some devices give up when they see one that they don't know. */
+  readonly algorithms: readonly DigestAlgorithm[];
 }
+
+export const DIGEST_ALGORITHMS = ["SHA-512-256", "SHA-256", "MD5"] as const;
+export type DigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number];
 
 /** How we keep ourselves known at a provider (RFC 3261 §10.2). */
 export interface RegisterPolicy {

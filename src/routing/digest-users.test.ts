@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Secret } from "./accounts.ts";
+import { DIGEST_ALGORITHMS, type DigestAlgorithm, Secret } from "./accounts.ts";
 import { createDigestUsers } from "./digest-users.ts";
 import { createIdentifier } from "./identify.ts";
 import { makeGateway, makeListener, makeSnapshot, makeTrunk } from "./testing.ts";
 
-const digest = (username: string, realm?: string) => ({ username, passwords: [new Secret(`pw of ${username}`)], realm });
+const digest = (username: string, realm?: string, algorithms: readonly DigestAlgorithm[] = DIGEST_ALGORITHMS) => ({ username, passwords: [new Secret(`pw of ${username}`)], realm, algorithms });
 const register = { registrar: "sip:carrier.test", user: "100", domain: "carrier.test", contactParameters: [], expiresS: 600, listener: "main" };
 const snapshot = makeSnapshot({
   listeners: [makeListener("main", { domains: ["pbx.test"] }), makeListener("private", { address: "10.0.0.1" }), makeListener("all", { address: "0.0.0.0" })],
@@ -31,12 +31,21 @@ test("a stranger is asked for a user of the domain that he called, where it has 
 });
 
 test("a user's password counts in his realm alone", () => {
-  assert.equal(users.passwordsOf("open", "pbx.test")?.[0]?.reveal(), "pw of open");
-  assert.equal(users.passwordsOf("open", "carrier.test"), undefined);
-  assert.equal(users.passwordsOf("fixed", "fixed.realm")?.length, 1);
-  assert.equal(users.passwordsOf("fixed", "10.0.0.1"), undefined);
-  assert.equal(users.passwordsOf("nobody", "pbx.test"), undefined);
+  assert.equal(users.userOf("open", "pbx.test")?.passwords[0]?.reveal(), "pw of open");
+  assert.equal(users.userOf("open", "carrier.test"), undefined);
+  assert.equal(users.userOf("fixed", "fixed.realm")?.username, "fixed");
+  assert.equal(users.userOf("fixed", "10.0.0.1"), undefined);
+  assert.equal(users.userOf("nobody", "pbx.test"), undefined);
   assert.equal(createDigestUsers(makeSnapshot({})).none, true);
+});
+
+test("a realm offers what all its users know", () => {
+  const shared = (a: readonly DigestAlgorithm[], b: readonly DigestAlgorithm[]) =>
+    createDigestUsers(makeSnapshot({ gateways: [makeGateway("a", { digest: digest("a", "r", a) }), makeGateway("b", { digest: digest("b", "r", b) })] })).algorithmsOf("main", "r");
+  assert.deepEqual(shared(DIGEST_ALGORITHMS, ["SHA-256", "MD5"]), ["SHA-256", "MD5"]);
+  assert.deepEqual(shared(["MD5"], DIGEST_ALGORITHMS), ["MD5"]);
+  assert.deepEqual(shared(["SHA-256"], ["MD5"]), ["SHA-256"]);
+  assert.deepEqual(users.algorithmsOf("private", "fixed.realm"), DIGEST_ALGORITHMS);
 });
 
 test("flow and digest prove before the address, on their own listener", () => {

@@ -4,7 +4,7 @@
  * gets silence, as any stranger.
  */
 import { isIP } from "node:net";
-import type { Secret } from "./accounts.ts";
+import { DIGEST_ALGORITHMS, type DigestAlgorithm, type DigestUser } from "./accounts.ts";
 import type { Listener, Peer, Snapshot } from "./snapshot.ts";
 
 export interface DigestUsers {
@@ -13,7 +13,9 @@ export interface DigestUsers {
   /** The peer of a user whose password was right. */
   peerOf(username: string): Peer | undefined;
   /** undefined: no such user, or not in that realm. */
-  passwordsOf(username: string, realm: string): readonly Secret[] | undefined;
+  userOf(username: string, realm: string): DigestUser | undefined;
+  /** What users of a realm on that listener all know; where nothing is, what the first knows. */
+  algorithmsOf(listener: string, realm: string): readonly DigestAlgorithm[];
   /** What to ask a stranger for who called one of these hosts on this listener; undefined: nothing. */
   realmFor(listener: string, hosts: readonly string[]): string | undefined;
 }
@@ -24,13 +26,22 @@ export function createDigestUsers(snapshot: Snapshot): DigestUsers {
   const users = new Map<string, Peer>();
   /** Per listener: called host → realm. */
   const realms = new Map<string, Map<string, string>>();
+  /** Per listener and realm. */
+  const offers = new Map<string, readonly DigestAlgorithm[]>();
   for (const peer of [...snapshot.trunks.values(), ...snapshot.gateways.values()]) {
     const listener = snapshot.listeners.get(peer.listener);
     if (peer.digest === undefined || listener === undefined) continue;
     users.set(peer.digest.username, peer);
     const here = realms.get(listener.name) ?? new Map<string, string>();
     realms.set(listener.name, here);
-    for (const host of hostsOf(peer, listener)) if (!here.has(host)) here.set(host, peer.digest.realm ?? host);
+    for (const host of hostsOf(peer, listener)) {
+      const realm = peer.digest.realm ?? host;
+      if (!here.has(host)) here.set(host, realm);
+      const key = `${listener.name}\n${realm}`;
+      const before = offers.get(key) ?? peer.digest.algorithms;
+      const common = before.filter((one) => peer.digest!.algorithms.includes(one));
+      offers.set(key, common.length > 0 ? common : before);
+    }
   }
   const realmFor = (name: string, hosts: readonly string[]): string | undefined => {
     const here = realms.get(name);
@@ -44,12 +55,13 @@ export function createDigestUsers(snapshot: Snapshot): DigestUsers {
   return {
     none: users.size === 0,
     peerOf: (username) => users.get(username),
-    passwordsOf(username, realm) {
+    algorithmsOf: (listener, realm) => offers.get(`${listener}\n${realm}`) ?? DIGEST_ALGORITHMS,
+    userOf(username, realm) {
       const peer = users.get(username);
       if (peer?.digest === undefined) return undefined;
       // The same user name at somebody else's server is none of ours.
       const ours = peer.digest.realm ?? realmFor(peer.listener, [realm]);
-      return ours === realm ? peer.digest.passwords : undefined;
+      return ours === realm ? peer.digest : undefined;
     },
     realmFor,
   };

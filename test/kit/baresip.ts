@@ -18,6 +18,8 @@ export interface BaresipOptions {
   readonly answer?: "auto" | "manual";
   readonly rtcpMux?: boolean;
   readonly transport?: "udp" | "tcp";
+  /** What it answers digest challenges with. */
+  readonly auth?: { readonly user: string; readonly password: string };
   /** A proxy that all its requests go through, "address:port". */
   readonly outbound?: string;
   readonly port?: number;
@@ -88,7 +90,8 @@ ctrl_tcp_listen ${host.address}:${CONTROL_PORT}
 `;
   const transport = options.transport === "tcp" ? ";transport=tcp" : "";
   const outbound = options.outbound === undefined ? "" : `;outbound="sip:${options.outbound}${transport}"`;
-  const account = `<sip:${user}@${host.address}:${port}${transport}>;regint=0;answermode=${answer};audio_codecs=${codecs.join(",")}${outbound}\n`;
+  const auth = options.auth === undefined ? "" : `;auth_user=${options.auth.user};auth_pass=${options.auth.password}`;
+  const account = `<sip:${user}@${host.address}:${port}${transport}>;regint=0;answermode=${answer};audio_codecs=${codecs.join(",")}${auth}${outbound}\n`;
   writeFileSync(join(folder, "config"), config);
   writeFileSync(join(folder, "accounts"), account);
   writeFileSync(join(folder, "contacts"), "");

@@ -1,6 +1,6 @@
 /**
- * Runs Kamailio as the carrier's proxy in a laboratory: it stands between the carrier's phones and Tandem,
- * record-routes every dialog (RFC 3261 §16.6 step 4) and routes by Route headers inside them. Where the two
+ * Runs Kamailio in a laboratory: as a provider with a registrar, or as the carrier's proxy. As a proxy it stands
+ * between the carrier's phones and Tandem, record-routes every dialog (RFC 3261 §16.6 step 4) and routes by Route headers inside them. Where the two
  * sides speak different transports it adds two Record-Route headers, one for each side.
  */
 import { accessSync, mkdirSync, writeFileSync } from "node:fs";
@@ -55,11 +55,63 @@ request_route {
 }
 `;
 
-export async function startKamailio(lab: Lab, host: Host, options: ProxyOptions): Promise<Child> {
+export const startKamailio = (lab: Lab, host: Host, options: ProxyOptions): Promise<Child> => runKamailio(lab, host, [], routing(options));
+
+export interface RegistrarOptions {
+  /** Domain of its users and realm of its challenges. */
+  readonly domain: string;
+  readonly password: string;
+  /** Where calls to numbers with a plus go, "address:port"; its calls are not challenged. */
+  readonly phone: string;
+}
+
+/** A provider: asks for a password to register and to call, keeps bindings in memory (RFC 3261 §10.3, §22). */
+export const startRegistrar = (lab: Lab, host: Host, { domain, password, phone }: RegistrarOptions): Promise<Child> =>
+  runKamailio(
+    lab,
+    host,
+    ["auth", "usrloc", "registrar"],
+    `
+alias=${domain}
+modparam("usrloc", "db_mode", 0)
+modparam("auth", "nonce_count", 1)
+modparam("auth", "qop", "auth")
+modparam("auth", "nonce_expire", 30)
+modparam("registrar", "min_expires", 60)
+request_route {
+  if (!mf_process_maxfwd_header("20")) { sl_send_reply("483", "Too Many Hops"); exit; }
+  force_rport();
+  if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
+  if (has_totag()) {
+    if (loose_route()) { t_relay(); exit; }
+    if (is_method("ACK")) { if (t_check_trans()) t_relay(); exit; }
+    sl_send_reply("404", "Not here");
+    exit;
+  }
+  t_check_trans();
+  if (is_method("OPTIONS")) { sl_send_reply("200", "Alive"); exit; }
+  if (is_method("REGISTER")) {
+    if (!pv_www_authenticate("${domain}", "${password}", "0")) { www_challenge("${domain}", "1"); exit; }
+    save("location");
+    exit;
+  }
+  if ($si != "${phone.split(":")[0]}") {
+    if (!pv_proxy_authenticate("${domain}", "${password}", "0")) { proxy_challenge("${domain}", "1"); exit; }
+    consume_credentials();
+  }
+  record_route();
+  if ($rU =~ "^[+]") { $ru = "sip:" + $rU + "@${phone}"; t_relay(); exit; }
+  if (!lookup("location")) { sl_send_reply("404", "No such user"); exit; }
+  t_relay();
+}
+`,
+  );
+
+async function runKamailio(lab: Lab, host: Host, more: readonly string[], script: string): Promise<Child> {
   const name = `kamailio${started++}`;
   const folder = join(lab.folder, name);
   mkdirSync(folder);
-  const modules = ["tm", "sl", "rr", "pv", "maxfwd", "textops", "siputils", "xlog"];
+  const modules = ["tm", "sl", "rr", "pv", "maxfwd", "textops", "siputils", "xlog", ...more];
   const config = `#!KAMAILIO
 debug=2
 log_stderror=yes
@@ -74,7 +126,7 @@ tcp_source_ipv4=${host.address}
 ${modules.map((module) => `loadmodule "${module}.so"\n`).join("")}
 modparam("rr", "enable_double_rr", 1)
 modparam("tm", "fr_timer", 5000)
-${routing(options)}`;
+${script}`;
   const file = join(folder, "proxy.cfg");
   writeFileSync(file, config);
   const child = lab.start(host, "kamailio", ["-f", file, "-L", moduleFolder(), "-DD", "-E", "-m", "32", "-M", "4", "-Y", folder, "-P", join(folder, "pid")]);

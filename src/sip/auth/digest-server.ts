@@ -20,9 +20,16 @@ export interface DigestServerOptions {
   readonly nowMs: () => number;
   /** An integer in [0, below). */
   readonly random: (below: number) => number;
-  /** Passwords of a user; undefined: there is none of that name in that realm. */
-  readonly passwordsOf: (username: string, realm: string) => readonly Secret[] | undefined;
+  /** undefined: there is no user of that name in that realm. */
+  readonly userOf: (username: string, realm: string) => KnownUser | undefined;
   readonly noncesMax?: number;
+}
+
+export interface KnownUser {
+  /** Any of them is right. */
+  readonly passwords: readonly Secret[];
+  /** That his answers may use: a weaker one than was offered is not taken. */
+  readonly algorithms: readonly Algorithm[];
 }
 
 export type Examined =
@@ -39,9 +46,6 @@ const NONCES_MAX = 8_192;
 const WINDOW = 32;
 /** Of one request; a client with more is guessing. */
 const CREDENTIALS_MAX = 4;
-/** Best first, as RFC 8760 §2.4 lets the client take the topmost that it knows; many know MD5 alone. */
-const OFFERED: readonly Algorithm[] = ["SHA-512-256", "SHA-256", "MD5"];
-
 interface Used {
   highest: number;
   /** Bit i: highest - i was seen. */
@@ -68,10 +72,13 @@ export class DigestServer {
     return this.#used.size;
   }
 
-  /** WWW-Authenticate lines for a 401 to a request from this address. */
-  challenge(realm: string, sourceAddress: string, stale: boolean): readonly HeaderField[] {
+  /**
+   * WWW-Authenticate lines for a 401 to a request from this address.
+   * @param algorithms best first: RFC 8760 §2.4 lets the client take the topmost that it knows
+   */
+  challenge(realm: string, sourceAddress: string, stale: boolean, algorithms: readonly Algorithm[]): readonly HeaderField[] {
     const nonce = this.#makeNonce(realm, sourceAddress);
-    return OFFERED.map((algorithm) => [
+    return algorithms.map((algorithm) => [
       "WWW-Authenticate",
       writeChallenge({ realm, nonce, algorithm, opaque: undefined, stale, qops: ["auth"] }),
     ]);
@@ -93,15 +100,15 @@ export class DigestServer {
 
   #examineOne(credentials: Credentials, request: ReceivedRequest, sourceAddress: string): Examined {
     const { username, realm, nonce } = credentials;
-    const passwords = this.#options.passwordsOf(username, realm);
+    const user = this.#options.userOf(username, realm);
     const made = this.#timeOf(nonce, realm, sourceAddress);
     // Credentials for another server pass us by: neither the user nor the nonce is ours.
-    if (passwords === undefined && made === undefined) return { type: "none" };
+    if (user === undefined && made === undefined) return { type: "none" };
     const failed = (reason: string, stale = false): Examined => ({ type: "failed", realm, stale, reason });
-    if (passwords === undefined) return failed(`no digest user ${username}`);
-    if (!OFFERED.includes(credentials.algorithm)) return failed(`algorithm ${credentials.algorithm} was not offered`);
+    if (user === undefined) return failed(`no digest user ${username}`);
+    if (!user.algorithms.includes(credentials.algorithm)) return failed(`algorithm ${credentials.algorithm} was not offered`);
     if (credentials.qop === "auth-int") return failed("qop auth-int was not offered");
-    if (!passwords.some((password) => sameText(credentials.response, expected(credentials, request.method, password))))
+    if (!user.passwords.some((password) => sameText(credentials.response, expected(credentials, request.method, password))))
       return failed(`wrong password of digest user ${username}`);
     // RFC 7616 §3.4.6: the URI must be that of the request. Deviation: proxies on the way rewrite host and
     // parameters, so only whom it calls must be the same.

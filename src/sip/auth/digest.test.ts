@@ -144,6 +144,7 @@ test("challenges of another realm than configured are refused by name", () => {
 
 // The server's side
 
+const OFFERED: readonly Algorithm[] = ["SHA-512-256", "SHA-256", "MD5"];
 const SOURCE = "192.0.2.7";
 function server(noncesMax?: number) {
   let nowMs = 1_700_000_000_000;
@@ -153,7 +154,7 @@ function server(noncesMax?: number) {
     key: new Uint8Array(32).fill(7),
     nowMs: () => nowMs,
     random: () => dice++,
-    passwordsOf: (username, realm) => (realm === "pbx.test" ? passwords[username]?.map(secret) : undefined),
+    userOf: (username, realm) => (realm === "pbx.test" && passwords[username] !== undefined ? { passwords: passwords[username].map(secret), algorithms: OFFERED } : undefined),
     ...(noncesMax === undefined ? {} : { noncesMax }),
   });
   return { server: made, pass: (ms: number) => void (nowMs += ms) };
@@ -168,16 +169,16 @@ const carrying = (headers: readonly (readonly [string, string])[]) => invite(...
 
 test("a challenge offers SHA-512-256, SHA-256 and MD5, and the right password proves the user", () => {
   const { server: digest } = server();
-  const lines = digest.challenge("pbx.test", SOURCE, false);
+  const lines = digest.challenge("pbx.test", SOURCE, false, OFFERED);
   assert.deepEqual(lines.map(([, value]) => /algorithm=([^,]+)/.exec(value)?.[1]), ["SHA-512-256", "SHA-256", "MD5"]);
   for (const line of lines) assert.deepEqual(digest.examine(carrying(answers([line]).headers), SOURCE).type, line === lines[0] ? "proved" : "failed");
-  const other = digest.challenge("pbx.test", SOURCE, false);
+  const other = digest.challenge("pbx.test", SOURCE, false, OFFERED);
   assert.equal(digest.examine(carrying(answers(other.slice(2), { ...account, passwords: [secret("also")] }).headers), SOURCE).type, "proved");
 });
 
 test("a repeated nonce count is refused as a replay, later and reordered counts are not", () => {
   const { server: digest } = server();
-  const first = answers(digest.challenge("pbx.test", SOURCE, false));
+  const first = answers(digest.challenge("pbx.test", SOURCE, false, OFFERED));
   const second = authorize(first.memory, account, { method: "INVITE", uri: "sip:+1555@pbx.test", body: "" });
   const third = authorize(second.memory, account, { method: "INVITE", uri: "sip:+1555@pbx.test", body: "" });
   const verdicts = [first, third, second, second, first, third].map(({ headers }) => digest.examine(carrying(headers), SOURCE).type);
@@ -186,10 +187,10 @@ test("a repeated nonce count is refused as a replay, later and reordered counts 
 
 test("an old nonce is stale, one from another address or process too; a wrong password is not", () => {
   const { server: digest, pass } = server();
-  const { headers } = answers(digest.challenge("pbx.test", SOURCE, false));
+  const { headers } = answers(digest.challenge("pbx.test", SOURCE, false, OFFERED));
   const elsewhere = digest.examine(carrying(headers), "192.0.2.8");
   assert.ok(elsewhere.type === "failed" && elsewhere.stale);
-  const wrong = digest.examine(carrying(answers(digest.challenge("pbx.test", SOURCE, false), { ...account, passwords: [secret("wrong")] }).headers), SOURCE);
+  const wrong = digest.examine(carrying(answers(digest.challenge("pbx.test", SOURCE, false, OFFERED), { ...account, passwords: [secret("wrong")] }).headers), SOURCE);
   assert.ok(wrong.type === "failed" && !wrong.stale);
   pass(301_000);
   const late = digest.examine(carrying(headers), SOURCE);
@@ -198,9 +199,9 @@ test("an old nonce is stale, one from another address or process too; a wrong pa
 
 test("credentials prove only the call that they were made for", () => {
   const { server: digest } = server();
-  const { headers } = answers(digest.challenge("pbx.test", SOURCE, false), account, "sip:+1999@pbx.test");
+  const { headers } = answers(digest.challenge("pbx.test", SOURCE, false, OFFERED), account, "sip:+1999@pbx.test");
   assert.equal(digest.examine(carrying(headers), SOURCE).type, "failed");
-  const rewritten = answers(digest.challenge("pbx.test", SOURCE, false), account, "sip:+1555@other.test;user=phone");
+  const rewritten = answers(digest.challenge("pbx.test", SOURCE, false, OFFERED), account, "sip:+1555@other.test;user=phone");
   assert.equal(digest.examine(carrying(rewritten.headers), SOURCE).type, "proved");
 });
 
@@ -215,7 +216,7 @@ test("memory of used nonces is bounded, and what is forgotten cannot be replayed
   const { server: digest, pass } = server(10);
   const used = Array.from({ length: 30 }, () => {
     pass(5);
-    const said = answers(digest.challenge("pbx.test", SOURCE, false));
+    const said = answers(digest.challenge("pbx.test", SOURCE, false, OFFERED));
     assert.equal(digest.examine(carrying(said.headers), SOURCE).type, "proved");
     return said;
   });
@@ -223,9 +224,16 @@ test("memory of used nonces is bounded, and what is forgotten cannot be replayed
   for (const { headers } of used) assert.equal(digest.examine(carrying(headers), SOURCE).type, "failed");
 });
 
+test("an algorithm that a user may not use proves nothing, though its arithmetic is right", () => {
+  const strict = new DigestServer({ key: new Uint8Array(32), nowMs: () => 1, random: () => 1, userOf: () => ({ passwords: [secret("right")], algorithms: ["SHA-256"] }) });
+  const lines = strict.challenge("pbx.test", SOURCE, false, ["SHA-256", "MD5"]);
+  assert.equal(strict.examine(carrying(answers(lines.slice(1)).headers), SOURCE).type, "failed");
+  assert.equal(strict.examine(carrying(answers(lines).headers), SOURCE).type, "proved");
+});
+
 test("a client without qop may use a nonce once", () => {
   const { server: digest } = server();
-  const [, value] = digest.challenge("pbx.test", SOURCE, false)[2]!;
+  const [, value] = digest.challenge("pbx.test", SOURCE, false, OFFERED)[2]!;
   const { headers } = answers([["WWW-Authenticate", value.replace(/, qop="auth"/, "")]]);
   assert.deepEqual([1, 2].map(() => digest.examine(carrying(headers), SOURCE).type), ["proved", "failed"]);
 });

@@ -16,11 +16,11 @@ function challengingPair() {
   const pair = virtualPair();
   const { clock, bob } = pair;
   let dice = 0;
-  const digest = new DigestServer({ key: new Uint8Array(32), nowMs: () => clock.nowMs(), random: () => dice++, passwordsOf: () => [secret("right")] });
+  const digest = new DigestServer({ key: new Uint8Array(32), nowMs: () => clock.nowMs(), random: () => dice++, userOf: () => ({ passwords: [secret("right")], algorithms: ["MD5"] }) });
   /** Challenges what has no credentials, or wrong ones; true where they are right. */
   const examined = (request: ReceivedRequest, refuse: (headers: ReturnType<DigestServer["challenge"]>) => void): boolean => {
     const verdict = digest.examine(request, "192.0.2.1");
-    if (verdict.type !== "proved") refuse(digest.challenge("example.net", "192.0.2.1", verdict.type === "failed" && verdict.stale));
+    if (verdict.type !== "proved") refuse(digest.challenge("example.net", "192.0.2.1", verdict.type === "failed" && verdict.stale, ["MD5"]));
     return verdict.type === "proved";
   };
   const accept = (invite: IncomingInvite): void => {
