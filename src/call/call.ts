@@ -254,6 +254,7 @@ export class Call implements LegOwner {
     this.#answered = { answeredAtMs: clock.wallMs(), answeredMs: clock.nowMs(), setupMs: clock.nowMs() - this.#startedMs };
     this.#state = "answered";
     const a = this.#a!;
+    if (this.#incoming !== undefined) this.#incoming = { ...this.#incoming, headers: parts.headers };
     // `onState` journals the answer before it leaves: a caller that heard it has a call after a crash too.
     a.dialog = setUp.invite.answer(parts, a, this.source.account);
     if (this.callerOffered) this.media.settled();
@@ -508,7 +509,8 @@ export class Call implements LegOwner {
     this.#state = "answered";
     if (incoming !== undefined) {
       // RFC 3261 §13.3.1.4: a 2xx is repeated until its ACK; who has it already sends the ACK once more.
-      const answer = { contact: recovered.dialogA.localContact, sdp: this.media.told("a") };
+      const headers = [...agent.responseHeaders, ...(incoming.headers ?? [])];
+      const answer = { contact: recovered.dialogA.localContact, headers, sdp: this.media.told("a") };
       this.ports.answerRaw(incoming.wire, incoming.flow, incoming.localTag, 200, reasonPhraseOf(200), answer);
       this.ports.journal.append(this.id, this.#tenant, { incoming: null });
     }

@@ -11,7 +11,7 @@ import type { Publish } from "#observe/event.ts";
 import type { DialPlan } from "#routing/decision.ts";
 import type { Peer } from "#routing/snapshot.ts";
 import type { DialogUser, IncomingInvite, InviteParameters } from "#sip/dialog/user-agent.ts";
-import type { ReceivedRequest, Uri } from "#sip/message/message.ts";
+import type { HeaderField, ReceivedRequest, Uri } from "#sip/message/message.ts";
 
 /** Types of the transport as the user agent's contract shows them. */
 export type Flow = IncomingInvite["flow"];
@@ -58,6 +58,8 @@ export interface AttemptResult {
 export interface RawAnswer {
   /** Contact URI. */
   readonly contact: string;
+  /** As in the first answer: a 2xx that is repeated is the same to the byte. */
+  readonly headers: readonly HeaderField[];
   readonly sdp: string;
 }
 

@@ -4,6 +4,7 @@
  * Taking a call up again is `calls.ts`'s.
  */
 import type { CdrAttempt, CdrSkip } from "#cdr/record.ts";
+import type { HeaderField } from "#sip/message/message.ts";
 import type { DialogState } from "#sip/dialog/user-agent.ts";
 import type { AttemptParameters } from "./attempt.ts";
 import type { CallEnding } from "./cdr-of-call.ts";
@@ -31,6 +32,8 @@ export interface IncomingSection {
   readonly wire: string;
   readonly flow: Flow;
   readonly localTag: string;
+  /** Of the answer, once there is one: what the callee's response passed on. */
+  readonly headers?: readonly HeaderField[];
 }
 /** The INVITE that is out; removed by the answer. */
 export interface AttemptSection {

@@ -134,6 +134,27 @@ test("sections that can't be understood are closed, not believed", () => {
   assert.equal(stage.calls.size, 0);
 });
 
+test("an answer without its ACK is said again by the next process, the same to the byte (RFC 3261 §13.3.1.4)", async () => {
+  const stage = new Stage({ carrier: { headers: { pass: ["x-session"], set: [] } } });
+  const call = stage.dial({}, false);
+  await stage.wait(10);
+  const parts = audio(G1, 6000);
+  stage.gateway(1).answer({ ...parts, headers: [["X-Session", "7"]] });
+  await stage.wait(10);
+  const first = stage.wireTo("carrier", "200 INVITE");
+  assert.match(first, /X-Session: 7/);
+  const before = stage.received("carrier").length;
+  crash(stage);
+  await stage.wait(10);
+  assert.deepEqual(stage.received("carrier").slice(before), ["200 INVITE"]);
+  assert.equal(stage.wireTo("carrier", "200 INVITE"), first);
+  call.dialog!.ack("");
+  await stage.wait(1000);
+  call.dialog!.bye();
+  assert.deepEqual(await stage.quiet(), []);
+  assert.equal(stage.cdr.outcome, "answered");
+});
+
 /** Rings, answers, talks and is ended by one side; whoever was not told of the end says what it knows. */
 async function wholeCall(stage: Stage, endedBy: "caller" | "callee"): Promise<VirtualCall> {
   const gateway = stage.gateway(1);

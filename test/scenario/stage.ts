@@ -189,7 +189,7 @@ export class Stage {
         const received = { address: flow.remoteAddress, rport: flow.remotePort };
         const response = serializeResponse(
             buildResponse(request.value, status, reasonPhrase, {
-              ...(answer === undefined ? {} : { headers: [["Contact", `<${answer.contact}>`]], contentType: "application/sdp", body: answer.sdp }),
+              ...(answer === undefined ? {} : { headers: [["Contact", `<${answer.contact}>`], ...answer.headers], contentType: "application/sdp", body: answer.sdp }),
               toTag: localTag,
               received,
             }),

@@ -183,6 +183,8 @@ export interface UserAgent {
     parameters: Omit<InviteParameters, "localContact"> & { readonly method: string; readonly localContact?: string },
     onFinal: (outcome: FailureOutcome) => void,
   ): void;
+  /** What each answer to an INVITE carries beside Contact and the owner's own: Allow, Supported, Server. */
+  readonly responseHeaders: readonly HeaderField[];
   /** Dialogs and INVITEs alive, early ones included. */
   readonly dialogs: number;
 }
