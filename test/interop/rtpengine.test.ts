@@ -81,8 +81,8 @@ describe("rtpengine as the engine", { skip: skipWithout("rtpengine", "sipp") }, 
     const lab = loopbackLab(t);
     await rtpengineIn(lab);
     const tandem = await startTandem(t, lab, yamlFor(lab));
-    const { media } = await tandem.ask<StatusReport>({ type: "status" });
-    assert.deepEqual([media.engine, media.up], ["rtpengine", true], media.detail);
+    await until("the first answer", tandem, async () => (await tandem.ask<StatusReport>({ type: "status" })).media.up);
+    assert.equal((await tandem.ask<StatusReport>({ type: "status" })).media.engine, "rtpengine");
     assert.throws(() => tandem.pidOf("media"), "there is no media process of ours");
     const call = await talkingCall(lab);
     await call.heard();
@@ -176,8 +176,12 @@ describe("rtpengine as the engine", { skip: skipWithout("rtpengine", "sipp") }, 
       `${lab.sbcPrivate.address}:5060`,
       { service: DID, timeoutMs: 60_000 },
     );
-    await until("the call", tandem, async () =>
-      (await tandem.ask<StatusReport>({ type: "status" })).media.detail.includes("2223 up, 1 sessions"),
+    await until(
+      "the call",
+      tandem,
+      async () =>
+        / ACK\r?\n/.test(gateway.messages()) &&
+        /2223 up, 1 sessions/.test((await tandem.ask<StatusReport>({ type: "status" })).media.detail),
     );
     await first.kill("SIGKILL");
     await until("one down", tandem, async () =>
@@ -191,7 +195,7 @@ describe("rtpengine as the engine", { skip: skipWithout("rtpengine", "sipp") }, 
     // The same one again, without its sessions.
     await rtpengineIn(lab, 2223, [20_000, 20_999]);
     const [ended] = await Promise.all([called, gateway.finish(), second.finish()]);
-    assert.equal(ended.successful, 1, ended.output);
+    assert.equal(ended.successful, 1, `${ended.output}\n${ended.messages}\n${tandem.child.output()}`);
     const lost = (await cdrs(tandem, 2)).find((cdr) => cdr.outcome !== "answered" || cdr.endedBy === "us");
     assert.equal(lost?.outcome, "media_failed", JSON.stringify(lost));
   });
