@@ -25,6 +25,7 @@ const program = new Command("tandem")
   .description("The switch between phone carriers and voice AI")
   .version(VERSION)
   .showHelpAfterError("(tandem --help lists the commands)")
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_USAGE))
   .addOption(new Option("--json", "one JSON value instead of text"))
   .addOption(new Option("-c, --config <file>", "configuration file (else TANDEM_CONFIG, ./tandem.yaml, /etc/tandem/tandem.yaml)"))
   .addOption(new Option("--home <folder>", "state folder (else TANDEM_HOME, /var/lib/tandem for root, ~/.local/state/tandem)"));

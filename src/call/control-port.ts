@@ -54,8 +54,10 @@ async function perform(command: ControlCommand, abilities: ControlAbilities): Pr
       const call = abilities.find(command.callId);
       return call === undefined ? noCall(command.callId) : done(call);
     }
-    case "hangup":
-      return abilities.hangUp(command.callId, command.reason) ? done({ callId: command.callId }) : noCall(command.callId);
+    case "hangup": {
+      const call = abilities.find(command.callId);
+      return call !== undefined && abilities.hangUp(call.callId, command.reason) ? done({ callId: call.callId }) : noCall(command.callId);
+    }
     case "route":
       return abilities.route(command.number, command.from, command.caller);
     case "cdr":

@@ -29,8 +29,8 @@ export async function calls(context: CommandContext, nowMs: number): Promise<num
 
 export async function hangup(context: CommandContext, callId: string): Promise<number> {
   const control = await context.control();
-  await control.ask({ type: "hangup", callId, reason: "hung up by operator" });
-  if (context.json) context.print(JSON.stringify({ ok: true, callId }));
-  else context.print(`${callId}: hanging up`);
+  const ended = await control.ask<{ readonly callId: string }>({ type: "hangup", callId, reason: "hung up by operator" });
+  if (context.json) context.print(JSON.stringify({ ok: true, callId: ended.callId }));
+  else context.print(`${ended.callId}: hung up`);
   return EXIT_OK;
 }

@@ -13,7 +13,7 @@ export interface PingResult {
 }
 
 export async function ping(context: CommandContext, uri: string, dial: (uri: string) => Promise<PingResult>): Promise<number> {
-  const result = await dial(uri.includes(":") ? uri : `sip:${uri}`);
+  const result = await dial(/^sips?:/i.test(uri) ? uri : `sip:${uri}`);
   if (context.json) context.print(JSON.stringify(result));
   else if (result.ok) {
     const who = result.userAgent === "" ? "" : ` from ${printable(result.userAgent)}`;

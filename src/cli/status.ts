@@ -18,6 +18,9 @@ export async function status(context: CommandContext): Promise<number> {
   for (const listener of report.listeners) context.print(`listener ${listener.name}: ${listener.address} ${listener.transports.join(", ")}`);
   const { registered, of } = report.registrations;
   if (of > 0) context.print(`registered ${paint(look, registered === of ? "green" : "red", `at ${registered} of ${of} providers`)}${registered === of ? "" : "; tandem trunks says why"}`);
-  for (const [name, value] of Object.entries(report.counters)) if (value !== 0) context.print(`${name} ${value}`);
+  const counted = Object.entries(report.counters).filter(([, value]) => value !== 0);
+  const width = Math.max(0, ...counted.map(([name]) => name.length));
+  context.print(paint(look, "dim", "since the process started:"));
+  for (const [name, value] of counted) context.print(`  ${name.padEnd(width)}  ${value}`);
   return EXIT_OK;
 }

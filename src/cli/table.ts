@@ -6,9 +6,12 @@ export interface Look {
   readonly columns: number;
 }
 
+/** In a pipe, and on terminals that know no width of their own (serial lines, some containers). */
+const COLUMNS = 100;
+
 export function lookOf(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Look {
   const colour = env["NO_COLOR"] === undefined && env["TERM"] !== "dumb";
-  return { terminal: stream.isTTY === true && colour, columns: stream.columns ?? 100 };
+  return { terminal: stream.isTTY === true && colour, columns: stream.columns > 0 ? stream.columns : COLUMNS };
 }
 
 const STYLES = { bold: "1", dim: "2", red: "31", green: "32", yellow: "33", cyan: "36" } as const;

@@ -16,7 +16,7 @@ export async function trace(context: CommandContext, call: string | undefined, r
     context.print(JSON.stringify(found));
     return found.events.length > 0 ? EXIT_OK : EXIT_FAILED;
   }
-  if (found.candidates.length > 0) {
+  if (found.candidates.length > 1) {
     context.warn(`"${call}" is the beginning of several calls:\n${found.candidates.map((id) => `  ${id}`).join("\n")}`);
     return EXIT_FAILED;
   }

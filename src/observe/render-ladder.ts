@@ -67,8 +67,9 @@ function findParties(events: readonly Stamped[]): Parties {
   return { names: order.map((remote) => names.get(remote) ?? remote), of: (event) => order.indexOf(event.remote), ours: callers.length };
 }
 
-/** A target may name transport and listener around the address: "UDP 10.0.0.2:5060 by carrier". */
-function samePlace(target: string, remote: string): boolean {
+/** A target may name transport and listener around the address: "udp:10.0.0.2:5060", "UDP 10.0.0.2:5060 by carrier". */
+function samePlace(said: string, remote: string): boolean {
+  const target = said.replace(/^(?:udp|tcp|tls|wss?):/i, "");
   const at = target.indexOf(remote);
   if (at < 0) return false;
   const isPart = (char: string | undefined): boolean => char !== undefined && /[\da-f.:]/i.test(char);

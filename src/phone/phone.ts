@@ -93,9 +93,16 @@ const words = (outcome: FailureOutcome): { readonly status: number; readonly rea
     case "timeout":
       return { status: 0, reason: "no response" };
     case "transport-error":
-      return { status: 0, reason: `${outcome.failure.code}: ${outcome.failure.detail}` };
+      return { status: 0, reason: UNREACHABLE[outcome.failure.code] ?? `${outcome.failure.code}: ${outcome.failure.detail}` };
   }
 };
+const UNREACHABLE: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "refused: nothing listens there (ECONNREFUSED)",
+  EHOSTUNREACH: "that host can't be reached (EHOSTUNREACH)",
+  ENETUNREACH: "no route to that network (ENETUNREACH)",
+};
+/** Long enough for three transmissions (RFC 3261 §17.1.2.2: at 0, 0.5 and 1.5 s) and a slow network. */
+const PING_MS = 5_000;
 
 class SipPhone implements Phone, AgentUser {
   readonly #options: PhoneOptions;
@@ -151,8 +158,11 @@ class SipPhone implements Phone, AgentUser {
     if (!located.ok) return { ...none, reason: located.reason };
     const { target } = located;
     const startMs = this.#options.clock.nowMs();
+    const targetSaid = `${target.transport.toLowerCase()}:${target.address}:${target.port}`;
     return new Promise((resolve) => {
+      const patience = this.#options.clock.after(PING_MS, () => resolve({ ...none, target: targetSaid, roundTripMs: PING_MS, reason: `no response within ${PING_MS / 1000} s` }));
       this.#agent.request({ ...this.#parameters(uri, target), method: "OPTIONS", headers: [["Accept", "application/sdp"]], body: "" }, (outcome) => {
+        patience.cancel();
         const roundTripMs = this.#options.clock.nowMs() - startMs;
         const response: ReceivedResponse | undefined = outcome.type === "response" ? outcome.response : undefined;
         resolve({
@@ -160,7 +170,7 @@ class SipPhone implements Phone, AgentUser {
           // Any answer but a server failure shows a living SIP element.
           ok: response !== undefined && response.status < 500,
           roundTripMs,
-          target: `${target.transport.toLowerCase()}:${target.address}:${target.port}`,
+          target: targetSaid,
           userAgent: response?.header("Server") ?? response?.header("User-Agent") ?? "",
           allow: response?.header("Allow") ?? "",
         });

@@ -52,7 +52,7 @@ export function renderExplanation(explanation: RouteExplanation): readonly strin
   const width = Math.max(0, ...attempts.map(({ peer }) => peer.length), ...skipped.map(({ peer }) => peer.length));
   for (const [i, attempt] of attempts.entries()) {
     lines.push(
-      `  ${i + 1}. ${attempt.peer.padEnd(width)}  ${attempt.requestUri}  by ${attempt.listener}, as ${attempt.caller || "nobody"}`,
+      `  ${i + 1}. ${attempt.peer.padEnd(width)}  ${attempt.requestUri}  by ${attempt.listener}${attempt.caller === "" ? "" : `, as ${attempt.caller}`}`,
     );
   }
   for (const { peer, reason: why } of skipped) lines.push(`  -  ${peer.padEnd(width)}  skipped: ${why}`);
