@@ -14,6 +14,9 @@ import { status } from "#cli/status.ts";
 import { lookOf } from "#cli/table.ts";
 import { connectJsonLines } from "#net/json-lines.ts";
 
+// `tandem cdr | head`: a reader that has seen enough is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : EXIT_FAILED));
+
 interface Global {
   readonly json?: boolean;
   readonly config?: string;
