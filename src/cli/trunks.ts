@@ -28,13 +28,22 @@ function rendered({ look }: CommandContext, list: readonly TrunkReport[], nowMs:
     registration?.reason ?? "",
   ]);
   const text = table(look, ["Trunk", "Registration", "Since", "Next", "Calls", "As", "Last reason"], rows);
-  return look.terminal ? text.replace(/(?<= )(registered|registering|failed|unregistered)(?= )/g, (word) => paint(look, COLOUR[word]!, word)) : text;
+  return look.terminal
+    ? text.replace(/(?<= )(registered|registering|failed|unregistered)(?= )/g, (word) => paint(look, COLOUR[word]!, word))
+    : text;
 }
 
 /** What `preset:` may say, what each sets and what is left to write. */
 export function presets(context: CommandContext): number {
   const list = Object.entries(PRESETS).map(([name, preset]) => ({ name, ...preset }));
   if (context.json) context.print(JSON.stringify(list));
-  else context.print(table(context.look, ["Preset", "For", "Sets", "You add"], list.map(({ name, title, sets, needs }) => [name, title, sets, needs])));
+  else
+    context.print(
+      table(
+        context.look,
+        ["Preset", "For", "Sets", "You add"],
+        list.map(({ name, title, sets, needs }) => [name, title, sets, needs]),
+      ),
+    );
   return EXIT_OK;
 }

@@ -21,7 +21,8 @@ import {
 
 const secret: Reader<string> = (value, reading) => {
   if (typeof value === "number") return String(value);
-  if (typeof value !== "string" || value === "") return reading.note("no password here", "the password in quotes; or password_env, password_file");
+  if (typeof value !== "string" || value === "")
+    return reading.note("no password here", "the password in quotes; or password_env, password_file");
   return /[\r\n\0]/.test(value) ? reading.note("a password of several lines", "one line of text") : value;
 };
 const userName = textLike(/^[^\s"\\]{1,255}$/, "a user name", "as the provider wrote it, without spaces and quotes");
@@ -55,7 +56,7 @@ export const accountFields = {
 const contactParameter = textLike(
   /^[A-Za-z0-9\-.!%*_+`'~]+(=("[^"\\\r\n]*"|[^\s;,"]+))?$/,
   "a Contact parameter",
-  "e.g. +sip.instance=\"<urn:uuid:…>\" or reg-id=1",
+  'e.g. +sip.instance="<urn:uuid:…>" or reg-id=1',
 );
 
 /** @param name reads a listener's name, @param domain the domain of the address of record

@@ -26,7 +26,8 @@ const problems = (text: string): readonly string[] => {
   const loaded = load(text);
   return loaded.ok ? [] : loaded.problems.map(({ field, message }) => `${field}: ${message}`);
 };
-const revealed = (account: { readonly passwords: readonly { reveal(): string }[] } | undefined) => account?.passwords.map((one) => one.reveal());
+const revealed = (account: { readonly passwords: readonly { reveal(): string }[] } | undefined) =>
+  account?.passwords.map((one) => one.reveal());
 
 test("passwords come from the file, the environment and files of their own", () => {
   const { trunks } = snapshotOf(`trunks:
@@ -35,7 +36,10 @@ test("passwords come from the file, the environment and files of their own", () 
   - { name: c, uri: sip.c.test, username: u, passwords: [one], password_file: /run/pw }
   - { name: d, uri: sip.d.test }
 `);
-  assert.deepEqual([trunks.get("a")?.account?.username, trunks.get("a")?.account?.realm, revealed(trunks.get("a")?.account)], ["u", "r", ['p:w,"']]);
+  assert.deepEqual(
+    [trunks.get("a")?.account?.username, trunks.get("a")?.account?.realm, revealed(trunks.get("a")?.account)],
+    ["u", "r", ['p:w,"']],
+  );
   assert.deepEqual([trunks.get("b")?.account?.username, revealed(trunks.get("b")?.account)], ["auth", ["from env"]]);
   assert.deepEqual(revealed(trunks.get("c")?.account), ["one", "first", "second"]);
   assert.equal(trunks.get("d")?.account, undefined);
@@ -50,9 +54,23 @@ test("registering takes what it needs from the trunk, and what it says itself wi
     register: { registrar: "reg.b.test", outbound_proxy: "proxy.b.test:5090", user: dev, auth_username: id9, from_domain: b.test, contact_params: ["+sip.instance=x", reg-id=1], expires_s: 120 }
   - { name: none, uri: sip.c.test, register: no }
 `);
-  assert.deepEqual(trunks.get("short")?.register, { registrar: "sip:sip.a.test:5090", user: "u", domain: "sip.a.test", contactParameters: [], expiresS: 600, listener: "main" });
+  assert.deepEqual(trunks.get("short")?.register, {
+    registrar: "sip:sip.a.test:5090",
+    user: "u",
+    domain: "sip.a.test",
+    contactParameters: [],
+    expiresS: 600,
+    listener: "main",
+  });
   const long = trunks.get("long");
-  assert.deepEqual(long?.register, { registrar: "sip:reg.b.test", user: "dev", domain: "b.test", contactParameters: ["+sip.instance=x", "reg-id=1"], expiresS: 120, listener: "main" });
+  assert.deepEqual(long?.register, {
+    registrar: "sip:reg.b.test",
+    user: "dev",
+    domain: "b.test",
+    contactParameters: ["+sip.instance=x", "reg-id=1"],
+    expiresS: 120,
+    listener: "main",
+  });
   assert.deepEqual([long?.account?.username, long?.outboundProxy], ["id9", "sip:proxy.b.test:5090"]);
   assert.equal(trunks.get("none")?.register, undefined);
 });
@@ -138,7 +156,10 @@ test("every preset loads with what it says is needed, and the entry's own fields
   - { name: again, preset: ringcentral, username: x, password: p, register: yes }
 `);
   const rc = trunks.get("rc");
-  assert.deepEqual([rc?.register?.domain, rc?.register?.expiresS, rc?.outboundProxy, rc?.account?.username, rc?.codecs], ["sip.ringcentral.com", 300, "sip:sip20.ringcentral.com:5090", "80111", ["PCMU"]]);
+  assert.deepEqual(
+    [rc?.register?.domain, rc?.register?.expiresS, rc?.outboundProxy, rc?.account?.username, rc?.codecs],
+    ["sip.ringcentral.com", 300, "sip:sip20.ringcentral.com:5090", "80111", ["PCMU"]],
+  );
   assert.deepEqual(trunks.get("uz")?.numbers, { countryCode: "998", nationalPrefix: "0", internationalPrefix: "", write: "e164" });
   assert.equal(trunks.get("quiet")?.register, undefined);
   assert.equal(trunks.get("again")?.register?.expiresS, 300);

@@ -32,10 +32,19 @@ export function readSecrets(
     if (fields.password_env !== undefined) {
       const value = env[fields.password_env];
       if (value !== undefined && value !== "") found.push(value);
-      else note([...path, "password_env"], `the environment has no ${fields.password_env}`, "set it for the process that starts Tandem, e.g. in its systemd unit");
+      else
+        note(
+          [...path, "password_env"],
+          `the environment has no ${fields.password_env}`,
+          "set it for the process that starts Tandem, e.g. in its systemd unit",
+        );
     }
     if (fields.password_file !== undefined) found.push(...passwordsIn(fields.password_file, readFile, [...path, "password_file"], note));
-    if (found.length > 0) secrets.set(fields, found.map((one) => new Secret(textToWire(one))));
+    if (found.length > 0)
+      secrets.set(
+        fields,
+        found.map((one) => new Secret(textToWire(one))),
+      );
   };
   for (const section of ["trunks", "gateways"] as const) {
     for (const { index, value } of sections[section]) {
@@ -50,7 +59,9 @@ export function readSecrets(
 /** One password a line, so that two may be valid while one replaces the other. */
 function passwordsIn(path: string, readFile: (path: string) => string, at: Path, note: Note): readonly string[] {
   try {
-    const lines = readFile(path).split(/\r?\n/).filter((line) => line !== "");
+    const lines = readFile(path)
+      .split(/\r?\n/)
+      .filter((line) => line !== "");
     if (lines.length === 0) note(at, `${path} is empty`, "one line with the password");
     return lines;
   } catch (error) {
@@ -66,23 +77,40 @@ function checkWhole(fields: Holder, secrets: Secrets, path: Path, note: Note): v
   if (named === undefined && secrets.has(fields)) note(path, "a password without a user name", "username: as the provider wrote it");
   if (named !== undefined && !secrets.has(fields) && !wanted && fields.register === undefined)
     note(path, `user name ${named} without a password`, "password, password_env or password_file");
-  if (fields.digest !== undefined && !secrets.has(fields.digest) && fields.digest.password_env === undefined && fields.digest.password_file === undefined)
+  if (
+    fields.digest !== undefined &&
+    !secrets.has(fields.digest) &&
+    fields.digest.password_env === undefined &&
+    fields.digest.password_file === undefined
+  )
     note([...path, "digest"], `digest user ${fields.digest.username} has no password`, "password, password_env or password_file");
 }
 
 /** @param peerUri the trunk's own, where registering names no registrar */
-export function toAccounts(fields: Holder & { readonly from_domain: string }, peerUri: string | undefined, listener: string, secrets: Secrets) {
+export function toAccounts(
+  fields: Holder & { readonly from_domain: string },
+  peerUri: string | undefined,
+  listener: string,
+  secrets: Secrets,
+) {
   const { register, digest } = fields;
   const username = register?.auth_username ?? fields.auth_username ?? fields.username;
   const passwords = secrets.get(fields);
   const realm = register?.realm ?? fields.realm;
   const account: PeerAccount | undefined =
-    username === undefined || passwords === undefined ? undefined : { username: textToWire(username), passwords, realm: realm === undefined ? undefined : textToWire(realm) };
+    username === undefined || passwords === undefined
+      ? undefined
+      : { username: textToWire(username), passwords, realm: realm === undefined ? undefined : textToWire(realm) };
   const digestPasswords = digest === undefined ? undefined : secrets.get(digest);
   const digestUser: DigestUser | undefined =
     digest === undefined || digestPasswords === undefined
       ? undefined
-      : { username: textToWire(digest.username), passwords: digestPasswords, realm: digest.realm === undefined ? undefined : textToWire(digest.realm), algorithms: DIGEST_ALGORITHMS.filter((one) => digest.algorithms.includes(one)) };
+      : {
+          username: textToWire(digest.username),
+          passwords: digestPasswords,
+          realm: digest.realm === undefined ? undefined : textToWire(digest.realm),
+          algorithms: DIGEST_ALGORITHMS.filter((one) => digest.algorithms.includes(one)),
+        };
   const outboundProxy = fields.outbound_proxy ?? register?.outbound_proxy;
   return {
     ...(account === undefined ? {} : { account }),
@@ -92,7 +120,12 @@ export function toAccounts(fields: Holder & { readonly from_domain: string }, pe
   };
 }
 
-function toRegister(fields: Holder & { readonly from_domain: string }, register: RegisterFields, peerUri: string | undefined, listener: string): RegisterPolicy {
+function toRegister(
+  fields: Holder & { readonly from_domain: string },
+  register: RegisterFields,
+  peerUri: string | undefined,
+  listener: string,
+): RegisterPolicy {
   const registrar = register.registrar ?? peerUri ?? "";
   const host = parsePeerUri(registrar)?.host ?? "";
   return {
@@ -107,21 +140,37 @@ function toRegister(fields: Holder & { readonly from_domain: string }, register:
 }
 
 /** What only the whole configuration shows. */
-export function checkAccounts(peers: readonly (readonly [peer: Peer, path: Path])[], listeners: ReadonlySet<string>, error: Note, warn: Note): void {
+export function checkAccounts(
+  peers: readonly (readonly [peer: Peer, path: Path])[],
+  listeners: ReadonlySet<string>,
+  error: Note,
+  warn: Note,
+): void {
   const digestUsers = new Map<string, string>();
   for (const [peer, path] of peers) {
     const register = peer.kind === "trunk" ? peer.register : undefined;
     if (register !== undefined) {
-      if (register.registrar === "") error([...path, "register"], `${peer.name} names no registrar`, "register: { registrar: sip.example.com }, or a uri");
+      if (register.registrar === "")
+        error([...path, "register"], `${peer.name} names no registrar`, "register: { registrar: sip.example.com }, or a uri");
       if (register.user === "") error([...path, "register"], `${peer.name} has no user to register`, "username: as the provider wrote it");
       if (register.listener !== "" && !listeners.has(register.listener))
         error([...path, "register", "listener"], `there is no listener ${register.listener}`, `one of ${[...listeners].join(", ")}`);
-      if (peer.account === undefined) warn([...path, "register"], `${peer.name} registers without a password`, "username and password, unless the provider knows us by our address");
+      if (peer.account === undefined)
+        warn(
+          [...path, "register"],
+          `${peer.name} registers without a password`,
+          "username and password, unless the provider knows us by our address",
+        );
     }
     if (peer.digest === undefined) continue;
     const first = digestUsers.get(peer.digest.username);
     if (first === undefined) digestUsers.set(peer.digest.username, peer.name);
-    else error([...path, "digest", "username"], `digest user ${peer.digest.username} is ${first}'s already`, "each authentication user may stand once in the deployment");
+    else
+      error(
+        [...path, "digest", "username"],
+        `digest user ${peer.digest.username} is ${first}'s already`,
+        "each authentication user may stand once in the deployment",
+      );
   }
 }
 
@@ -144,18 +193,21 @@ export function withoutSecrets(configText: string, snapshot: Pick<Snapshot, "tru
 export type CarriedSecrets = ReadonlyMap<string, { readonly account: readonly string[]; readonly digest: readonly string[] }>;
 
 type WithPeers = Pick<Snapshot, "trunks" | "gateways">;
-const textsOf = (holder: { readonly passwords: readonly Secret[] } | undefined): readonly string[] => holder?.passwords.map((one) => one.reveal()) ?? [];
+const textsOf = (holder: { readonly passwords: readonly Secret[] } | undefined): readonly string[] =>
+  holder?.passwords.map((one) => one.reveal()) ?? [];
 
 export function carrySecrets({ trunks, gateways }: WithPeers): CarriedSecrets {
   const carried = new Map<string, { account: readonly string[]; digest: readonly string[] }>();
   for (const { kind, name, account, digest } of [...trunks.values(), ...gateways.values()])
-    if (account !== undefined || digest !== undefined) carried.set(`${kind} ${name}`, { account: textsOf(account), digest: textsOf(digest) });
+    if (account !== undefined || digest !== undefined)
+      carried.set(`${kind} ${name}`, { account: textsOf(account), digest: textsOf(digest) });
   return carried;
 }
 
 /** @returns the peers with their passwords again; not frozen yet */
 export function restoreSecrets({ trunks, gateways }: WithPeers, carried: CarriedSecrets): WithPeers {
-  const whole = <P extends Peer>(peers: ReadonlyMap<string, P>): ReadonlyMap<string, P> => new Map(Array.from(peers, ([name, peer]) => [name, withSecretsOf(peer, carried)] as const));
+  const whole = <P extends Peer>(peers: ReadonlyMap<string, P>): ReadonlyMap<string, P> =>
+    new Map(Array.from(peers, ([name, peer]) => [name, withSecretsOf(peer, carried)] as const));
   return { trunks: whole(trunks), gateways: whole(gateways) };
 }
 function withSecretsOf<P extends Peer>(peer: P, carried: CarriedSecrets): P {

@@ -52,7 +52,10 @@ export function checkResources(resources: Resources, alsoNamed: ReadonlySet<stri
   const routes = new RouteCheck(checking);
   for (const [i, did] of resources.dids.entries()) routes.did(did, i);
   for (const [i, rule] of resources.outbound.entries()) routes.outbound(rule, i);
-  const peers = [...resources.trunks.map((peer, i) => [peer, ["trunks", i]] as const), ...resources.gateways.map((peer, i) => [peer, ["gateways", i]] as const)];
+  const peers = [
+    ...resources.trunks.map((peer, i) => [peer, ["trunks", i]] as const),
+    ...resources.gateways.map((peer, i) => [peer, ["gateways", i]] as const),
+  ];
   checkAccounts(peers, new Set([...resources.listeners.map((listener) => listener.name), ...alsoNamed]), error, warn);
   warnOfTwins(checking, didUseOf(resources.dids));
   return { errors, warnings };

@@ -21,7 +21,13 @@ export interface IdentificationReport {
       readonly ambiguous: readonly string[];
     }[];
     /** Who proves himself by name and password, and what he is asked for. */
-    readonly digestUsers: readonly { readonly username: string; readonly peer: string; readonly kind: "trunk" | "gateway"; readonly tenant: string; readonly realms: readonly string[] }[];
+    readonly digestUsers: readonly {
+      readonly username: string;
+      readonly peer: string;
+      readonly kind: "trunk" | "gateway";
+      readonly tenant: string;
+      readonly realms: readonly string[];
+    }[];
     /** Trunks whose calls come to the Contact that we registered. */
     readonly registered: readonly string[];
     /** Peers that nothing proves: calls can go to them, not come from them. */
@@ -102,7 +108,9 @@ export function describeIdentification(snapshot: Snapshot): IdentificationReport
       digestUsers: here.flatMap((peer) => (peer.digest === undefined ? [] : [digestUserOf(peer, peer.digest, listener)])),
       registered: [...snapshot.trunks.values()].filter(({ register }) => register?.listener === listener.name).map(({ name }) => name),
       unrecognised: here
-        .filter((peer) => peer.addresses.length === 0 && peer.digest === undefined && (peer.kind === "gateway" || peer.register === undefined))
+        .filter(
+          (peer) => peer.addresses.length === 0 && peer.digest === undefined && (peer.kind === "gateway" || peer.register === undefined),
+        )
         .map(({ name }) => name),
     };
   });
@@ -129,7 +137,9 @@ export function renderIdentification({ order, listeners }: IdentificationReport)
     const width = (column: number): number => Math.max(0, ...rows.map((row) => row[column]!.length));
     for (const [network, who, how] of rows) lines.push(`  ${network!.padEnd(width(0))}  ${who!.padEnd(width(1))}  ${how!}`);
     for (const { username, peer, kind, tenant, realms } of digestUsers)
-      lines.push(`  digest user ${username} of ${realms.join(", ")}  ${kind} ${peer}${tenant === "default" ? "" : ` (${tenant})`}  by digest`);
+      lines.push(
+        `  digest user ${username} of ${realms.join(", ")}  ${kind} ${peer}${tenant === "default" ? "" : ` (${tenant})`}  by digest`,
+      );
     for (const trunk of registered) lines.push(`  calls to our registered Contact  trunk ${trunk}  by flow`);
     if (rows.length + digestUsers.length + registered.length === 0) lines.push("  nobody is recognised here");
     if (unrecognised.length > 0) lines.push(`  nothing proves ${unrecognised.join(", ")}: calls can go there, not come from there`);

@@ -40,13 +40,15 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   exolve: {
     title: "MTS Exolve",
     sets: "domain sip.exolve.ru, numbers of country 7",
-    needs: "username (883140…) and password for calls out; addresses that its forwarded calls come from. It must be reached from a Russian address",
+    needs:
+      "username (883140…) and password for calls out; addresses that its forwarded calls come from. It must be reached from a Russian address",
     fields: { uri: "sip:sip.exolve.ru", from_domain: "sip.exolve.ru", numbers: { country_code: "7", national_prefix: "8" } },
   },
   skyetel: {
     title: "Skyetel",
     sets: "term.skyetel.com for calls out, PCMU and PCMA",
-    needs: "addresses of its calls (it knows us by ours); headers.set X-Tenant where it bills several; register.registrar: reg.skyetel.com for its registering variant",
+    needs:
+      "addresses of its calls (it knows us by ours); headers.set X-Tenant where it bills several; register.registrar: reg.skyetel.com for its registering variant",
     fields: { uri: "sip:term.skyetel.com", codecs: ["PCMU", "PCMA"] },
   },
   didforsale: {
@@ -58,7 +60,8 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   twilio: {
     title: "Twilio Elastic SIP Trunking",
     sets: "PCMU and PCMA, numbers with plus",
-    needs: "uri: sip:<name>.pstn.twilio.com; username and password of its credential list, or our address in its list; addresses of its calls. One call a second unless it was raised",
+    needs:
+      "uri: sip:<name>.pstn.twilio.com; username and password of its credential list, or our address in its list; addresses of its calls. One call a second unless it was raised",
     fields: { codecs: ["PCMU", "PCMA"], numbers: { write: "+e164" } },
   },
   telnyx: {
@@ -85,7 +88,8 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
 };
 export const PRESET_NAMES: readonly string[] = Object.keys(PRESETS);
 
-const isFields = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
+const isFields = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The preset's fields under the entry's own; groups of fields are joined, lists are replaced. */
 export function withPreset(preset: Preset, entry: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {

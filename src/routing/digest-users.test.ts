@@ -5,10 +5,26 @@ import { createDigestUsers } from "./digest-users.ts";
 import { createIdentifier } from "./identify.ts";
 import { makeGateway, makeListener, makeSnapshot, makeTrunk } from "./testing.ts";
 
-const digest = (username: string, realm?: string, algorithms: readonly DigestAlgorithm[] = DIGEST_ALGORITHMS) => ({ username, passwords: [new Secret(`pw of ${username}`)], realm, algorithms });
-const register = { registrar: "sip:carrier.test", user: "100", domain: "carrier.test", contactParameters: [], expiresS: 600, listener: "main" };
+const digest = (username: string, realm?: string, algorithms: readonly DigestAlgorithm[] = DIGEST_ALGORITHMS) => ({
+  username,
+  passwords: [new Secret(`pw of ${username}`)],
+  realm,
+  algorithms,
+});
+const register = {
+  registrar: "sip:carrier.test",
+  user: "100",
+  domain: "carrier.test",
+  contactParameters: [],
+  expiresS: 600,
+  listener: "main",
+};
 const snapshot = makeSnapshot({
-  listeners: [makeListener("main", { domains: ["pbx.test"] }), makeListener("private", { address: "10.0.0.1" }), makeListener("all", { address: "0.0.0.0" })],
+  listeners: [
+    makeListener("main", { domains: ["pbx.test"] }),
+    makeListener("private", { address: "10.0.0.1" }),
+    makeListener("all", { address: "0.0.0.0" }),
+  ],
   trunks: [makeTrunk("carrier", { addresses: ["198.51.100.1"] }), makeTrunk("provider", { register })],
   gateways: [
     makeGateway("open", { digest: digest("open") }),
@@ -41,7 +57,9 @@ test("a user's password counts in his realm alone", () => {
 
 test("a realm offers what all its users know", () => {
   const shared = (a: readonly DigestAlgorithm[], b: readonly DigestAlgorithm[]) =>
-    createDigestUsers(makeSnapshot({ gateways: [makeGateway("a", { digest: digest("a", "r", a) }), makeGateway("b", { digest: digest("b", "r", b) })] })).algorithmsOf("main", "r");
+    createDigestUsers(
+      makeSnapshot({ gateways: [makeGateway("a", { digest: digest("a", "r", a) }), makeGateway("b", { digest: digest("b", "r", b) })] }),
+    ).algorithmsOf("main", "r");
   assert.deepEqual(shared(DIGEST_ALGORITHMS, ["SHA-256", "MD5"]), ["SHA-256", "MD5"]);
   assert.deepEqual(shared(["MD5"], DIGEST_ALGORITHMS), ["MD5"]);
   assert.deepEqual(shared(["SHA-256"], ["MD5"]), ["SHA-256"]);
@@ -50,7 +68,18 @@ test("a realm offers what all its users know", () => {
 
 test("flow and digest prove before the address, on their own listener", () => {
   const identifier = createIdentifier(snapshot);
-  const facts = { listener: "main", transport: "UDP", address: "198.51.100.1", port: 5060, requestUser: "x", requestHost: "h", toHost: "h", fromUser: "", fromHost: "", testTicketFor: undefined } as const;
+  const facts = {
+    listener: "main",
+    transport: "UDP",
+    address: "198.51.100.1",
+    port: 5060,
+    requestUser: "x",
+    requestHost: "h",
+    toHost: "h",
+    fromUser: "",
+    fromHost: "",
+    testTicketFor: undefined,
+  } as const;
   const told = (more: object): string => {
     const found = identifier.identify({ ...facts, ...more });
     return found.type === "peer" ? `${found.peer.name} by ${found.by}` : found.type;

@@ -4,7 +4,15 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { ReceivedResponse } from "#sip/message/message.ts";
 import { parseMessage } from "#sip/message/parse-message.ts";
-import { type RegistrationEvent, type RegistrationState, type RegistrationTerms, type RegisterRequest, registrationAt, standingOf, stepRegistration } from "./registration.ts";
+import {
+  type RegistrationEvent,
+  type RegistrationState,
+  type RegistrationTerms,
+  type RegisterRequest,
+  registrationAt,
+  standingOf,
+  stepRegistration,
+} from "./registration.ts";
 
 const secret = (text: string) => ({ reveal: () => text });
 const TERMS: RegistrationTerms = {
@@ -37,7 +45,8 @@ function registering(terms: RegistrationTerms = TERMS) {
     get last() {
       return sent.at(-1)!;
     },
-    answer: (status: number, ...headers: readonly string[]) => feed({ type: "response", sequence: state.sequence, response: response(status, ...headers) }),
+    answer: (status: number, ...headers: readonly string[]) =>
+      feed({ type: "response", sequence: state.sequence, response: response(status, ...headers) }),
     silence: () => feed({ type: "no-answer", sequence: state.sequence, detail: "no answer" }),
     /** To the moment that it waits for; the seconds waited. */
     wait(): number {
@@ -49,7 +58,20 @@ function registering(terms: RegistrationTerms = TERMS) {
   };
 }
 function response(status: number, ...headers: readonly string[]): ReceivedResponse {
-  const read = parseMessage([`SIP/2.0 ${status} Reason`, "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa", "From: <sip:100@carrier.test>;tag=1", "To: <sip:100@carrier.test>;tag=2", "Call-ID: c", "CSeq: 1 REGISTER", ...headers, "Content-Length: 0", "", ""].join("\r\n"));
+  const read = parseMessage(
+    [
+      `SIP/2.0 ${status} Reason`,
+      "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa",
+      "From: <sip:100@carrier.test>;tag=1",
+      "To: <sip:100@carrier.test>;tag=2",
+      "Call-ID: c",
+      "CSeq: 1 REGISTER",
+      ...headers,
+      "Content-Length: 0",
+      "",
+      "",
+    ].join("\r\n"),
+  );
   assert.ok(read.ok && read.value.kind === "response");
   return read.value;
 }
@@ -149,7 +171,12 @@ test("of SHA-256 and MD5 the stronger is answered, and nonsense is a failure wit
   const it = registering();
   it.answer(401, challenge("m"), challenge("s", ", algorithm=SHA-256"));
   assert.match(it.last.credentials[0]![1], /nonce="s".*algorithm=SHA-256/);
-  for (const headers of [["WWW-Authenticate: Digest"], ["WWW-Authenticate: Basic realm=x"], [], ['WWW-Authenticate: Digest realm="r", nonce="n", algorithm=ROT13']]) {
+  for (const headers of [
+    ["WWW-Authenticate: Digest"],
+    ["WWW-Authenticate: Basic realm=x"],
+    [],
+    ['WWW-Authenticate: Digest realm="r", nonce="n", algorithm=ROT13'],
+  ]) {
     const odd = registering();
     odd.answer(401, ...headers);
     assert.equal(odd.standing, "failed");
@@ -196,7 +223,17 @@ test("an answer to a request before the last is not listened to", () => {
 });
 
 test("whatever answers come, it either waits for a moment within 17 minutes of now or has a request out", () => {
-  const header = fc.constantFrom(challenge("x"), challenge("y", ", stale=true"), "Retry-After: 99999999", "Min-Expires: 700", "Contact: <sip:e.test>", "Expires: 1", 'Proxy-Authenticate: Digest realm="p", nonce="z"', "WWW-Authenticate: ,,==", "Contact: *");
+  const header = fc.constantFrom(
+    challenge("x"),
+    challenge("y", ", stale=true"),
+    "Retry-After: 99999999",
+    "Min-Expires: 700",
+    "Contact: <sip:e.test>",
+    "Expires: 1",
+    'Proxy-Authenticate: Digest realm="p", nonce="z"',
+    "WWW-Authenticate: ,,==",
+    "Contact: *",
+  );
   const answer = fc.tuple(fc.constantFrom(100, 200, 301, 302, 401, 403, 404, 407, 423, 500, 503, 603), fc.array(header, { maxLength: 3 }));
   fc.assert(
     fc.property(fc.array(fc.oneof(answer, fc.constant("silence" as const), fc.constant("wait" as const)), { maxLength: 60 }), (events) => {

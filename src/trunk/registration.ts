@@ -6,7 +6,15 @@
  * redirects a few times (§21.3), rests as long as Retry-After says. Deliberately without several Contacts,
  * outbound flows (RFC 5626) and GRUU; where a request goes and timers are `registrations.ts`'s.
  */
-import { type Account, type DigestMemory, NO_MEMORY, answerChallenges, authorize, beginRequest, tryOtherPassword } from "#sip/auth/digest-client.ts";
+import {
+  type Account,
+  type DigestMemory,
+  NO_MEMORY,
+  answerChallenges,
+  authorize,
+  beginRequest,
+  tryOtherPassword,
+} from "#sip/auth/digest-client.ts";
 import type { HeaderField, ReceivedResponse } from "#sip/message/message.ts";
 
 /** What never changes while it runs. */
@@ -109,7 +117,12 @@ export function standingOf(state: RegistrationState, nowMs: number): Registratio
   return state.failures > 0 ? "failed" : "registering";
 }
 
-export function stepRegistration(state: RegistrationState, event: RegistrationEvent, terms: RegistrationTerms, now: Circumstances): RegistrationStep {
+export function stepRegistration(
+  state: RegistrationState,
+  event: RegistrationEvent,
+  terms: RegistrationTerms,
+  now: Circumstances,
+): RegistrationStep {
   switch (event.type) {
     case "start":
       return state.stage === "idle" ? begin(state, terms) : stay(state);
@@ -127,7 +140,12 @@ export function stepRegistration(state: RegistrationState, event: RegistrationEv
 }
 
 const stay = (state: RegistrationState): RegistrationStep => ({ state, send: undefined });
-const removed = (state: RegistrationState): RegistrationState => ({ ...state, stage: "removed", nextAtMs: Infinity, boundUntilMs: -Infinity });
+const removed = (state: RegistrationState): RegistrationState => ({
+  ...state,
+  stage: "removed",
+  nextAtMs: Infinity,
+  boundUntilMs: -Infinity,
+});
 
 function begin(state: RegistrationState, terms: RegistrationTerms): RegistrationStep {
   return sendAgain({ ...state, stage: "registering", detours: 0, nextAtMs: Infinity, memory: beginRequest(state.memory) }, terms);

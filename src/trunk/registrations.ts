@@ -35,7 +35,9 @@ export interface RegistrationPorts {
   readonly request: UserAgent["request"];
   /** RFC 3263 for a URI; empty: it can't be resolved. */
   readonly locate: (uriText: string, listener: string) => readonly Target[] | Promise<readonly Target[]>;
-  readonly face: (listener: string) => { readonly advertised: string; portOf(transport: Target["transport"]): number | undefined } | undefined;
+  readonly face: (
+    listener: string,
+  ) => { readonly advertised: string; portOf(transport: Target["transport"]): number | undefined } | undefined;
   /** Unguessable, and the same after a restart: a caller who knows it is the provider. */
   readonly contactUser: (trunk: string) => string;
 }
@@ -122,7 +124,13 @@ export class Registrations {
 
 /** Everything that a change of means a new registration; passwords count, and stay in this process. */
 const identityOf = (trunk: Trunk): string =>
-  JSON.stringify([trunk.register, trunk.outboundProxy, trunk.account?.username, trunk.account?.realm, trunk.account?.passwords.map((password) => password.reveal())]);
+  JSON.stringify([
+    trunk.register,
+    trunk.outboundProxy,
+    trunk.account?.username,
+    trunk.account?.realm,
+    trunk.account?.passwords.map((password) => password.reveal()),
+  ]);
 const bindingOf = ({ register, outboundProxy }: Trunk): string =>
   JSON.stringify([register?.registrar, register?.user, register?.domain, register?.listener, outboundProxy]);
 
@@ -151,7 +159,12 @@ class Registration {
     this.#proxy = trunk.outboundProxy;
     this.identity = identityOf(trunk);
     this.binding = bindingOf(trunk);
-    this.#terms = { registrar: policy.registrar, contactUser: ports.contactUser(trunk.name), expiresS: policy.expiresS, account: trunk.account };
+    this.#terms = {
+      registrar: policy.registrar,
+      contactUser: ports.contactUser(trunk.name),
+      expiresS: policy.expiresS,
+      account: trunk.account,
+    };
     this.#name = `${ports.random.integer(2 ** 32).toString(36)}${ports.random.integer(2 ** 32).toString(36)}`;
     this.#state = registrationAt(this.#terms);
     this.#sinceMs = ports.clock.wallMs();
@@ -181,7 +194,8 @@ class Registration {
     this.#state = state;
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (state.stage === "waiting") this.#timer = clock.after(Math.max(0, state.nextAtMs - clock.nowMs()), () => this.feed({ type: "clock" }));
+    if (state.stage === "waiting")
+      this.#timer = clock.after(Math.max(0, state.nextAtMs - clock.nowMs()), () => this.feed({ type: "clock" }));
     this.#tell();
     if (state.stage === "removed") this.#leave();
     if (send !== undefined) this.#send(send);

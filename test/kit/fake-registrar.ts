@@ -43,7 +43,8 @@ export async function fakeRegistrar(address: string, port: number, script: (aske
       for (const look of watchers) look();
     }
     const reply = replies.get(via);
-    if (reply !== undefined) socket.send(Buffer.from(typeof reply === "string" ? reply : written(request, reply), "latin1"), peer.port, peer.address);
+    if (reply !== undefined)
+      socket.send(Buffer.from(typeof reply === "string" ? reply : written(request, reply), "latin1"), peer.port, peer.address);
   });
   socket.bind(port, address);
   await once(socket, "listening");
@@ -75,11 +76,15 @@ export async function fakeRegistrar(address: string, port: number, script: (aske
 function proved(request: ReceivedRequest, passwords: readonly string[]): string | undefined {
   const read = parseCredentials(request.header("Authorization") ?? "");
   if (read === undefined || !read.ok) return undefined;
-  const right = passwords.some((password) => digestResponse({ ...read.value, password, method: request.method, body: "" }) === read.value.response);
+  const right = passwords.some(
+    (password) => digestResponse({ ...read.value, password, method: request.method, body: "" }) === read.value.response,
+  );
   return right ? read.value.algorithm : undefined;
 }
 
 function written(request: ReceivedRequest, [status, ...headers]: Exclude<Reply, string | undefined>): string {
-  const copied = ["Via", "From", "To", "Call-ID", "CSeq"].map((name) => `${name}: ${request.header(name)}${name === "To" ? ";tag=fake" : ""}`);
+  const copied = ["Via", "From", "To", "Call-ID", "CSeq"].map(
+    (name) => `${name}: ${request.header(name)}${name === "To" ? ";tag=fake" : ""}`,
+  );
   return [`SIP/2.0 ${status} Fake`, ...copied, ...headers, "Content-Length: 0", "", ""].join("\r\n");
 }

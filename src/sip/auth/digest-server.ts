@@ -112,7 +112,8 @@ export class DigestServer {
       return failed(`wrong password of digest user ${username}`);
     // RFC 7616 §3.4.6: the URI must be that of the request. Deviation: proxies on the way rewrite host and
     // parameters, so only whom it calls must be the same.
-    if (!sameCalled(credentials.uri, request.requestUri)) return failed(`credentials of digest user ${username} are for ${credentials.uri}`);
+    if (!sameCalled(credentials.uri, request.requestUri))
+      return failed(`credentials of digest user ${username} are for ${credentials.uri}`);
     const nowMs = this.#options.nowMs();
     if (made === undefined || nowMs - made > NONCE_LIFE_MS) return failed("the nonce is old, or not of this process", true);
     if (!this.#use(nonce, made, credentials)) return failed(`replayed nonce of digest user ${username}`, true);

@@ -28,15 +28,38 @@ interface Vector {
 }
 const vectors = existsSync(VECTORS) ? (JSON.parse(readFileSync(VECTORS, "utf8")) as readonly Vector[]) : [];
 
-test("digest vectors (RFC 2617 §3.5, RFC 7616 §3.9.1 and SIP-shaped)", { skip: vectors.length === 0 ? "0 vectors: the corpora are not here" : false }, () => {
+test("digest vectors (RFC 2617 §3.5, RFC 7616 §3.9.1 and SIP-shaped)", {
+  skip: vectors.length === 0 ? "0 vectors: the corpora are not here" : false,
+}, () => {
   for (const { source, alg, user, pw, nc, cnonce, body, response, qop, ...rest } of vectors) {
-    const input = { ...rest, algorithm: alg, username: user, password: pw, qop, nonceCount: nc ?? "", cnonce: cnonce ?? "", body: body ?? "" };
+    const input = {
+      ...rest,
+      algorithm: alg,
+      username: user,
+      password: pw,
+      qop,
+      nonceCount: nc ?? "",
+      cnonce: cnonce ?? "",
+      body: body ?? "",
+    };
     assert.equal(digestResponse(input), response, `${source} ${alg} ${qop ?? "no qop"}`);
   }
 });
 
 test("the published MD5 example (RFC 2617 §3.5)", () => {
-  const input = { algorithm: "MD5", username: "Mufasa", realm: "testrealm@host.com", password: "Circle Of Life", nonce: "dcd98b7102dd2f0e8b11d0f600bfb0c093", method: "GET", uri: "/dir/index.html", qop: "auth", nonceCount: "00000001", cnonce: "0a4f113b", body: "" } as const;
+  const input = {
+    algorithm: "MD5",
+    username: "Mufasa",
+    realm: "testrealm@host.com",
+    password: "Circle Of Life",
+    nonce: "dcd98b7102dd2f0e8b11d0f600bfb0c093",
+    method: "GET",
+    uri: "/dir/index.html",
+    qop: "auth",
+    nonceCount: "00000001",
+    cnonce: "0a4f113b",
+    body: "",
+  } as const;
   assert.equal(digestResponse(input), "6629fae49393a05397450978507c4ef1");
   // RFC 7616 §3.4.2: the session key replaces the user's.
   assert.notEqual(digestResponse({ ...input, algorithm: "MD5-sess" }), digestResponse(input));
@@ -46,16 +69,38 @@ const secret = (text: string) => ({ reveal: () => text });
 const account: Account = { username: "100", passwords: [secret("right")], realm: undefined };
 const cnonce = () => "c0ffee";
 
-function message<K extends "request" | "response">(kind: K, start: string, ...headers: readonly string[]): K extends "request" ? ReceivedRequest : ReceivedResponse {
-  const read = parseMessage([start, "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa", "From: <sip:a@x>;tag=1", "To: <sip:b@x>", "Call-ID: c", "CSeq: 1 INVITE", ...headers, "Content-Length: 0", "", ""].join("\r\n"));
+function message<K extends "request" | "response">(
+  kind: K,
+  start: string,
+  ...headers: readonly string[]
+): K extends "request" ? ReceivedRequest : ReceivedResponse {
+  const read = parseMessage(
+    [
+      start,
+      "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa",
+      "From: <sip:a@x>;tag=1",
+      "To: <sip:b@x>",
+      "Call-ID: c",
+      "CSeq: 1 INVITE",
+      ...headers,
+      "Content-Length: 0",
+      "",
+      "",
+    ].join("\r\n"),
+  );
   assert.ok(read.ok && read.value.kind === kind);
   return read.value as never;
 }
-const challenged = (...challenges: readonly string[]) => message("response", "SIP/2.0 401 Unauthorized", ...challenges.map((one) => `WWW-Authenticate: ${one}`));
+const challenged = (...challenges: readonly string[]) =>
+  message("response", "SIP/2.0 401 Unauthorized", ...challenges.map((one) => `WWW-Authenticate: ${one}`));
 const invite = (...headers: readonly string[]) => message("request", "INVITE sip:+1555@pbx.test SIP/2.0", ...headers);
 
 test("a header line with several challenges, other schemes, missing quotes and doubled commas is read", () => {
-  const [first, second, ...more] = parseChallenges(['Basic realm="x", Digest realm="a, \\"b\\"", nonce=n1,, qop=auth,auth-int, algorithm=sha-256, Digest realm="c",nonce="n2"', 'Digest realm="y", nonce="z", algorithm=ROT13', 'Digest realm="no nonce"']);
+  const [first, second, ...more] = parseChallenges([
+    'Basic realm="x", Digest realm="a, \\"b\\"", nonce=n1,, qop=auth,auth-int, algorithm=sha-256, Digest realm="c",nonce="n2"',
+    'Digest realm="y", nonce="z", algorithm=ROT13',
+    'Digest realm="no nonce"',
+  ]);
   assert.deepEqual(first, { realm: 'a, "b"', nonce: "n1", algorithm: "SHA-256", qops: ["auth"], opaque: undefined, stale: false });
   assert.deepEqual(second, { realm: "c", nonce: "n2", algorithm: "MD5", qops: [], opaque: undefined, stale: false });
   assert.deepEqual(more, []);
@@ -67,7 +112,18 @@ test("what is written is read back, whatever stands in the quotes", () => {
     fc.property(text, text, text, fc.boolean(), (realm, nonce, opaque, stale) => {
       const challenge = { realm, nonce, opaque, stale, algorithm: "SHA-256", qops: ["auth"] } as const;
       assert.deepEqual(parseChallenges([writeChallenge(challenge)]), [challenge]);
-      const credentials = { username: realm, realm: opaque, nonce, opaque, uri: "sip:x", response: "ab", algorithm: "MD5", qop: "auth", cnonce: nonce, nonceCount: "00000001" } as const;
+      const credentials = {
+        username: realm,
+        realm: opaque,
+        nonce,
+        opaque,
+        uri: "sip:x",
+        response: "ab",
+        algorithm: "MD5",
+        qop: "auth",
+        cnonce: nonce,
+        nonceCount: "00000001",
+      } as const;
       const read = parseCredentials(writeCredentials(credentials));
       assert.ok(read?.ok);
       assert.deepEqual(read.value, credentials);
@@ -85,7 +141,17 @@ test("no text makes the parsers throw", () => {
 });
 
 test("of several challenges for one realm the strongest known is answered (RFC 8760 §2.4)", () => {
-  const answered = answerChallenges(NO_MEMORY, challenged('Digest realm="r", nonce="1"', 'Digest realm="r", nonce="2", algorithm=SHA-999', 'Digest realm="r", nonce="3", algorithm=SHA-256, qop="auth"', 'Digest realm="r", nonce="4", algorithm=MD5-sess'), account, cnonce);
+  const answered = answerChallenges(
+    NO_MEMORY,
+    challenged(
+      'Digest realm="r", nonce="1"',
+      'Digest realm="r", nonce="2", algorithm=SHA-999',
+      'Digest realm="r", nonce="3", algorithm=SHA-256, qop="auth"',
+      'Digest realm="r", nonce="4", algorithm=MD5-sess',
+    ),
+    account,
+    cnonce,
+  );
   assert.equal(answered.type, "again");
   const { headers } = authorize(answered.memory, account, { method: "INVITE", uri: "sip:b@x", body: "" });
   assert.equal(headers.length, 1);
@@ -100,12 +166,23 @@ test("a challenge without qop is answered as RFC 2069 had it", () => {
 });
 
 test("a proxy's and a server's challenge are both answered, and each use of a nonce is counted", () => {
-  const first = answerChallenges(NO_MEMORY, message("response", "SIP/2.0 407 No", 'Proxy-Authenticate: Digest realm="p", nonce="1", qop="auth"'), account, cnonce);
+  const first = answerChallenges(
+    NO_MEMORY,
+    message("response", "SIP/2.0 407 No", 'Proxy-Authenticate: Digest realm="p", nonce="1", qop="auth"'),
+    account,
+    cnonce,
+  );
   const once = authorize(first.memory, account, { method: "INVITE", uri: "sip:b@x", body: "" });
   const second = answerChallenges(once.memory, challenged('Digest realm="s", nonce="2", qop="auth"'), account, cnonce);
   assert.equal(second.type, "again");
   const twice = authorize(second.memory, account, { method: "INVITE", uri: "sip:b@x", body: "" });
-  assert.deepEqual(twice.headers.map(([name, value]) => [name, /nc=(\w+)/.exec(value)?.[1]]), [["Proxy-Authorization", "00000002"], ["Authorization", "00000001"]]);
+  assert.deepEqual(
+    twice.headers.map(([name, value]) => [name, /nc=(\w+)/.exec(value)?.[1]]),
+    [
+      ["Proxy-Authorization", "00000002"],
+      ["Authorization", "00000001"],
+    ],
+  );
 });
 
 test("a refused password is not said twice, a stale nonce is renewed once", () => {
@@ -154,14 +231,22 @@ function server(noncesMax?: number) {
     key: new Uint8Array(32).fill(7),
     nowMs: () => nowMs,
     random: () => dice++,
-    userOf: (username, realm) => (realm === "pbx.test" && passwords[username] !== undefined ? { passwords: passwords[username].map(secret), algorithms: OFFERED } : undefined),
+    userOf: (username, realm) =>
+      realm === "pbx.test" && passwords[username] !== undefined
+        ? { passwords: passwords[username].map(secret), algorithms: OFFERED }
+        : undefined,
     ...(noncesMax === undefined ? {} : { noncesMax }),
   });
   return { server: made, pass: (ms: number) => void (nowMs += ms) };
 }
 /** What a client that trusts `digest-client.ts` says to this challenge. */
 function answers(lines: readonly (readonly [string, string])[], who: Account = account, uri = "sip:+1555@pbx.test") {
-  const answered = answerChallenges(NO_MEMORY, message("response", "SIP/2.0 401 No", ...lines.map(([name, value]) => `${name}: ${value}`)), who, cnonce);
+  const answered = answerChallenges(
+    NO_MEMORY,
+    message("response", "SIP/2.0 401 No", ...lines.map(([name, value]) => `${name}: ${value}`)),
+    who,
+    cnonce,
+  );
   assert.equal(answered.type, "again");
   return authorize(answered.memory, who, { method: "INVITE", uri, body: "" });
 }
@@ -170,10 +255,17 @@ const carrying = (headers: readonly (readonly [string, string])[]) => invite(...
 test("a challenge offers SHA-512-256, SHA-256 and MD5, and the right password proves the user", () => {
   const { server: digest } = server();
   const lines = digest.challenge("pbx.test", SOURCE, false, OFFERED);
-  assert.deepEqual(lines.map(([, value]) => /algorithm=([^,]+)/.exec(value)?.[1]), ["SHA-512-256", "SHA-256", "MD5"]);
-  for (const line of lines) assert.deepEqual(digest.examine(carrying(answers([line]).headers), SOURCE).type, line === lines[0] ? "proved" : "failed");
+  assert.deepEqual(
+    lines.map(([, value]) => /algorithm=([^,]+)/.exec(value)?.[1]),
+    ["SHA-512-256", "SHA-256", "MD5"],
+  );
+  for (const line of lines)
+    assert.deepEqual(digest.examine(carrying(answers([line]).headers), SOURCE).type, line === lines[0] ? "proved" : "failed");
   const other = digest.challenge("pbx.test", SOURCE, false, OFFERED);
-  assert.equal(digest.examine(carrying(answers(other.slice(2), { ...account, passwords: [secret("also")] }).headers), SOURCE).type, "proved");
+  assert.equal(
+    digest.examine(carrying(answers(other.slice(2), { ...account, passwords: [secret("also")] }).headers), SOURCE).type,
+    "proved",
+  );
 });
 
 test("a repeated nonce count is refused as a replay, later and reordered counts are not", () => {
@@ -190,7 +282,10 @@ test("an old nonce is stale, one from another address or process too; a wrong pa
   const { headers } = answers(digest.challenge("pbx.test", SOURCE, false, OFFERED));
   const elsewhere = digest.examine(carrying(headers), "192.0.2.8");
   assert.ok(elsewhere.type === "failed" && elsewhere.stale);
-  const wrong = digest.examine(carrying(answers(digest.challenge("pbx.test", SOURCE, false, OFFERED), { ...account, passwords: [secret("wrong")] }).headers), SOURCE);
+  const wrong = digest.examine(
+    carrying(answers(digest.challenge("pbx.test", SOURCE, false, OFFERED), { ...account, passwords: [secret("wrong")] }).headers),
+    SOURCE,
+  );
   assert.ok(wrong.type === "failed" && !wrong.stale);
   pass(301_000);
   const late = digest.examine(carrying(headers), SOURCE);
@@ -225,7 +320,12 @@ test("memory of used nonces is bounded, and what is forgotten cannot be replayed
 });
 
 test("an algorithm that a user may not use proves nothing, though its arithmetic is right", () => {
-  const strict = new DigestServer({ key: new Uint8Array(32), nowMs: () => 1, random: () => 1, userOf: () => ({ passwords: [secret("right")], algorithms: ["SHA-256"] }) });
+  const strict = new DigestServer({
+    key: new Uint8Array(32),
+    nowMs: () => 1,
+    random: () => 1,
+    userOf: () => ({ passwords: [secret("right")], algorithms: ["SHA-256"] }),
+  });
   const lines = strict.challenge("pbx.test", SOURCE, false, ["SHA-256", "MD5"]);
   assert.equal(strict.examine(carrying(answers(lines.slice(1)).headers), SOURCE).type, "failed");
   assert.equal(strict.examine(carrying(answers(lines).headers), SOURCE).type, "proved");
@@ -235,5 +335,8 @@ test("a client without qop may use a nonce once", () => {
   const { server: digest } = server();
   const [, value] = digest.challenge("pbx.test", SOURCE, false, OFFERED)[2]!;
   const { headers } = answers([["WWW-Authenticate", value.replace(/, qop="auth"/, "")]]);
-  assert.deepEqual([1, 2].map(() => digest.examine(carrying(headers), SOURCE).type), ["proved", "failed"]);
+  assert.deepEqual(
+    [1, 2].map(() => digest.examine(carrying(headers), SOURCE).type),
+    ["proved", "failed"],
+  );
 });

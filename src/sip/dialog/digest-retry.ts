@@ -29,7 +29,11 @@ export class DigestRetry {
 
   /** The request with what the server wants to hear, as far as it said so before. */
   authorized(request: OutgoingRequest): OutgoingRequest {
-    const { memory, headers } = authorize(this.#memory, this.#account, { method: request.method, uri: request.requestUri, body: request.body });
+    const { memory, headers } = authorize(this.#memory, this.#account, {
+      method: request.method,
+      uri: request.requestUri,
+      body: request.body,
+    });
     this.#memory = memory;
     if (request.method === "INVITE") this.#inviteCredentials = headers;
     return headers.length === 0 ? request : { ...request, headers: [...request.headers, ...headers] };

@@ -16,15 +16,22 @@ function challengingPair() {
   const pair = virtualPair();
   const { clock, bob } = pair;
   let dice = 0;
-  const digest = new DigestServer({ key: new Uint8Array(32), nowMs: () => clock.nowMs(), random: () => dice++, userOf: () => ({ passwords: [secret("right")], algorithms: ["MD5"] }) });
+  const digest = new DigestServer({
+    key: new Uint8Array(32),
+    nowMs: () => clock.nowMs(),
+    random: () => dice++,
+    userOf: () => ({ passwords: [secret("right")], algorithms: ["MD5"] }),
+  });
   /** Challenges what has no credentials, or wrong ones; true where they are right. */
   const examined = (request: ReceivedRequest, refuse: (headers: ReturnType<DigestServer["challenge"]>) => void): boolean => {
     const verdict = digest.examine(request, "192.0.2.1");
-    if (verdict.type !== "proved") refuse(digest.challenge("example.net", "192.0.2.1", verdict.type === "failed" && verdict.stale, ["MD5"]));
+    if (verdict.type !== "proved")
+      refuse(digest.challenge("example.net", "192.0.2.1", verdict.type === "failed" && verdict.stale, ["MD5"]));
     return verdict.type === "proved";
   };
   const accept = (invite: IncomingInvite): void => {
-    if (examined(invite.request, (headers) => invite.reject(401, "Unauthorized", headers))) bob.dialog = invite.answer(sdp("answer"), bob.dialogUser);
+    if (examined(invite.request, (headers) => invite.reject(401, "Unauthorized", headers)))
+      bob.dialog = invite.answer(sdp("answer"), bob.dialogUser);
   };
   bob.onCall = accept;
   bob.onReinvited = accept;
@@ -86,7 +93,10 @@ test("an old nonce is renewed in mid-dialog, for a re-INVITE and for INFO", () =
   const outcomes: FailureOutcome[] = [];
   call.dialog!.request("INFO", { headers: [], body: "" }, (outcome) => outcomes.push(outcome));
   clock.advance(300);
-  assert.deepEqual(outcomes.map((outcome) => outcome.type === "response" && outcome.response.status), [200]);
+  assert.deepEqual(
+    outcomes.map((outcome) => outcome.type === "response" && outcome.response.status),
+    [200],
+  );
   assert.deepEqual(sequences(network, "INFO"), ["5", "6"]);
   call.dialog!.bye();
   end();
@@ -112,7 +122,11 @@ test("without credentials a challenge is a failure like any other", () => {
 
 test("CANCEL after the challenge belongs to the second INVITE (§9.1)", () => {
   const { clock, network, alice, bob, end, examined } = challengingPair();
-  bob.onCall = (invite) => void (examined(invite.request, (headers) => invite.reject(401, "Unauthorized", headers)) && invite.provisional(180, "Ringing", { headers: [], body: "" }));
+  bob.onCall = (invite) =>
+    void (
+      examined(invite.request, (headers) => invite.reject(401, "Unauthorized", headers)) &&
+      invite.provisional(180, "Ringing", { headers: [], body: "" })
+    );
   const call = alice.call(bob, { credentials });
   clock.advance(200);
   call.invite.cancel();
@@ -126,7 +140,9 @@ test("a request outside dialogs is repeated with credentials as well", () => {
   const { clock, network, alice, bob } = challengingPair();
   const { localContact: _, ...parameters } = alice.parameters(bob, { credentials, sequence: 7 });
   const statuses: (number | string)[] = [];
-  alice.agent.request({ ...parameters, method: "MESSAGE" }, (outcome) => statuses.push(outcome.type === "response" ? outcome.response.status : outcome.type));
+  alice.agent.request({ ...parameters, method: "MESSAGE" }, (outcome) =>
+    statuses.push(outcome.type === "response" ? outcome.response.status : outcome.type),
+  );
   clock.advance(400);
   assert.deepEqual(sequences(network, "MESSAGE")[0], "7");
   assert.equal(statuses.length, 1);
