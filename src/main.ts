@@ -320,9 +320,9 @@ class MethodTable implements AgentUser {
     const { user, challenge: asked } = examineDigest(request, flow);
     if (asked !== undefined) return asked;
     const who = identifier.identify(sourceFacts(request, flow, user));
+    const stranger = who.type === "unknown" || who.type === "rewritten" ? challengeStranger(request, flow) : undefined;
+    if (stranger !== undefined) return stranger;
     if (who.type === "unknown") {
-      const stranger = challengeStranger(request, flow);
-      if (stranger !== undefined) return stranger;
       publishRefused(flow, who.detail ?? `${request.method} from an address that no trunk or gateway has`);
       return false;
     }

@@ -136,6 +136,28 @@ test("CANCEL after the challenge belongs to the second INVITE (§9.1)", () => {
   end();
 });
 
+test("a successor of a process that died while the second INVITE rang cancels that one", () => {
+  const { clock, network, alice, bob, examined } = challengingPair();
+  let cancelled = 0;
+  bob.onCall = (invite) => {
+    if (!examined(invite.request, (headers) => invite.reject(401, "Unauthorized", headers))) return;
+    invite.onCancelled = () => void cancelled++;
+    invite.provisional(180, "Ringing", { headers: [], body: "" });
+  };
+  const parameters = alice.parameters(bob, { credentials });
+  const journaled: number[] = [];
+  const deaf = { onTrying: () => {}, onProvisional: () => {}, onAnswer: () => {}, onFailure: () => {} };
+  alice.agent.invite(parameters, { ...deaf, onResend: (sequence) => journaled.push(sequence) }, alice.dialogUser);
+  clock.advance(200);
+  assert.deepEqual(journaled, [2]);
+  alice.boot();
+  const { credentials: _, ...kept } = parameters;
+  alice.agent.recoverInvite({ ...kept, sequence: journaled[0]! });
+  clock.advance(200);
+  assert.equal(cancelled, 1);
+  assert.deepEqual(sequences(network, "CANCEL"), ["2"]);
+});
+
 test("a request outside dialogs is repeated with credentials as well", () => {
   const { clock, network, alice, bob } = challengingPair();
   const { localContact: _, ...parameters } = alice.parameters(bob, { credentials, sequence: 7 });
