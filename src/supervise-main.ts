@@ -143,14 +143,19 @@ class Kept {
   #spawn(): void {
     this.#startedAtMs = performance.now();
     // Its own process group: a terminal's Ctrl-C reaches the supervisor only, which stops in order.
-    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ENTRY[this.#role], ...(this.#options.childArgs[this.#role] ?? [])], {
-      stdio: ["ignore", "inherit", "inherit"],
-      detached: true,
-      env: ENVIRONMENT,
-    });
+    const child = spawn(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", ENTRY[this.#role], ...(this.#options.childArgs[this.#role] ?? [])],
+      {
+        stdio: ["ignore", "inherit", "inherit"],
+        detached: true,
+        env: ENVIRONMENT,
+      },
+    );
     this.#child = child;
     this.#pid = child.pid ?? 0;
-    if (child.pid !== undefined) writeFileSync(this.#pidFile, JSON.stringify({ pid: child.pid, startTime: startTimeOf(child.pid) }), { mode: 0o600 });
+    if (child.pid !== undefined)
+      writeFileSync(this.#pidFile, JSON.stringify({ pid: child.pid, startTime: startTimeOf(child.pid) }), { mode: 0o600 });
     child.on("error", (error) => this.#options.print(`${this.#role}: cannot start: ${error.message}`));
     child.on("exit", (code, signal) => {
       if (code === EXIT_CONFIGURATION && !this.#stopping) this.#onHopeless();

@@ -28,13 +28,12 @@ interface Setting {
 
 async function setUp(t: TestContext, transport: TransportName = "UDP"): Promise<Setting> {
   const lab = loopbackLab(t);
-  // A source that a killed process made silent must not end calls meanwhile.
   const yaml = labYaml(lab, transport === "TCP" ? { transport: "tcp" } : {});
   const tandem = await startTandem(t, lab, yaml);
   return { lab, tandem, crowd: await Crowd.open(lab, DID, transport), yaml };
 }
 
-/** kill -9, and the next process of that role. @returns what it killed */
+/** kill -9; the supervisor starts the next process of that role. */
 function kill(tandem: RunningTandem, ...roles: readonly ("signalling" | "media")[]): void {
   const pids = roles.map((role) => tandem.pidOf(role));
   for (const pid of pids) process.kill(pid, "SIGKILL");
@@ -118,7 +117,11 @@ describe("kill -9", () => {
     const list = await cdrs(tandem, CALLS + 1);
     assertCdrs(list, crowd);
     for (const { legs } of list.filter((cdr) => crowd.pairs.some(({ caller }) => caller.sipCallId === cdr.legs[0]!.sipCallId))) {
-      for (const leg of legs) assert.ok(leg.packetsReceived >= PACKETS_BEFORE && leg.packetsSent >= PACKETS_BEFORE, `leg ${leg.leg}: ${leg.packetsReceived} received, ${leg.packetsSent} sent`);
+      for (const leg of legs)
+        assert.ok(
+          leg.packetsReceived >= PACKETS_BEFORE && leg.packetsSent >= PACKETS_BEFORE,
+          `leg ${leg.leg}: ${leg.packetsReceived} received, ${leg.packetsSent} sent`,
+        );
     }
     assert.deepEqual(await tandem.cli("calls"), []);
   });
@@ -177,7 +180,12 @@ describe("kill -9", () => {
     const list = await cdrs(tandem, CALLS);
     assert.equal(list.length, CALLS);
     assertCdrs(list, crowd);
-    for (const { legs } of list) for (const leg of legs) assert.ok(leg.packetsReceived > 0 && leg.packetsSent > 0, `leg ${leg.leg}: ${leg.packetsReceived} received, ${leg.packetsSent} sent`);
+    for (const { legs } of list)
+      for (const leg of legs)
+        assert.ok(
+          leg.packetsReceived > 0 && leg.packetsSent > 0,
+          `leg ${leg.leg}: ${leg.packetsReceived} received, ${leg.packetsSent} sent`,
+        );
   });
 
   test("of media: a call that comes meanwhile waits for it instead of failing", async (t) => {
@@ -190,7 +198,10 @@ describe("kill -9", () => {
     await crowd.stopAudio();
     await hangUpAll(setting);
     const list = await cdrs(tandem, 2);
-    assert.deepEqual(list.map((cdr) => cdr.outcome), ["answered", "answered"]);
+    assert.deepEqual(
+      list.map((cdr) => cdr.outcome),
+      ["answered", "answered"],
+    );
   });
 
   test("of both at once: calls and audio are back, and end properly", async (t) => {

@@ -106,15 +106,18 @@ export class Crowd {
   }
 
   async connectMany(count: number): Promise<void> {
-    while (this.pairs.length < count) await Promise.all(Array.from({ length: Math.min(AT_ONCE, count - this.pairs.length) }, () => this.connect()));
+    while (this.pairs.length < count)
+      await Promise.all(Array.from({ length: Math.min(AT_ONCE, count - this.pairs.length) }, () => this.connect()));
   }
 
   /** Until every end has heard so many packets. */
   async heard(packets: number, timeoutMs = 30_000): Promise<void> {
     const endMs = performance.now() + timeoutMs;
-    const quiet = (): number => this.pairs.filter((pair) => pair.callerAudio.received < packets || pair.calleeAudio.received < packets).length;
+    const quiet = (): number =>
+      this.pairs.filter((pair) => pair.callerAudio.received < packets || pair.calleeAudio.received < packets).length;
     while (quiet() > 0) {
-      if (performance.now() > endMs) throw new Error(`${quiet()} of ${this.pairs.length} calls did not hear ${packets} packets within ${timeoutMs} ms`);
+      if (performance.now() > endMs)
+        throw new Error(`${quiet()} of ${this.pairs.length} calls did not hear ${packets} packets within ${timeoutMs} ms`);
       await pause(20);
     }
   }
@@ -123,7 +126,8 @@ export class Crowd {
     const ends = this.pairs.flatMap(({ callerAudio, calleeAudio }) => [callerAudio, calleeAudio]);
     const sinceMs = performance.now();
     while (ends.some((end) => end.lastMs < sinceMs)) {
-      if (performance.now() - sinceMs > timeoutMs) throw new Error(`${ends.filter((end) => end.lastMs < sinceMs).length} of ${ends.length} ends heard nothing for ${timeoutMs} ms`);
+      if (performance.now() - sinceMs > timeoutMs)
+        throw new Error(`${ends.filter((end) => end.lastMs < sinceMs).length} of ${ends.length} ends heard nothing for ${timeoutMs} ms`);
       await pause(10);
     }
   }
@@ -136,9 +140,17 @@ export class Crowd {
   async stopAudio(): Promise<CrowdAudio> {
     for (const flow of this.#flows.values()) flow.stop();
     await pause(DRAIN_MS);
-    const reports = this.pairs.flatMap(({ callerAudio, calleeAudio }) => [callerAudio.report(calleeAudio), calleeAudio.report(callerAudio)]);
+    const reports = this.pairs.flatMap(({ callerAudio, calleeAudio }) => [
+      callerAudio.report(calleeAudio),
+      calleeAudio.report(callerAudio),
+    ]);
     const sum = (of: (report: (typeof reports)[number]) => number): number => reports.reduce((total, report) => total + of(report), 0);
-    return { sent: sum((report) => report.sent), missing: sum((report) => report.missing.length), duplicates: sum((report) => report.duplicates), gapMs: Math.max(0, ...reports.map((report) => report.gapMs)) };
+    return {
+      sent: sum((report) => report.sent),
+      missing: sum((report) => report.missing.length),
+      duplicates: sum((report) => report.duplicates),
+      gapMs: Math.max(0, ...reports.map((report) => report.gapMs)),
+    };
   }
 }
 

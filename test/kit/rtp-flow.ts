@@ -74,7 +74,14 @@ export class RtpFlow {
     if (this.#remote === undefined) return;
     const payload = Buffer.alloc(PAYLOAD_BYTES, 0xff);
     payload.writeUInt32BE(this.#sent, 0);
-    const packet = writeRtp({ payloadType: PCMU, marker: this.#sent === 0, sequence: this.#sent & 0xffff, timestampTicks: this.#sent * PAYLOAD_BYTES, ssrc: this.#ssrc, payload });
+    const packet = writeRtp({
+      payloadType: PCMU,
+      marker: this.#sent === 0,
+      sequence: this.#sent & 0xffff,
+      timestampTicks: this.#sent * PAYLOAD_BYTES,
+      ssrc: this.#ssrc,
+      payload,
+    });
     this.#sent++;
     this.#socket.send(packet, this.#remote.port, this.#remote.address, () => {});
   }

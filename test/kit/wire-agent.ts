@@ -152,7 +152,10 @@ export class WireAgent implements AgentUser {
   }
   answer(call: WireCall, rtpPort: number): void {
     if (call.invite?.pending !== true) return;
-    call.dialog = call.invite.answer({ headers: [], contentType: "application/sdp", body: phoneSdp(this.address, rtpPort) }, this.#inside(call));
+    call.dialog = call.invite.answer(
+      { headers: [], contentType: "application/sdp", body: phoneSdp(this.address, rtpPort) },
+      this.#inside(call),
+    );
     call.answeredAtMs = performance.now();
     call.changed();
   }

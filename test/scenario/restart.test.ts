@@ -177,7 +177,10 @@ for (const endedBy of ["caller", "callee"] as const) {
     const { acts } = undisturbed;
     assert.ok(acts > 12, `${acts} acts`);
     // The second process is killed as well, at once or after a few acts of its own.
-    for (const [diesAfter, again] of Array.from({ length: acts * 6 }, (_, i) => [1 + Math.floor(i / 6), [Infinity, 1, 2, 3, 4, 5][i % 6]!] as const)) {
+    for (const [diesAfter, again] of Array.from(
+      { length: acts * 6 },
+      (_, i) => [1 + Math.floor(i / 6), [Infinity, 1, 2, 3, 4, 5][i % 6]!] as const,
+    )) {
       const stage = new Stage();
       const deaths = [diesAfter, diesAfter + again];
       const restart = (): void => {

@@ -188,11 +188,13 @@ export class Stage {
         if (!request.ok || request.value.kind !== "request") return;
         const received = { address: flow.remoteAddress, rport: flow.remotePort };
         const response = serializeResponse(
-            buildResponse(request.value, status, reasonPhrase, {
-              ...(answer === undefined ? {} : { headers: [["Contact", `<${answer.contact}>`], ...answer.headers], contentType: "application/sdp", body: answer.sdp }),
-              toTag: localTag,
-              received,
-            }),
+          buildResponse(request.value, status, reasonPhrase, {
+            ...(answer === undefined
+              ? {}
+              : { headers: [["Contact", `<${answer.contact}>`], ...answer.headers], contentType: "application/sdp", body: answer.sdp }),
+            toTag: localTag,
+            received,
+          }),
         );
         this.#act(alive, () => this.transport.respond(flow, response, () => undefined));
       },

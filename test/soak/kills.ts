@@ -46,7 +46,9 @@ const TRACED_KILLS = 500;
 /** Sockets of media that are no port of a call: control, resolver, Node's own. */
 const MEDIA_SOCKETS_MAX = 16;
 
-const { values } = parseArgs({ options: { kills: { type: "string" }, seconds: { type: "string" }, rate: { type: "string" }, seed: { type: "string" } } });
+const { values } = parseArgs({
+  options: { kills: { type: "string" }, seconds: { type: "string" }, rate: { type: "string" }, seed: { type: "string" } },
+});
 const wanted = (text: string | undefined, otherwise: number): number => {
   const number = text === undefined ? otherwise : Number(text);
   if (Number.isFinite(number) && number > 0) return number;
@@ -79,7 +81,12 @@ interface Load {
 function startLoad(lab: Lab): Load {
   const common = { defaults: true, trace: seconds < TRACED_S || killsMax < TRACED_KILLS, timeoutMs: LAST_CALLS_MS } as const;
   const gateway = startSipp(lab, lab.gateways[0], GATEWAY, undefined, common);
-  const caller = startSipp(lab, lab.carrier, CALLER, `${lab.sbcPrivate.address}:5060`, { ...common, service: DID, ratePerSecond: rate, concurrent: CONCURRENT_MAX });
+  const caller = startSipp(lab, lab.carrier, CALLER, `${lab.sbcPrivate.address}:5060`, {
+    ...common,
+    service: DID,
+    ratePerSecond: rate,
+    concurrent: CONCURRENT_MAX,
+  });
   return { caller, gateway };
 }
 
@@ -101,7 +108,9 @@ async function killAway(tandem: RunningTandem, load: Load): Promise<Record<Role,
     if (performance.now() - toldMs >= PROGRESS_MS) {
       toldMs = performance.now();
       const log = load.caller.log();
-      console.log(`${kills.signalling} kills of signalling, ${kills.media} of media; ${lines(log, "placed")} calls, ${lines(log, "answered")} answered, ${lines(log, "refused")} refused, ${lines(log, "lost")} lost`);
+      console.log(
+        `${kills.signalling} kills of signalling, ${kills.media} of media; ${lines(log, "placed")} calls, ${lines(log, "answered")} answered, ${lines(log, "refused")} refused, ${lines(log, "lost")} lost`,
+      );
     }
   }
   return kills;
@@ -136,7 +145,10 @@ async function allCdrs(home: string): Promise<readonly Cdr[]> {
 
 /** How calls that were not answered ended, the most frequent first. */
 function reasonsOf(cdrs: readonly Cdr[]): readonly (readonly [string, number])[] {
-  const reasons = Map.groupBy(cdrs.filter((cdr) => cdr.outcome !== "answered"), (cdr) => `${cdr.sipStatus} ${cdr.outcome}: ${cdr.endReason}`);
+  const reasons = Map.groupBy(
+    cdrs.filter((cdr) => cdr.outcome !== "answered"),
+    (cdr) => `${cdr.sipStatus} ${cdr.outcome}: ${cdr.endReason}`,
+  );
   return Array.from(reasons, ([reason, own]) => [reason, own.length] as const).toSorted((a, b) => b[1] - a[1]);
 }
 
@@ -145,7 +157,10 @@ async function leftOver(tandem: RunningTandem): Promise<Mismatch[]> {
   let calls = -1;
   for (let tries = 0; tries < 100 && calls !== 0; tries++) {
     await pause(100);
-    calls = await tandem.ask<StatusReport>({ type: "status" }).then((status) => status.calls, () => -1);
+    calls = await tandem.ask<StatusReport>({ type: "status" }).then(
+      (status) => status.calls,
+      () => -1,
+    );
   }
   const left: Mismatch[] = [];
   if (calls !== 0) left.push({ what: "calls still up when the load was over", sipCallId: String(calls) });
@@ -155,7 +170,9 @@ async function leftOver(tandem: RunningTandem): Promise<Mismatch[]> {
 }
 
 async function soak(lab: Lab): Promise<boolean> {
-  console.log(`seed ${seed}, ${rate} calls/s, ${killsMax > 1e9 ? "kills" : `${killsMax} kills`}${seconds === Infinity ? "" : ` for ${seconds} s`}`);
+  console.log(
+    `seed ${seed}, ${rate} calls/s, ${killsMax > 1e9 ? "kills" : `${killsMax} kills`}${seconds === Infinity ? "" : ` for ${seconds} s`}`,
+  );
   const tandem = await startTandem({ after: () => {} }, lab, labYaml(lab));
   const load = startLoad(lab);
   const startedMs = performance.now();
@@ -180,7 +197,17 @@ async function soak(lab: Lab): Promise<boolean> {
     cpSync(lab.folder, kept, { recursive: true });
     console.log(`kept for you: ${kept}`);
   }
-  console.log(JSON.stringify({ soak: "kills", ok, seed, seconds: Math.round((performance.now() - startedMs) / 1000), kills, ...counts, mismatches: mismatches.length }));
+  console.log(
+    JSON.stringify({
+      soak: "kills",
+      ok,
+      seed,
+      seconds: Math.round((performance.now() - startedMs) / 1000),
+      kills,
+      ...counts,
+      mismatches: mismatches.length,
+    }),
+  );
   return ok;
 }
 

@@ -28,11 +28,21 @@ function wordsOf(log: string): Map<string, Set<string>> {
   return words;
 }
 
-export function reconcile(callerLog: string, gatewayLog: string, cdrs: readonly Cdr[]): { readonly counts: Counts; readonly mismatches: Mismatch[] } {
+export function reconcile(
+  callerLog: string,
+  gatewayLog: string,
+  cdrs: readonly Cdr[],
+): { readonly counts: Counts; readonly mismatches: Mismatch[] } {
   const caller = wordsOf(callerLog);
   const gateway = wordsOf(gatewayLog);
   const said = (words: ReadonlyMap<string, ReadonlySet<string>>, word: string): ReadonlySet<string> => words.get(word) ?? new Set();
-  const [placed, answered, ended, refused, lost] = ["placed", "answered", "ended", "refused", "lost"].map((word) => said(caller, word)) as [ReadonlySet<string>, ReadonlySet<string>, ReadonlySet<string>, ReadonlySet<string>, ReadonlySet<string>];
+  const [placed, answered, ended, refused, lost] = ["placed", "answered", "ended", "refused", "lost"].map((word) => said(caller, word)) as [
+    ReadonlySet<string>,
+    ReadonlySet<string>,
+    ReadonlySet<string>,
+    ReadonlySet<string>,
+    ReadonlySet<string>,
+  ];
   const [gatewayAcked, gatewayEnded] = [said(gateway, "acked"), said(gateway, "ended")];
   const mismatches: Mismatch[] = [];
   const differs = (what: string, sipCallId: string): void => void mismatches.push({ what, sipCallId });
@@ -45,7 +55,8 @@ export function reconcile(callerLog: string, gatewayLog: string, cdrs: readonly 
   for (const sipCallId of answered) {
     const own = ofCall.get(sipCallId) ?? [];
     if (own.length === 0) differs("answered, and no CDR", sipCallId);
-    else if (!own.some((cdr) => cdr.outcome === "answered")) differs(`answered, and its CDR says ${own[0]!.outcome}: ${own[0]!.endReason}`, sipCallId);
+    else if (!own.some((cdr) => cdr.outcome === "answered"))
+      differs(`answered, and its CDR says ${own[0]!.outcome}: ${own[0]!.endReason}`, sipCallId);
     if (!ended.has(sipCallId) && !lost.has(sipCallId)) differs("answered, and its BYE was not answered", sipCallId);
   }
   for (const sipCallId of refused) {
@@ -54,7 +65,8 @@ export function reconcile(callerLog: string, gatewayLog: string, cdrs: readonly 
   // A process that died between the record of the end and the 200 to the BYE leaves 481 to the next one (RFC 3261
   // §15.1.1: that ends the call as well); it may not be said of a call whose end nobody recorded.
   for (const sipCallId of lost) {
-    if (!(ofCall.get(sipCallId) ?? []).some((cdr) => cdr.outcome === "answered" && cdr.endedBy === "caller")) differs("its BYE met 481", sipCallId);
+    if (!(ofCall.get(sipCallId) ?? []).some((cdr) => cdr.outcome === "answered" && cdr.endedBy === "caller"))
+      differs("its BYE met 481", sipCallId);
   }
   for (const sipCallId of placed) {
     if (!answered.has(sipCallId) && !refused.has(sipCallId)) differs("placed, and never heard a final response", sipCallId);
@@ -65,5 +77,8 @@ export function reconcile(callerLog: string, gatewayLog: string, cdrs: readonly 
     const leg = cdr.outcome === "answered" ? cdr.legs[1] : undefined;
     if (leg !== undefined && !gatewayAcked.has(leg.sipCallId)) differs("its CDR says answered, and the gateway got no ACK", leg.sipCallId);
   }
-  return { counts: { placed: placed.size, answered: answered.size, ended: ended.size, refused: refused.size, cdrs: cdrs.length }, mismatches };
+  return {
+    counts: { placed: placed.size, answered: answered.size, ended: ended.size, refused: refused.size, cdrs: cdrs.length },
+    mismatches,
+  };
 }
