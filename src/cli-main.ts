@@ -166,9 +166,9 @@ command(
       } catch (error) {
         if (!(error instanceof ControlError) || error.code !== "NOT_RUNNING") throw error;
         // Nobody runs: the database is ours to read.
-        const { openSqliteStore } = await import("#store/sqlite/open-sqlite.ts");
+        const [{ openSqliteStore }, { EVERY_TENANT }] = await Promise.all([import("#store/sqlite/open-sqlite.ts"), import("#store/cdr-store.ts")]);
         const store = await openSqliteStore(join(home, "tandem.db"));
-        return store.list(question);
+        return store.list({ ...question, tenant: EVERY_TENANT });
       }
     };
     return cdr(context, read, question);

@@ -62,6 +62,7 @@ import { createLocator, textLocator } from "#sip/transport/location.ts";
 import { ListenerOpenError } from "#sip/transport/listener.ts";
 import { type OpenTransportLayer, createTransportLayer } from "#sip/transport/transport-layer.ts";
 import type { Flow } from "#sip/transport/transport.ts";
+import { EVERY_TENANT } from "#store/cdr-store.ts";
 import { startStore } from "#store/store-client.ts";
 import { openDrainList } from "#trunk/drain-list.ts";
 import { reportGateways } from "#call/gateways-report.ts";
@@ -472,7 +473,7 @@ const abilities: ControlAbilities = {
     if (source === undefined) return { ok: false, code: "NO_SUCH_PEER", message: from === undefined ? "there is no trunk; name where the call comes from with --from" : `no trunk or gateway "${from}"` };
     return { ok: true, value: { from: source.name, ...explainPlan(planFrom(source, number, caller ?? "", { seed: String(random.fraction()), taken: false })) } };
   },
-  cdrs: (question) => store.cdrs(question),
+  cdrs: (question) => store.cdrs({ ...question, tenant: EVERY_TENANT }),
   trace: async (call) => {
     await ladder.flush();
     return store.ladder(call);

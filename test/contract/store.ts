@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { type CallId, CallIds, DEFAULT_TENANT, type TenantId } from "#base/ids.ts";
 import { seededRandom } from "#base/random.ts";
 import type { Cdr } from "#cdr/record.ts";
-import type { CdrStore } from "#store/cdr-store.ts";
+import { type CdrStore, EVERY_TENANT } from "#store/cdr-store.ts";
 
 export interface StoreUnderTest {
   readonly name: string;
@@ -131,6 +131,12 @@ export function storeContract({ name, open }: StoreUnderTest): void {
       (await store.list({ limit: 10, tenant: other })).map((cdr) => cdr.callId),
       [callIds[1]],
     );
+    assert.deepEqual(
+      (await store.list({ limit: 10, tenant: EVERY_TENANT })).map((cdr) => cdr.callId),
+      [callIds[1], callIds[0]],
+      "but who runs the deployment sees all",
+    );
+    assert.equal((await store.list({ limit: 1, tenant: EVERY_TENANT })).length, 1);
     await store.saveConfig({ number: 1, hash: "h", text: "t", appliedAtMs: 1 }, other);
     assert.deepEqual(await store.configs(10), []);
   });
