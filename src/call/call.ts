@@ -254,7 +254,7 @@ export class Call implements LegOwner {
     this.#answered = { answeredAtMs: clock.wallMs(), answeredMs: clock.nowMs(), setupMs: clock.nowMs() - this.#startedMs };
     this.#state = "answered";
     const a = this.#a!;
-    if (this.#incoming !== undefined) this.#incoming = { ...this.#incoming, headers: parts.headers };
+    if (this.#incoming !== undefined && parts.headers.length > 0) this.#incoming = { ...this.#incoming, headers: parts.headers };
     // `onState` journals the answer before it leaves: a caller that heard it has a call after a crash too.
     a.dialog = setUp.invite.answer(parts, a, this.source.account);
     if (this.callerOffered) this.media.settled();
@@ -477,7 +477,9 @@ export class Call implements LegOwner {
     const { answeredAtMs, setupMs } = this.#answered;
     const callee = { kind: b.peer.kind, name: b.peer.name };
     const answered = { answeredAtMs, setupMs, callee, leg: b.name, facts: b.facts, attempts: this.#attempts, skipped: this.#skipped };
-    return { ...core, incoming, attempt: null, answered, dialogA, dialogB: b.dialog.state, media };
+    // The INVITE stands in the journal since it came; only what the answer added is news.
+    const again = whole || this.#incoming?.headers !== undefined;
+    return { ...core, ...(again ? { incoming } : {}), attempt: null, answered, dialogA, dialogB: b.dialog.state, media };
   }
 
   /** Takes up a confirmed call of the former process. */

@@ -1,6 +1,6 @@
 /**
  * The media engine as the signalling process sees it: one relay worker of `tandem-media` behind
- * media.sock. Commands of one tick leave in one write, in their order.
+ * media.sock. Commands of one turn of the event loop leave in one write, in their order.
  *
  * When the connection goes, waiting releases and stats resolve undefined, and the calls' audio goes on.
  * Prepares wait for the next process and fail with ENGINE_GONE only when none comes in time: a crash of media
@@ -34,6 +34,7 @@ const RECONNECT_MS = [10, 20, 40, 80, 160, 320, 500] as const;
 const PREPARE_WAIT_MS = 1_500;
 /** A process that leaves questions unanswered so long, without a word, is taken for gone. */
 const SILENT_MS = 2_000;
+const READ_BYTES = 64 << 10;
 /** Commands kept for a process that is away; what exceeds it could not be meant for running calls. */
 const DEFERRED_MAX = 100_000;
 
@@ -104,20 +105,23 @@ class Connection implements EmbeddedEngine {
 
   #connect(): void {
     if (this.#closed) return;
-    const socket = createConnection(this.#options.socketPath);
-    this.#socket = socket;
     const reader = new FrameReader(MESSAGE_BYTES_MAX);
     let reason = "connection closed";
-    socket.on("data", (chunk) => {
+    const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+    // Without the machinery of a readable stream: this runs for every call several times.
+    const callback = (bytes: number): boolean => {
       this.#heardMs = this.#options.clock.nowMs();
-      const frames = reader.push(chunk);
-      if (!frames.ok) {
+      // The reader keeps what it is given, and the buffer is written again.
+      const frames = reader.push(Buffer.from(buffer.subarray(0, bytes)));
+      if (frames.ok) for (const value of frames.values) this.#receive(value);
+      else {
         reason = frames.reason;
         socket.destroy();
-        return;
       }
-      for (const value of frames.values) this.#receive(value);
-    });
+      return true;
+    };
+    const socket: Socket = createConnection({ path: this.#options.socketPath, onread: { buffer, callback } });
+    this.#socket = socket;
     socket.on("error", (error) => {
       reason = error.message;
     });
@@ -250,7 +254,7 @@ class Connection implements EmbeddedEngine {
   }
 
   #send(command: Command): void {
-    if (this.#out.push(encodeFrame(command)) === 1) process.nextTick(() => this.#flush());
+    if (this.#out.push(encodeFrame(command)) === 1) setImmediate(() => this.#flush());
   }
 
   #flush(): void {
