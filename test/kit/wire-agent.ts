@@ -5,6 +5,7 @@
  */
 import { type Clock, systemClock } from "#base/clock.ts";
 import { systemRandom as random } from "#base/random.ts";
+import { sipCallIdOf } from "#observe/ladder-records.ts";
 import { phoneSdp, remoteAudio } from "#phone/phone-sdp.ts";
 import { type Agent, createUserAgent } from "#sip/dialog/agent.ts";
 import { respondInDialog } from "#sip/dialog/respond.ts";
@@ -113,8 +114,8 @@ export class WireAgent implements AgentUser {
       transport,
       clock,
       user: agent.#agent,
-      onWire: (direction, wire, sipCallId) => {
-        if (direction === "in") agent.#sawByeAnswer(wire, sipCallId);
+      onWire: (direction, wire) => {
+        if (direction === "in") agent.#sawByeAnswer(wire, sipCallIdOf(wire));
       },
     });
     agent.#agent.attach(layer);

@@ -18,7 +18,8 @@ export function serializeResponse(response: OutgoingResponse): string {
 function serializeFields(fields: readonly HeaderField[]): string {
   let text = "";
   for (const [name, value] of fields) {
-    if (headerId(name) === CONTENT_LENGTH) continue;
+    // Only "Content-Length" and "l" are so long.
+    if ((name.length === 14 || name.length === 1) && headerId(name) === CONTENT_LENGTH) continue;
     text += `${oneLine(name)}: ${oneLine(value)}\r\n`;
   }
   return text;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Bench, bench, request } from "../../../test/kit/transaction-bench.ts";
+import { sipCallIdOf } from "#observe/ladder-records.ts";
 import { serializeRequest } from "#sip/message/serialize.ts";
 import type { HeaderField } from "#sip/message/message.ts";
 import { T1_MS } from "./transactions.ts";
@@ -272,10 +273,10 @@ test("an IPv6 listener stands in brackets in the Via", () => {
 test("the wire is shown once each way, repeats marked, refused senders left out", () => {
   const seen: string[] = [];
   const at = bench({
-    onWire: (direction, wire, sipCallId, peer, retransmission) => {
+    onWire: (direction, wire, peer, retransmission) => {
       const where = "remoteAddress" in peer ? peer.remoteAddress : peer.address;
       seen.push(
-        `${direction} ${wire.split(" SIP")[0]!.split(" ").slice(0, 2).join(" ")} ${sipCallId} ${where}${retransmission ? " again" : ""}`,
+        `${direction} ${wire.split(" SIP")[0]!.split(" ").slice(0, 2).join(" ")} ${sipCallIdOf(wire)} ${where}${retransmission ? " again" : ""}`,
       );
     },
   });

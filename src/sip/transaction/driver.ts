@@ -24,7 +24,7 @@ import {
   NonInviteClientTransaction,
 } from "./client-transaction.ts";
 import { mergeKey, serverKey, statelessTag } from "./matching.ts";
-import { callIdOf, viaValue, withVia } from "./requests.ts";
+import { viaValue, withVia } from "./requests.ts";
 import {
   InviteServerTransaction,
   NonInviteServerTransaction,
@@ -39,7 +39,7 @@ import type { ClientTransaction, ClientUser, ServerTransaction, TransactionLayer
  * @param peer where it came from or goes to
  * @param retransmission a repeat that a machine sent or absorbed
  */
-export type OnWire = (direction: "in" | "out", wire: string, sipCallId: string, peer: Flow | Target, retransmission: boolean) => void;
+export type OnWire = (direction: "in" | "out", wire: string, peer: Flow | Target, retransmission: boolean) => void;
 
 export interface TransactionLayerOptions {
   readonly transport: TransportLayer;
@@ -154,7 +154,7 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
 
   sendRequest(target: Target, wire: string, retransmission: boolean, onFailure: (failure: TransportFailure) => void): void {
     if (retransmission) this.counters.retransmissionsOut++;
-    this.#onWire?.("out", wire, callIdOf(wire), target, retransmission);
+    this.#onWire?.("out", wire, target, retransmission);
     this.#transport.send(target, wire, onFailure);
   }
   serialize(request: OutgoingRequest): string {
@@ -174,7 +174,7 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
   }
   sendResponse(flow: Flow, wire: string, retransmission: boolean, onFailure: (failure: TransportFailure) => void): void {
     if (retransmission) this.counters.retransmissionsOut++;
-    this.#onWire?.("out", wire, callIdOf(wire), flow, retransmission);
+    this.#onWire?.("out", wire, flow, retransmission);
     this.#transport.respond(flow, wire, onFailure);
   }
   forgetServer(transaction: ServerRecord): void {
@@ -222,7 +222,7 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
     if (transaction === undefined && this.#isStray(response)) return;
     const repeated = transaction !== undefined && !transaction.pending;
     if (repeated) this.counters.retransmissionsIn++;
-    this.#onWire?.("in", response.wire, response.callId(), flow, repeated);
+    this.#onWire?.("in", response.wire, flow, repeated);
     if (transaction === undefined) this.#user.onStrayResponse(response, flow);
     else transaction.receive(response, flow);
   }
@@ -246,12 +246,12 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
     const known = this.#servers.get(key);
     if (known !== undefined) {
       this.counters.retransmissionsIn++;
-      this.#onWire?.("in", request.wire, request.callId(), flow, true);
+      this.#onWire?.("in", request.wire, flow, true);
       return known.repeat();
     }
     if (request.method === "CANCEL") return this.#onCancel(request, flow, via.value, key);
     if (!this.#admits(request, flow)) return;
-    this.#onWire?.("in", request.wire, request.callId(), flow, false);
+    this.#onWire?.("in", request.wire, flow, false);
     if (this.#refuses(request, flow)) return;
     const merge = mergeKey(request);
     if (merge !== undefined && this.#merges.has(merge)) {
@@ -270,7 +270,7 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
   #onBadVia(request: ReceivedRequest, flow: Flow): void {
     if (request.method === "ACK" || request.header("Via") === undefined) this.counters.badRequests++;
     else if (this.#admits(request, flow)) {
-      this.#onWire?.("in", request.wire, request.callId(), flow, false);
+      this.#onWire?.("in", request.wire, flow, false);
       this.#refuses(request, flow);
     }
   }
@@ -278,7 +278,7 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
   #onAck(request: ReceivedRequest, flow: Flow, via: Via): void {
     const transaction = this.#servers.get(serverKey(request, via, "INVITE"));
     if (transaction instanceof InviteServerTransaction) {
-      this.#onWire?.("in", request.wire, request.callId(), flow, !transaction.awaitsAck);
+      this.#onWire?.("in", request.wire, flow, !transaction.awaitsAck);
       return transaction.acknowledge(request, flow);
     }
     if (checkRequest(request) !== undefined) {
@@ -286,7 +286,7 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
       return;
     }
     if (this.#isStray(request)) return;
-    this.#onWire?.("in", request.wire, request.callId(), flow, false);
+    this.#onWire?.("in", request.wire, flow, false);
     this.#user.onAck(request, flow);
   }
 
@@ -301,7 +301,7 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
     const invite = this.#servers.get(serverKey(request, via, "INVITE"));
     // Who cancels nothing of ours is asked for like any other sender: silence for the unknown.
     if (invite === undefined && !this.#admits(request, flow)) return;
-    this.#onWire?.("in", request.wire, request.callId(), flow, false);
+    this.#onWire?.("in", request.wire, flow, false);
     if (this.#refuses(request, flow)) return;
     if (!(invite instanceof InviteServerTransaction)) return this.#answerStateless(request, flow, 481);
     const cancel = this.#serve(request, flow, key, undefined);
@@ -328,7 +328,7 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
     if (admission === true) return true;
     this.counters.refused++;
     if (admission !== false) {
-      this.#onWire?.("in", request.wire, request.callId(), flow, false);
+      this.#onWire?.("in", request.wire, flow, false);
       this.#answerStateless(request, flow, admission.status, undefined, admission.headers);
     }
     return false;

@@ -63,7 +63,3 @@ export function fieldValue(headers: readonly HeaderField[], name: string): strin
   for (const field of headers) if (field[0].length === name.length && field[0].toLowerCase() === name) return field[1];
   return undefined;
 }
-
-const CALL_ID_LINE = /\r\n(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]*)/i;
-/** The Call-ID of wire that we made. */
-export const callIdOf = (wire: string): string => CALL_ID_LINE.exec(wire)?.[1] ?? "";

@@ -18,11 +18,19 @@ export interface ResponseDestination {
 
 /** Start and end of the first Via value, its header name left out; undefined when there is none. */
 function topVia(wire: string): { readonly from: number; readonly to: number } | undefined {
-  const field = /\r\nv(?:ia)?[ \t]*:[ \t]*/i.exec(wire);
-  if (field === null) return undefined;
-  const from = field.index + field[0].length;
+  const second = wire.indexOf("\r\n");
+  // What we write ourselves begins so; an expression over the whole message costs more than sending it.
+  const from = second >= 0 && wire.startsWith(OUR_VIA, second) ? second + OUR_VIA.length : searchVia(wire);
+  if (from < 0) return undefined;
   const lineEnd = wire.indexOf("\r\n", from);
   return { from, to: lineEnd < 0 ? wire.length : lineEnd };
+}
+
+const OUR_VIA = "\r\nVia: ";
+
+function searchVia(wire: string): number {
+  const field = /\r\nv(?:ia)?[ \t]*:[ \t]*/i.exec(wire);
+  return field === null ? -1 : field.index + field[0].length;
 }
 
 /**
@@ -44,6 +52,7 @@ export function responseDestination(wire: string, flow: Flow): ResponseDestinati
 
 /** A Via value ends at a comma outside of quotes; inside one, only extension parameters are quoted. */
 function firstValue(values: string): string {
+  if (!values.includes(",")) return values;
   let quoted = false;
   for (let at = 0; at < values.length; at++) {
     const char = values[at];
