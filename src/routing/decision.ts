@@ -36,6 +36,8 @@ export type Identified =
 export interface PeerHealth {
   readonly up: boolean;
   readonly calls: number;
+  /** Of these, the ones that went to it; absent: not known. */
+  readonly outboundCalls?: number;
   /** Epoch ms until which it rests (503 Retry-After); 0: not. */
   readonly restsUntilMs: number;
   /** An operator takes it out of service: no new calls. */
@@ -53,6 +55,8 @@ export interface PlannedAttempt {
   readonly group?: GatewayGroup;
   /** Attempts of one number stand together and are dialled at once: the first to answer wins. */
   readonly fork?: number;
+  /** It stands in for the trunk before it, only after a failure that `on` names; without `on`: in any case. */
+  readonly backup?: { readonly of: string; readonly on?: readonly string[] };
 }
 
 export interface Skipped {

@@ -7,7 +7,8 @@
 import { blockingPrefix, matchesCaller, whyNotNow } from "./conditions.ts";
 import type { DialPlan, PeerHealth, PlannedAttempt, Skipped } from "./decision.ts";
 import { inTryOrder } from "./groups.ts";
-import { formatNumber, toCanonical } from "./numbers.ts";
+import { asDialled, mayShow, numberFrom, numberToward } from "./peer-numbers.ts";
+import { BACKUP_ON } from "./peer-rules.ts";
 import type { Did, GatewayGroup, HuntTimes, OutboundRule, Peer, RouteTarget, Snapshot } from "./snapshot.ts";
 import { findDid, findOutbound, findPeer } from "./snapshot-index.ts";
 
@@ -48,10 +49,10 @@ interface NoRoute {
 
 export function planCall(input: PlanInput): DialPlan {
   const { source } = input;
-  const called = toCanonical(input.calledUser, source.numbers);
-  const caller = toCanonical(input.callerUser, source.numbers);
+  const called = numberFrom(source, input.calledUser, "called");
+  const caller = numberFrom(source, input.callerUser, "caller");
   const route =
-    refusedSource(input, called) ?? (source.kind === "trunk" ? routeByDid(input, called, caller) : routeOutbound(input, called, caller));
+    refusedSource(input, called, caller) ?? (source.kind === "trunk" ? routeByDid(input, called, caller) : routeOutbound(input, called, caller));
   if ("targets" in route) return expand(input, route, caller);
   const { name, ...refusal } = route;
   return { type: "reject", tenant: source.tenant, route: name, called, caller, ...refusal, skipped: [] };
@@ -61,10 +62,13 @@ const notFound = (reason: string): NoRoute => ({ name: "none", status: 404, reas
 const forbidden = (name: string, reason: string): NoRoute => ({ name, status: 403, reasonPhrase: "Forbidden", reason });
 
 /** What the sender may not do, wherever the call would go. */
-function refusedSource({ source }: PlanInput, called: string): NoRoute | undefined {
+function refusedSource({ source }: PlanInput, called: string, caller: string): NoRoute | undefined {
   // RFC 3261 §21.5.4: 503 is for "temporary overloading or maintenance of the server".
   if (source.maintenance === true)
     return { name: "none", status: 503, reasonPhrase: "Service Unavailable", reason: `${source.name} is in maintenance` };
+  // RFC 5079 §5: what a caller may do is call again with his number.
+  if (source.identity?.refuseAnonymous === true && (caller === "" || caller === "anonymous"))
+    return { name: "none", status: 433, reasonPhrase: "Anonymity Disallowed", reason: `${source.name} may not send anonymous calls` };
   const blocked = blockingPrefix(source.blockedPrefixes, called);
   return blocked === undefined ? undefined : forbidden("none", `${source.name} may not call ${blocked}…`);
 }
@@ -118,19 +122,35 @@ function expand(input: PlanInput, route: Route, caller: string): DialPlan {
   const reasonAgainst = (name: string): string | undefined => {
     if (reasons.has(name)) return reasons.get(name);
     const peer = findPeer(input.snapshot, name);
-    const reason = peer === undefined ? "not configured" : whyNot(peer, input);
+    const reason = peer === undefined ? "not configured" : whyNot(peer, input, caller);
     reasons.set(name, reason);
     return reason;
   };
   const offer = (name: string, group?: GatewayGroup, fork?: number): void => {
     // Once a candidate, or once skipped, is enough.
-    if (seen.has(name)) return;
+    if (seen.has(name)) return unbind(attempts, name);
     seen.add(name);
     const reason = reasonAgainst(name);
     const peer = findPeer(input.snapshot, name);
     if (reason !== undefined) skipped.push({ peer: name, reason });
     else if (peer !== undefined)
       attempts.push({ ...attemptTo(peer, input, route.called, caller), ...(group && { group }), ...(fork !== undefined && { fork }) });
+  };
+  const offerTrunk = (name: string): void => {
+    offer(name);
+    const trunk = findPeer(input.snapshot, name);
+    const on = trunk?.backupOn ?? BACKUP_ON;
+    const reason = reasonAgainst(name);
+    for (const backup of trunk?.tenant === tenant ? (trunk.backupTrunks ?? []) : []) {
+      if (seen.has(backup)) continue;
+      const before = attempts.length;
+      if (reason?.startsWith("full") === true && !on.includes("capacity")) {
+        skipped.push({ peer: backup, reason: `backup of ${name}, but not for capacity` });
+        continue;
+      }
+      offer(backup);
+      if (attempts.length > before) attempts[before] = { ...attempts[before]!, backup: { of: name, ...(reason === undefined && { on }) } };
+    }
   };
   const offerGroup = (name: string): void => {
     const group = input.snapshot.groups.get(name);
@@ -163,7 +183,7 @@ function expand(input: PlanInput, route: Route, caller: string): DialPlan {
       return { type: "reject", ...common, status, reasonPhrase: reason, reason: `${route.name} says so`, skipped };
     }
     if (target.type === "gateway") offer(target.gateway);
-    else if (target.type === "trunk") offer(target.trunk);
+    else if (target.type === "trunk") offerTrunk(target.trunk);
     else offerGroup(target.group);
   }
 
@@ -173,6 +193,10 @@ function expand(input: PlanInput, route: Route, caller: string): DialPlan {
     const refusal =
       notNow === "time" ? { status: 480, reasonPhrase: "Temporarily Unavailable" } : { status: 403, reasonPhrase: "Forbidden" };
     return { type: "reject", ...common, ...refusal, reason, skipped };
+  }
+  if (skipped.length > 0 && skipped.every(({ reason }) => reason.startsWith(NOT_SHOWN))) {
+    const reason = `no usable target: ${skipped.map((one) => `${one.peer} ${one.reason}`).join("; ")}`;
+    return { type: "reject", ...common, status: 403, reasonPhrase: "Forbidden", reason, skipped };
   }
   // 503 would make the carrier back off from us as a whole; what is missing is behind us (RFC 3261 §21.5.3, §21.5.4).
   return {
@@ -185,6 +209,16 @@ function expand(input: PlanInput, route: Route, caller: string): DialPlan {
     skipped,
   };
 }
+
+/** A backup that the route also names for itself is no longer one. */
+function unbind(attempts: PlannedAttempt[], name: string): void {
+  const at = attempts.findIndex(({ peer, backup }) => backup !== undefined && peer.name === name);
+  if (at < 0) return;
+  const { backup: _, ...alone } = attempts[at]!;
+  attempts[at] = alone;
+}
+
+const NOT_SHOWN = "may not be shown";
 
 const nameOf = (target: RouteTarget): string =>
   target.type === "group"
@@ -204,12 +238,13 @@ function whyNotGroup(group: GatewayGroup | undefined, { source, healthOf }: Plan
 }
 
 /** Why a peer can't take this call now; undefined when it can. */
-function whyNot(peer: Peer, { source, healthOf, nowMs }: PlanInput): string | undefined {
+function whyNot(peer: Peer, { source, healthOf, nowMs }: PlanInput, caller: string): string | undefined {
   if (peer.tenant !== source.tenant) return `of tenant ${peer.tenant}`;
   if (peer.name === source.name) return "the call came from it";
   if (peer.uri === undefined) return "has no uri, takes no calls";
   if (peer.maintenance === true) return "in maintenance";
   if (peer.drain === true) return "draining";
+  if (peer.callerNumber === "" && !mayShow(peer, caller)) return `${NOT_SHOWN} ${caller === "" ? "an anonymous caller" : `caller ${caller}`}`;
   const health = healthOf(peer.name);
   // Never heard of means usable: only evidence takes a peer out.
   if (health === undefined) return undefined;
@@ -217,16 +252,19 @@ function whyNot(peer: Peer, { source, healthOf, nowMs }: PlanInput): string | un
   if (!health.up) return "down";
   if (health.restsUntilMs > nowMs) return `resting until ${new Date(health.restsUntilMs).toISOString()}`;
   if (health.calls >= peer.callsMax) return `full, ${health.calls}/${peer.callsMax}`;
+  const { outboundCallsMax } = peer;
+  if (outboundCallsMax !== undefined && (health.outboundCalls ?? 0) >= outboundCallsMax)
+    return `full, ${health.outboundCalls}/${outboundCallsMax} calls to it`;
   return undefined;
 }
 
 function attemptTo(peer: Peer, input: PlanInput, called: string, caller: string): PlannedAttempt {
-  const calledThere = formatNumber(called, peer.numbers, input.calledUser);
+  const calledThere = numberToward(peer, called, input.calledUser, "called");
   const callerThere =
     peer.callerNumber === ""
-      ? formatNumber(caller, peer.numbers, input.callerUser)
-      : formatNumber(peer.callerNumber, peer.numbers, peer.callerNumber);
-  return { peer, requestUri: requestUriOf(peer.uri ?? "", calledThere), called: calledThere, caller: callerThere };
+      ? numberToward(peer, caller, input.callerUser, "caller")
+      : numberToward(peer, peer.callerNumber, peer.callerNumber, "caller");
+  return { peer: asDialled(peer), requestUri: requestUriOf(peer.uri ?? "", calledThere), called: calledThere, caller: callerThere };
 }
 
 /** The peer's uri with a user: "sip:host:5060;transport=tcp" becomes "sip:+49…@host:5060;transport=tcp". */

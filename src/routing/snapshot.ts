@@ -4,6 +4,7 @@
  */
 import type { TenantId } from "#base/ids.ts";
 import type { DigestUser, PeerAccount, RegisterPolicy } from "./accounts.ts";
+import type { HeaderRule, PeerRules } from "./peer-rules.ts";
 
 export type TransportName = "UDP" | "TCP" | "TLS" | "WS" | "WSS";
 
@@ -82,9 +83,13 @@ export interface HeaderPolicy {
   readonly pass: readonly string[];
   /** Headers added to INVITEs towards this peer. */
   readonly set: readonly (readonly [name: string, value: string])[];
+  /** Names that don't pass although a pattern of `pass` has them. */
+  readonly remove?: readonly string[];
+  /** By message, in order, after the above. */
+  readonly rules?: readonly HeaderRule[];
 }
 
-interface PeerCommon {
+interface PeerCommon extends PeerRules {
   readonly name: string;
   readonly tenant: TenantId;
   /** Listener that its calls come in by and leave by. */
