@@ -49,6 +49,10 @@ async function lastCdr(tandem: RunningTandem): Promise<Cdr> {
   throw new Error(`no CDR appeared. Tandem said:\n${tandem.child.output()}`);
 }
 
+async function waitFor(condition: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 400 && !condition(); tries++) await new Promise((resolve) => setTimeout(resolve, 25));
+}
+
 const succeeded = (result: SippResult): void => assert.equal(result.successful, 1, result.output);
 
 function suite(name: string, makeLab: (t: TestContext) => Lab, skip: string | false): void {
@@ -146,6 +150,18 @@ function suite(name: string, makeLab: (t: TestContext) => Lab, skip: string | fa
       assert.match(result.messages, /ACK sip:/);
       assert.match(result.messages, /BYE sip:/);
       assert.equal((await lastCdr()).outcome, "cancelled");
+    });
+
+    test("a gateway that vanishes in mid-call is missed by its silence, and the caller hears BYE", async (t) => {
+      const { lab, call, lastCdr } = await setUp(t, makeLab, { gateway: { media_timeout_s: 2 }, trunk: { media_timeout_s: 2 } });
+      const gateway = startSipp(lab, lab.gateways[0], ANSWERING, undefined, { calls: 1 });
+      const caller = call(uac([invite(), trying, ringing, recv(200), ack(), recv("BYE", { timeoutMs: 15_000 }), respondWithin(200, "OK")]));
+      await waitFor(() => /ACK sip:/.test(gateway.messages()));
+      gateway.child.kill("SIGKILL");
+      succeeded(await caller);
+      const cdr = await lastCdr();
+      assert.equal(cdr.endedBy, "us");
+      assert.match(cdr.endReason, /no audio from/);
     });
 
     test("hold and resume by re-INVITE pass through", async (t) => {
