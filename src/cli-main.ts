@@ -2,16 +2,18 @@
  * Composition root of the `tandem` command: reads the command line, gives each command what it needs.
  * Heavy rooms are imported by the commands that use them, so that `tandem calls` starts quickly.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import { calls, hangup } from "#cli/calls.ts";
 import { cdr } from "#cli/cdr.ts";
 import { type CommandContext, type Control, ControlError, EXIT_FAILED, EXIT_USAGE } from "#cli/context.ts";
+import type { ImportOptions } from "#cli/import.ts";
 import { type RouteAnswer, route } from "#cli/route.ts";
 import { status } from "#cli/status.ts";
 import { lookOf } from "#cli/table.ts";
+import type { LoadInput } from "#config/load.ts";
 import { connectJsonLines } from "#net/json-lines.ts";
 
 // `tandem cdr | head`: a reader that has seen enough is no error.
@@ -33,17 +35,18 @@ const program = new Command("tandem")
   .addOption(new Option("-c, --config <file>", "configuration file (else TANDEM_CONFIG, ./tandem.yaml, /etc/tandem/tandem.yaml)"))
   .addOption(new Option("--home <folder>", "state folder (else TANDEM_HOME, /var/lib/tandem for root, ~/.local/state/tandem)"));
 
+const loadInput = (global: Global): LoadInput => ({
+  file: global.config,
+  home: global.home,
+  env: process.env,
+  readFile: (path) => readFileSync(path, "utf8"),
+  uid: process.getuid?.() ?? 1000,
+  hostname: hostname(),
+  cpus: availableParallelism(),
+});
 async function load(global: Global) {
   const { loadConfig } = await import("#config/load.ts");
-  return loadConfig({
-    file: global.config,
-    home: global.home,
-    env: process.env,
-    readFile: (path) => readFileSync(path, "utf8"),
-    uid: process.getuid?.() ?? 1000,
-    hostname: hostname(),
-    cpus: availableParallelism(),
-  });
+  return loadConfig(loadInput(global));
 }
 
 /** State folder and sockets: the configuration may name them; without one they are where they are by default. */
@@ -128,6 +131,52 @@ command("check", "check the configuration: every problem with its line and remed
   const { check } = await import("#cli/start.ts");
   return check(context, await load(global));
 });
+
+const many = (value: string, before: readonly string[] = []): readonly string[] => [...before, ...value.split(",").filter((one) => one !== "")];
+command(
+  "import <system>",
+  "move in from kamailio: what becomes what, and a tandem.yaml for it",
+  (made) =>
+    made
+      .option("--dump <file>", "mariadb-dump of dispatcher, address, did_routing, uacreg; - reads it from a pipe", many)
+      .option("--dispatcher <file>", "dispatcher.list", many)
+      .option("--address <file>", "address file of the permissions module", many)
+      .option("--cfg <files>", "kamailio.cfg,kamailio-local.cfg", many)
+      .option("--rtpengine <file>", "rtpengine.conf", many)
+      .option("--listen <name=address>", "a listener that the files don't name, e.g. public=203.0.113.10:5060", many)
+      .option("--carriers <group>", "group of the address table that carriers are in", "1")
+      .option("--gateways <group>", "group of the address table that gateways are in", "2")
+      .option("--out <file>", "write the configuration there")
+      .option("--apply", "write the configuration in force, and have a running Tandem read it")
+      .option("--replace", "an existing file is kept as <file>.before")
+      .option("--all", "show every row"),
+  async (context, global, system: string, given: Partial<ImportOptions>) => {
+    const [{ importFrom }, { loadText }] = await Promise.all([import("#cli/import.ts"), import("#config/load.ts")]);
+    const input = loadInput(global);
+    return importFrom(
+      context,
+      system,
+      { dump: [], dispatcher: [], address: [], cfg: [], rtpengine: [], listen: [], carriers: "1", gateways: "2", out: undefined, apply: false, replace: false, all: false, ...given },
+      {
+        readFile: (path) => readFileSync(path === "-" ? 0 : path, "utf8"),
+        configFile: global.config ?? process.env["TANDEM_CONFIG"] ?? "tandem.yaml",
+        exists: existsSync,
+        write: (path, text, keep) => {
+          if (keep !== undefined) renameSync(path, keep);
+          // It may hold passwords, as Kamailio's tables did.
+          writeFileSync(path, text, { mode: 0o600 });
+        },
+        check: (text, file) => loadText(text, file, input),
+        reload: async () => {
+          const control = await context.control().catch(() => undefined);
+          if (control === undefined) return false;
+          await control.ask({ type: "reload" });
+          return true;
+        },
+      },
+    );
+  },
+);
 
 command("status", "is it up, where does it listen, how much is going on", plain, (context) => status(context));
 command("calls", "calls that are up now", plain, (context) => calls(context, Date.now()));

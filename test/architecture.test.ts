@@ -30,7 +30,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   observe: ["cdr(t)", "sip/message"],
   trunk: ["sip/dialog", "sip/transaction", "sip/auth", "sip/message", "routing(t)"],
   phone: ["sip/dialog", "sip/transaction", "sip/transport", "sip/message", "sdp", "net", "media"],
-  cli: ["call", "config", "routing", "journal", "cdr(t)", "observe"],
+  import: ["routing"],
+  cli: ["call", "config", "import", "routing", "journal", "cdr(t)", "observe"],
 };
 
 /** Closer than a whole room: from → file prefixes that may be imported although the arrow names only the room. */
