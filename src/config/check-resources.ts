@@ -5,11 +5,13 @@
  * Deliberately not here: whether an address is this machine's, or a port free. Start-up finds out.
  */
 import { sameAddress } from "#routing/addresses.ts";
+import { asDialled } from "#routing/peer-numbers.ts";
 import type { Conditions, Did, GatewayGroup, HuntTimes, OutboundRule, Peer, RouteTarget } from "#routing/snapshot.ts";
 import { type Note, checkListeners } from "./check-listeners.ts";
 import { checkAccounts } from "./accounts.ts";
 import { type DidUse, didUseOf, tellApart } from "./describe-identification.ts";
-import { parsePeerUri } from "./peer-uri.ts";
+import { checkRules } from "./rule-fields.ts";
+import { type PeerUri, parsePeerUri } from "./peer-uri.ts";
 import type { Finding, Path } from "./reading.ts";
 import type { Resources } from "./resources.ts";
 import { suggestion } from "./suggest.ts";
@@ -28,6 +30,7 @@ interface Named {
 interface Checking {
   readonly resources: Resources;
   readonly names: ReadonlyMap<string, Named>;
+  readonly trunks: ReadonlyMap<string, Peer>;
   /** Names of entries too broken to be read: referring to them is no second problem. */
   readonly alsoNamed: ReadonlySet<string>;
   readonly error: Note;
@@ -41,7 +44,8 @@ export function checkResources(resources: Resources, alsoNamed: ReadonlySet<stri
   const warn: Note = (path, message, remedy) => void warnings.push({ path, message, remedy });
   if (!(resources.listeners.length === 0 && alsoNamed.size > 0)) checkListeners(resources.listeners, error);
   const names = collectNames(resources, error);
-  const checking: Checking = { resources, names, alsoNamed, error, warn };
+  const trunks = new Map(resources.trunks.map((trunk) => [trunk.name, trunk]));
+  const checking: Checking = { resources, names, trunks, alsoNamed, error, warn };
 
   unique("listeners", resources.listeners, ({ name }) => name, error);
   unique("dids", resources.dids, ({ number }) => number, error);
@@ -104,6 +108,7 @@ function checkPeer(peer: Peer, path: Path, checking: Checking): void {
   const { resources, alsoNamed, error, warn } = checking;
   const known = resources.listeners.map(({ name }) => name);
   const listener = resources.listeners.find(({ name }) => name === peer.listener);
+  checkRules(peer, path, { ...checking, listeners: known, trunks: checking.trunks });
   if (peer.listener === "") {
     if (known.length > 0) error(path, `${peer.name} names no listener`, `listener: one of ${known.join(", ")}`);
   } else if (listener === undefined && !alsoNamed.has(peer.listener)) {
@@ -120,7 +125,13 @@ function checkPeer(peer: Peer, path: Path, checking: Checking): void {
     error([...path, "probe"], `${peer.name} has no uri to probe`, "add uri:, or leave probe: out");
   }
   const uri = peer.uri === undefined ? undefined : parsePeerUri(peer.uri);
-  if (listener === undefined || uri === undefined) return;
+  if (listener !== undefined && uri !== undefined) checkWayOut(uri, asDialled(peer).listener, path, checking);
+}
+
+/** Whether calls can leave for it by that listener. */
+function checkWayOut(uri: PeerUri, by: string, path: Path, { resources, error }: Checking): void {
+  const listener = resources.listeners.find(({ name }) => name === by);
+  if (listener === undefined) return;
   const transport = uri.transport === "" ? "UDP" : uri.transport.toUpperCase();
   if (!listener.transports.some((one) => one === transport)) {
     error(

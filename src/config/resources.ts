@@ -3,12 +3,13 @@
  * other fields are filled in here. The store will give the same lists.
  */
 import type { TenantId } from "#base/ids.ts";
-import { textToWire } from "#base/bytes.ts";
 import { toCanonical } from "#routing/numbers.ts";
 import type { Conditions, Did, Gateway, GatewayGroup, HuntTimes, Listener, NumberFormat, OutboundRule, Trunk } from "#routing/snapshot.ts";
 import { type Secrets, toAccounts } from "./accounts.ts";
+import { toHeaderPolicy } from "./header-fields.ts";
 import { parsePeerUri } from "./peer-uri.ts";
 import type { Placed } from "./reading.ts";
+import { toBackups, toRules } from "./rule-fields.ts";
 import {
   type DidFields,
   type GatewayFields,
@@ -55,7 +56,7 @@ export function toResources(sections: Sections, callsMax: number, secrets: Secre
   };
   return {
     listeners,
-    trunks: sections.trunks.map(({ value }) => ({ kind: "trunk", ...toPeer(value, onlyListener, callsMax, secrets) })),
+    trunks: sections.trunks.map(({ value }) => ({ kind: "trunk", ...toPeer(value, onlyListener, callsMax, secrets), ...toBackups(value) })),
     gateways: sections.gateways.map(({ value }) => ({ kind: "gateway", ...toPeer(value, onlyListener, callsMax, secrets), nextOn: value.next_on })),
     groups: sections.groups.map(({ value }) => ({
       name: value.name,
@@ -127,11 +128,7 @@ function toPeer(fields: PeerFields | TrunkFields, onlyListener: string, callsMax
     ...(fields.trunk_group === undefined ? {} : { trunkGroup: fields.trunk_group }),
     uri: fields.uri,
     numbers,
-    headers: {
-      pass: fields.headers.pass.map((name) => name.toLowerCase()),
-      // Messages hold wire strings, the file holds text.
-      set: fields.headers.set.map(([name, value]) => [name, textToWire(value)] as const),
-    },
+    headers: toHeaderPolicy(fields.headers),
     nat: fields.nat,
     codecs: fields.codecs,
     callsMax: fields.calls_max ?? callsMax,
@@ -147,6 +144,7 @@ function toPeer(fields: PeerFields | TrunkFields, onlyListener: string, callsMax
     ...(fields.drain ? { drain: true } : {}),
     ...(fields.maintenance ? { maintenance: true } : {}),
     ...(fields.blocked_prefixes.length > 0 ? { blockedPrefixes: fields.blocked_prefixes } : {}),
+    ...toRules(fields),
   };
 }
 

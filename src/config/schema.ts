@@ -9,6 +9,8 @@ import { type Conditions, GROUP_ALGORITHMS, type RouteTarget } from "#routing/sn
 import { OUTBOUND_PREFIX_MAX, didKey } from "#routing/snapshot-index.ts";
 import { caller, conditions } from "./condition-fields.ts";
 import { accountFields, registerField } from "./account-schema.ts";
+import { HEADERS_AS_THEY_ARE, readHeaders } from "./header-fields.ts";
+import { backupFields, ruleFields } from "./rule-fields.ts";
 import { readPeerUri } from "./peer-uri.ts";
 import { PRESETS, PRESET_NAMES, withPreset } from "./presets.ts";
 import { MEDIA_DEFAULTS, readMedia } from "./schema-media.ts";
@@ -20,7 +22,6 @@ import {
   type Reading,
   describe,
   integer,
-  isBlank,
   isMapping,
   listOf,
   maybe,
@@ -134,52 +135,6 @@ const numbers = {
 } satisfies Fields;
 const NUMBERS_AS_THEY_ARE: Of<typeof numbers> = { country_code: "", national_prefix: "", international_prefix: "", write: "+e164" };
 
-/** The core writes these itself; passing or setting them would break dialogs or show one side to the other. */
-const CORE_HEADERS = new Set([
-  "via",
-  "from",
-  "to",
-  "call-id",
-  "cseq",
-  "contact",
-  "route",
-  "record-route",
-  "max-forwards",
-  "content-length",
-  "content-type",
-  "content-encoding",
-  "authorization",
-  "proxy-authorization",
-  "v",
-  "f",
-  "t",
-  "i",
-  "m",
-  "l",
-  "c",
-  "e",
-]);
-const headerName: Reader<string> = (value, reading) => {
-  const given = text(value, reading);
-  if (given === undefined) return undefined;
-  if (!/^[A-Za-z0-9\-.!%_+`'~]+\*?$/.test(given))
-    return reading.note(`${describe(given)} is not a header name`, "e.g. X-Account, or x-* for all that begin so");
-  if (CORE_HEADERS.has(given.toLowerCase())) return reading.note(`header ${given} is always written by the switch itself`, "leave it out");
-  return given;
-};
-const headersToSet: Reader<readonly (readonly [string, string])[]> = (value, reading) => {
-  if (isBlank(value)) return [];
-  if (!isMapping(value)) return reading.note(`${describe(value)} instead of headers`, "set: {X-Account: 4711}");
-  const values = listOf(textLike(/^[^\r\n\0]*$/, "a header value", "one line of text"));
-  const set: (readonly [string, string])[] = [];
-  for (const [key, given] of Object.entries(value)) {
-    const named = reading.at(key, key, headerName);
-    for (const one of reading.at(key, given, values) ?? []) if (named !== undefined) set.push([named, one]);
-  }
-  return set;
-};
-const headers = { pass: optional(listOf(headerName), []), set: optional(headersToSet, []) } satisfies Fields;
-
 const statusCode = (min: number, max: number): Reader<number> => integer(min, max, "SIP status");
 
 const prefix: Reader<string> = (value, reading) => {
@@ -201,7 +156,7 @@ const peer = {
   trunk_group: maybe(textLike(/^[^\s;=@]{1,128}$/, "a trunk group", "the carrier's label, e.g. tg55")),
   uri: maybe(readPeerUri),
   numbers: optional(object(numbers), NUMBERS_AS_THEY_ARE),
-  headers: optional(object(headers), { pass: [], set: [] }),
+  headers: optional(readHeaders, HEADERS_AS_THEY_ARE),
   nat: optional(yesNo, false),
   codecs: optional(listOf(textLike(/^[A-Za-z0-9._-]{1,32}$/, "a codec", "e.g. PCMA, PCMU, G722, opus")), []),
   calls_max: maybe(integer(1, 1_000_000, "calls at a time")),
@@ -216,9 +171,10 @@ const peer = {
   drain: optional(yesNo, false),
   maintenance: optional(yesNo, false),
   blocked_prefixes: optional(listOf(prefix), []),
+  ...ruleFields(name),
   ...accountFields,
 } satisfies Fields;
-const trunk = { ...peer, register: registerField(name, addressOrHost) } satisfies Fields;
+const trunk = { ...peer, ...backupFields(name), register: registerField(name, addressOrHost) } satisfies Fields;
 const gateway = { ...peer, next_on: optional(listOf(statusCode(300, 699)), []) } satisfies Fields;
 
 const member = {
