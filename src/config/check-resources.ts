@@ -271,7 +271,7 @@ class RouteCheck {
 const isConditional = ({ when, callers }: Conditions): boolean => when !== undefined || callers !== undefined;
 
 /** Algorithms that weights say nothing to. */
-const UNWEIGHTED: readonly (string | undefined)[] = ["round_robin", "strict_priority", "parallel"];
+const UNWEIGHTED: readonly (string | undefined)[] = ["round_robin", "strict_priority"];
 
 function checkHunt(hunt: HuntTimes, path: Path, error: Note): void {
   if (hunt.setupBudgetMs < hunt.tryTimeoutMs) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { type LoadInput, loadText } from "./load.ts";
 
@@ -48,6 +49,7 @@ dids:
       return loaded.problems.map(({ field, message }) => `${field}: ${message}`).join("; ");
     };
     assert.match(wrong("least_calls", "least_cals"), /^groups\[0\].algorithm: .*is not one of weighted/);
+    assert.match(wrong("least_calls", "parallel"), /parallel is not built in this version/);
     assert.match(wrong("calls_max: 10", "calls_max: 0"), /^groups\[0\].calls_max/);
     assert.match(wrong("every_s: 5", "every_s: 1, timeout_ms: 3000"), /^gateways\[0\].probe: .*next probe comes after 1 s/);
     assert.match(wrong("4xx", "7xx"), /accepted_codes\[1\]/);
@@ -70,5 +72,12 @@ dids:
     };
     assert.deepEqual(rules(', when: { from: "08:00", to: "18:00" }'), []);
     assert.match(rules("")[0] ?? "", /night is never reached/);
+  });
+
+  test("examples/vodafone-groups loads without a warning", () => {
+    const text = readFileSync(new URL("../../examples/vodafone-groups/tandem.yaml", import.meta.url), "utf8");
+    const loaded = loadText(text, "tandem.yaml", INPUT);
+    assert.ok(loaded.ok, JSON.stringify(loaded));
+    assert.deepEqual(loaded.warnings, []);
   });
 });

@@ -31,7 +31,8 @@ test("what arrives is what was sent, frozen, whatever the number of DIDs", () =>
     assert.ok(whole.ok);
     const { snapshot } = whole.config;
     assert.equal(parts.length, 1 + Math.ceil(dids / DIDS_PER_BATCH));
-    for (const record of [whole.config, snapshot, snapshot.gateways.get("a")!.numbers, snapshot.outbound, ...snapshot.dids.values()]) assert.ok(Object.isFrozen(record));
+    for (const record of [whole.config, snapshot, snapshot.gateways.get("a")!.numbers, snapshot.outbound, ...snapshot.dids.values()])
+      assert.ok(Object.isFrozen(record));
   }
 });
 

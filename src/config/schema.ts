@@ -5,7 +5,7 @@
  */
 import { bareNumber, isE164 } from "#routing/numbers.ts";
 import { parseAddress, parseNetwork } from "#routing/addresses.ts";
-import { type Conditions, GROUP_ALGORITHMS, type RouteTarget } from "#routing/snapshot.ts";
+import { type Conditions, GROUP_ALGORITHMS, type GroupAlgorithm, type RouteTarget } from "#routing/snapshot.ts";
 import { OUTBOUND_PREFIX_MAX, didKey } from "#routing/snapshot-index.ts";
 import { caller, conditions } from "./condition-fields.ts";
 import { accountFields, registerField } from "./account-schema.ts";
@@ -182,6 +182,10 @@ const member = {
   priority: optional(integer(0, 1_000, "priority; lower is tried first"), 1),
   weight: optional(integer(1, 10_000, "weight"), 1),
 } satisfies Fields;
+const algorithm: Reader<GroupAlgorithm> = (value, reading) =>
+  value === "parallel"
+    ? reading.note("algorithm parallel is not built in this version", `one of ${GROUP_ALGORITHMS.join(", ")}`)
+    : oneOf(GROUP_ALGORITHMS)(value, reading);
 const memberFields = object(member);
 const memberOrName: Reader<Of<typeof member>> = (value, reading) =>
   memberFields(typeof value === "string" ? { gateway: value } : value, reading);
@@ -189,7 +193,7 @@ const group = {
   name: required(name, "e.g. name: ai"),
   tenant: optional(name, "default"),
   gateways: required(listOf(memberOrName), "gateways: [livekit-1, livekit-2]"),
-  algorithm: optional(oneOf(GROUP_ALGORITHMS), "weighted"),
+  algorithm: optional(algorithm, "weighted"),
   calls_max: maybe(integer(1, 1_000_000, "calls at a time of its gateways together")),
 } satisfies Fields;
 

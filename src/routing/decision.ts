@@ -53,8 +53,6 @@ export interface PlannedAttempt {
   readonly caller: string;
   /** The group that offered it, whose capacity it takes as well. */
   readonly group?: GatewayGroup;
-  /** Attempts of one number stand together and are dialled at once: the first to answer wins. */
-  readonly fork?: number;
   /** It stands in for the trunk before it, only after a failure that `on` names; without `on`: in any case. */
   readonly backup?: { readonly of: string; readonly on?: readonly string[] };
 }

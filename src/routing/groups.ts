@@ -36,9 +36,8 @@ function scoreOf(group: GatewayGroup, facts: OrderFacts, algorithm: NonNullable<
     // A weighted shuffle: r^(1/weight), highest first (Efraimidis and Spirakis, 2006).
     case "weighted":
       return ({ weight }) => facts.dice() ** (1 / weight);
-    // Configured order. In parallel all of a priority are dialled at once, so order says nothing.
+    // Configured order.
     case "strict_priority":
-    case "parallel":
       return () => 0;
     case "round_robin":
       return byTurn(group, facts);

@@ -52,7 +52,8 @@ export function planCall(input: PlanInput): DialPlan {
   const called = numberFrom(source, input.calledUser, "called");
   const caller = numberFrom(source, input.callerUser, "caller");
   const route =
-    refusedSource(input, called, caller) ?? (source.kind === "trunk" ? routeByDid(input, called, caller) : routeOutbound(input, called, caller));
+    refusedSource(input, called, caller) ??
+    (source.kind === "trunk" ? routeByDid(input, called, caller) : routeOutbound(input, called, caller));
   if ("targets" in route) return expand(input, route, caller);
   const { name, ...refusal } = route;
   return { type: "reject", tenant: source.tenant, route: name, called, caller, ...refusal, skipped: [] };
@@ -126,15 +127,14 @@ function expand(input: PlanInput, route: Route, caller: string): DialPlan {
     reasons.set(name, reason);
     return reason;
   };
-  const offer = (name: string, group?: GatewayGroup, fork?: number): void => {
+  const offer = (name: string, group?: GatewayGroup): void => {
     // Once a candidate, or once skipped, is enough.
     if (seen.has(name)) return unbind(attempts, name);
     seen.add(name);
     const reason = reasonAgainst(name);
     const peer = findPeer(input.snapshot, name);
     if (reason !== undefined) skipped.push({ peer: name, reason });
-    else if (peer !== undefined)
-      attempts.push({ ...attemptTo(peer, input, route.called, caller), ...(group && { group }), ...(fork !== undefined && { fork }) });
+    else if (peer !== undefined) attempts.push({ ...attemptTo(peer, input, route.called, caller), ...(group && { group }) });
   };
   const offerTrunk = (name: string): void => {
     offer(name);
@@ -164,9 +164,7 @@ function expand(input: PlanInput, route: Route, caller: string): DialPlan {
       turn: input.turn ?? (() => 0),
       callsOf: (gateway) => input.healthOf(gateway)?.calls ?? 0,
     });
-    const forks = attempts.length;
-    for (const { gateway, priority } of order)
-      offer(gateway, group, group.algorithm === "parallel" ? forks * 10_000 + priority : undefined);
+    for (const { gateway } of order) offer(gateway, group);
   };
 
   for (const target of route.targets) {
@@ -244,7 +242,8 @@ function whyNot(peer: Peer, { source, healthOf, nowMs }: PlanInput, caller: stri
   if (peer.uri === undefined) return "has no uri, takes no calls";
   if (peer.maintenance === true) return "in maintenance";
   if (peer.drain === true) return "draining";
-  if (peer.callerNumber === "" && !mayShow(peer, caller)) return `${NOT_SHOWN} ${caller === "" ? "an anonymous caller" : `caller ${caller}`}`;
+  if (peer.callerNumber === "" && !mayShow(peer, caller))
+    return `${NOT_SHOWN} ${caller === "" ? "an anonymous caller" : `caller ${caller}`}`;
   const health = healthOf(peer.name);
   // Never heard of means usable: only evidence takes a peer out.
   if (health === undefined) return undefined;

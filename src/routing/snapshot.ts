@@ -151,15 +151,7 @@ export interface GroupMember {
   readonly weight: number;
 }
 /** Who of one priority is tried first; `groups.ts` says how. */
-export const GROUP_ALGORITHMS = [
-  "weighted",
-  "round_robin",
-  "hash_caller",
-  "hash_call_id",
-  "strict_priority",
-  "least_calls",
-  "parallel",
-] as const;
+export const GROUP_ALGORITHMS = ["weighted", "round_robin", "hash_caller", "hash_call_id", "strict_priority", "least_calls"] as const;
 export type GroupAlgorithm = (typeof GROUP_ALGORITHMS)[number];
 
 export interface GatewayGroup {

@@ -28,7 +28,7 @@ import { type LinkQuality, VirtualNetwork, type VirtualTransport } from "../kit/
 
 export const CARRIER = "10.0.0.9";
 const INSIDE = "10.0.0.1";
-const OUTSIDE = "198.51.100.1";
+export const OUTSIDE = "198.51.100.1";
 export const NUMBER = "+15551234567";
 export const HUNT: HuntTimes = { tryTimeoutMs: 2000, progressTimeoutMs: 5000, ringTimeoutMs: 20_000, setupBudgetMs: 55_000 };
 
