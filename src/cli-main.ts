@@ -178,6 +178,28 @@ command(
   },
 );
 
+async function systemLocator() {
+  const [{ createLocator }, { systemDns }, { systemClock }, { parseUri }] = await Promise.all([import("#sip/transport/location.ts"), import("#net/dns.ts"), import("#base/clock.ts"), import("#sip/message/parse-uri.ts")]);
+  const locator = createLocator({ dns: systemDns(), clock: systemClock });
+  return (uri: string) => {
+    const parsed = parseUri(uri);
+    return parsed.ok ? locator.locate(parsed.value, "") : ({ ok: false, code: "NO_HOST", detail: `${uri} is no SIP URI` } as const);
+  };
+}
+
+command(
+  "firewall",
+  "what a firewall must let in for this configuration: SIP from whom it knows, RTP",
+  (made) => made.option("--format <format>", "nft, ufw or iptables", "nft"),
+  async (context, global, options: { format: string }) => {
+    const [{ firewall }, locate] = await Promise.all([import("#cli/firewall.ts"), systemLocator()]);
+    return firewall(context, await load(global), options.format, async (uri) => {
+      const located = await locate(uri);
+      return located.ok ? [...new Set(located.targets.map(({ address }) => address))] : [];
+    });
+  },
+);
+
 command("status", "is it up, where does it listen, how much is going on", plain, (context) => status(context));
 command("calls", "calls that are up now", plain, (context) => calls(context, Date.now()));
 command(
@@ -273,7 +295,7 @@ command(
   },
 );
 
-async function phoneFor(transports: readonly ("UDP" | "TCP")[], host: string) {
+async function phoneFor(transports: readonly ("UDP" | "TCP")[], host: string, from?: string) {
   const [{ openPhone }, { createLocator }, { systemDns }, { systemClock }, { systemRandom }] = await Promise.all([
     import("#phone/phone.ts"),
     import("#sip/transport/location.ts"),
@@ -282,20 +304,20 @@ async function phoneFor(transports: readonly ("UDP" | "TCP")[], host: string) {
     import("#base/random.ts"),
   ]);
   return openPhone(
-    { address: await localAddressTowards(host), port: 0, transports, user: "tandem", clock: systemClock, random: systemRandom, makeLocator: (listeners) => createLocator({ dns: systemDns(), clock: systemClock, listeners }) },
+    { address: from ?? (await localAddressTowards(host, "127.0.0.1")), port: 0, transports, user: "tandem", clock: systemClock, random: systemRandom, makeLocator: (listeners) => createLocator({ dns: systemDns(), clock: systemClock, listeners }) },
     { type: "refuse", status: 480, reasonPhrase: "Temporarily Unavailable" },
   );
 }
 
 /** The address that the kernel would send from: a connected UDP socket knows it without sending. */
-async function localAddressTowards(host: string): Promise<string> {
+async function localAddressTowards<T>(host: string, otherwise: T): Promise<string | T> {
   const { createSocket } = await import("node:dgram");
   const { lookup } = await import("node:dns/promises");
   const found = await lookup(host).catch(() => undefined);
-  if (found === undefined) return "127.0.0.1";
+  if (found === undefined) return otherwise;
   return new Promise((resolve) => {
     const socket = createSocket(found.family === 6 ? "udp6" : "udp4");
-    socket.on("error", () => resolve("127.0.0.1"));
+    socket.on("error", () => resolve(otherwise));
     socket.connect(9, found.address, () => {
       const { address } = socket.address();
       socket.close(() => resolve(address));
@@ -304,6 +326,32 @@ async function localAddressTowards(host: string): Promise<string> {
 }
 
 const hostOf = (uri: string): string => /^(?:sips?:)?(?:[^@]*@)?(\[[^\]]+\]|[^:;?>]+)/i.exec(uri)?.[1]?.replace(/^\[|\]$/g, "") ?? "";
+
+command("preflight <peer>", "everything between us and a trunk or gateway: DNS, port, OPTIONS, REGISTER, digest, codecs, addresses, numbers", plain, async (context, global, name: string) => {
+  const [{ preflight }, loaded, { networkInterfaces }] = await Promise.all([import("#cli/preflight.ts"), load(global), import("node:os")]);
+  if (!loaded.ok) throw new ControlError("CONFIGURATION", "the configuration has problems; see tandem check");
+  const [locate, { preflightAsk, tryConnect }] = await Promise.all([systemLocator(), import("./preflight-main.ts")]);
+  const own = new Set(Object.values(networkInterfaces()).flatMap((faces) => faces?.map(({ address }) => address) ?? []));
+  return preflight(context, loaded.config.snapshot, name, {
+    locate: async (uri) => {
+      const located = await locate(uri);
+      return located.ok ? located : { ok: false, reason: `${located.code}: ${located.detail}` };
+    },
+    localAddressTowards: (address) => localAddressTowards(address, undefined),
+    // All of 127/8 is this machine's.
+    isLocal: (address) => own.has(address) || address.startsWith("127.") || address === "0.0.0.0" || address === "::",
+    connect: tryConnect,
+    ask: (method, peer, from, withAccount) => preflightAsk(method, peer, withAccount, (host) => phoneFor(["UDP", "TCP"], host, from === "0.0.0.0" || from === "::" ? undefined : from)),
+    trunks: async () => {
+      try {
+        return await (await context.control()).ask({ type: "trunks" });
+      } catch (error) {
+        if (error instanceof ControlError) return undefined;
+        throw error;
+      }
+    },
+  });
+});
 
 command("ping <sip-uri>", "does it answer OPTIONS, and how quickly", plain, async (context, _global, uri: string) => {
   const { ping } = await import("#cli/phone.ts");

@@ -29,7 +29,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   store: ["journal", "cdr", "config"],
   observe: ["cdr(t)", "sip/message"],
   trunk: ["sip/dialog", "sip/transaction", "sip/auth", "sip/message", "routing(t)"],
-  phone: ["sip/dialog", "sip/transaction", "sip/transport", "sip/message", "sdp", "net", "media"],
+  phone: ["sip/auth(t)", "sip/dialog", "sip/transaction", "sip/transport", "sip/message", "sdp", "net", "media"],
   import: ["routing"],
   cli: ["call", "config", "import", "routing", "journal", "cdr(t)", "observe"],
 };

@@ -5,6 +5,7 @@
  */
 import type { Clock, Timer } from "#base/clock.ts";
 import type { Random } from "#base/ids.ts";
+import type { Account } from "#sip/auth/digest-client.ts";
 import type { HeaderField, ReceivedRequest, ReceivedResponse, Uri } from "#sip/message/message.ts";
 import { parseUri } from "#sip/message/parse-uri.ts";
 import { type Agent, createUserAgent } from "#sip/dialog/agent.ts";
@@ -72,11 +73,29 @@ export interface PingReport {
   readonly allow: string;
 }
 
+/** A request outside any dialog, and whom it is about. */
+export interface AskOrder {
+  /** REGISTER goes without a Contact: it asks for bindings and changes none (RFC 3261 §10.2.3). */
+  readonly method: "OPTIONS" | "REGISTER";
+  readonly uri: string;
+  /** Where it goes first, with a Route; undefined: to `uri`. */
+  readonly proxy?: string;
+  /** From and To of a REGISTER. */
+  readonly addressOfRecord?: string;
+  /** Challenges are answered with it. */
+  readonly account?: Account;
+}
+
+export interface AskReport extends PingReport {
+  readonly body: string;
+}
+
 export interface Phone {
   readonly address: string;
   readonly port: number;
   call(order: CallOrder): Promise<CallReport>;
   ping(uri: string): Promise<PingReport>;
+  ask(order: AskOrder): Promise<AskReport>;
   close(): Promise<void>;
 }
 
@@ -153,15 +172,29 @@ class SipPhone implements Phone, AgentUser {
   }
 
   async ping(uri: string): Promise<PingReport> {
-    const none = { ok: false, status: 0, roundTripMs: 0, target: "", userAgent: "", allow: "" };
-    const located = await this.#locate(uri);
+    const { body: _, ...report } = await this.ask({ method: "OPTIONS", uri });
+    return report;
+  }
+
+  async ask({ method, uri, proxy, addressOfRecord, account }: AskOrder): Promise<AskReport> {
+    const none = { ok: false, status: 0, roundTripMs: 0, target: "", userAgent: "", allow: "", body: "" };
+    const located = await this.#locate(proxy ?? uri);
     if (!located.ok) return { ...none, reason: located.reason };
     const { target } = located;
     const startMs = this.#options.clock.nowMs();
+    const { localContact, ...parameters } = this.#parameters(uri, target);
+    const about = addressOfRecord === undefined ? {} : { localUri: `<${addressOfRecord}>`, remoteUri: `<${addressOfRecord}>` };
+    const how = {
+      ...parameters,
+      ...(method === "OPTIONS" ? { localContact, headers: [["Accept", "application/sdp"]] as const } : {}),
+      ...about,
+      ...(proxy === undefined ? {} : { routeSet: [`<${proxy};lr>`] }),
+      ...(account === undefined ? {} : { credentials: account }),
+    };
     const targetSaid = `${target.transport.toLowerCase()}:${target.address}:${target.port}`;
     return new Promise((resolve) => {
       const patience = this.#options.clock.after(PING_MS, () => resolve({ ...none, target: targetSaid, roundTripMs: PING_MS, reason: `no response within ${PING_MS / 1000} s` }));
-      this.#agent.request({ ...this.#parameters(uri, target), method: "OPTIONS", headers: [["Accept", "application/sdp"]], body: "" }, (outcome) => {
+      this.#agent.request({ ...how, method, body: "" }, (outcome) => {
         patience.cancel();
         const roundTripMs = this.#options.clock.nowMs() - startMs;
         const response: ReceivedResponse | undefined = outcome.type === "response" ? outcome.response : undefined;
@@ -173,6 +206,7 @@ class SipPhone implements Phone, AgentUser {
           target: targetSaid,
           userAgent: response?.header("Server") ?? response?.header("User-Agent") ?? "",
           allow: response?.header("Allow") ?? "",
+          body: response?.body ?? "",
         });
       });
     });
