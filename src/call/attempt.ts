@@ -127,7 +127,7 @@ export class Attempt implements OutgoingInviteUser {
       status: ending.status,
       q850: ending.q850,
       outcome: ending.outcome,
-      reason: ending.reason,
+      reason: this.planned.backup === undefined ? ending.reason : `${ending.reason}; backup of ${this.planned.backup.of}`,
     };
   }
 }

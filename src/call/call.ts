@@ -25,6 +25,7 @@ import { Bridge } from "./bridge.ts";
 import { type CallEnding, type CallRecord, cdrOf } from "./cdr-of-call.ts";
 import type { CallSummary } from "./control.ts";
 import { callerOf } from "./caller-identity.ts";
+import { headersToward } from "./header-rules.ts";
 import { type Ending, q850Of } from "./hunt.ts";
 import { Leg, type LegFacts, type LegOwner } from "./leg.ts";
 import { MediaSession, type Side } from "./media-session.ts";
@@ -40,11 +41,13 @@ export interface CallHouse {
   readonly agent: UserAgent;
   /**
    * Why no more calls with this peer fit; undefined: they do.
-   * @param counted 1 where the call that asks is counted at this peer already
+   * @param way "in": the call that asks came from it, and is counted already
    * @param group whose capacity it takes as well
    */
-  fullness(peer: Peer, counted: 0 | 1, group?: GatewayGroup): string | undefined;
-  count(peer: string, change: 1 | -1): void;
+  fullness(peer: Peer, way: "in" | "out", group?: GatewayGroup): string | undefined;
+  count(peer: string, change: 1 | -1, way: "in" | "out"): void;
+  /** A place in the peer's calls per second: milliseconds until then, or why there is none. */
+  turn(peer: Peer, way: "in" | "out"): number | string;
   /** The plan, or a refusal where the call is one of ours that came back. */
   withoutLoop(plan: DialPlan, request: ReceivedRequest, source: Peer, self: Call): DialPlan;
   /** The call is over and its CDR written. */
@@ -99,7 +102,7 @@ export class Call implements LegOwner {
     // RFC 8866 §5.2: a numeric id; the time it was made, as the RFC suggests, doubled for the two sides.
     this.media = new MediaSession(this.ports.media, id, source, Math.floor(this.ports.clock.wallMs()) * 2);
     this.#bridge = new Bridge(this);
-    calls.count(source.name, 1);
+    calls.count(source.name, 1, "in");
   }
 
   get tenant(): TenantId {
@@ -149,7 +152,7 @@ export class Call implements LegOwner {
     };
     this.#a = new Leg(this, "a", "a", this.source, facts);
     invite.onCancelled = (cancel) => this.guard(() => this.#callerGone(cancel));
-    const caller = callerOf(request);
+    const caller = callerOf(request, this.source.identity?.read);
     const uri = request.uri();
     const calledUser = (uri.ok ? uri.value.user : undefined) ?? "";
     const decided = this.ports.plan({ source: this.source, flow, request, uri, calledUser, callerUser: caller.user, callId: this.id });
@@ -189,8 +192,10 @@ export class Call implements LegOwner {
         "us",
       );
     }
-    const full = this.calls.fullness(this.source, 1);
+    const full = this.calls.fullness(this.source, "in");
     if (full !== undefined) return this.#refuse({ status: 503, q850: 42, outcome: "capacity", reason: full }, [], "us");
+    const turn = this.calls.turn(this.source, "in");
+    if (typeof turn === "string") return this.#refuse({ status: 503, q850: 42, outcome: "rate_limited", reason: turn }, [], "us");
     const body = sdpBodyOf(invite.request);
     if (body.type === "other")
       return this.#refuse(
@@ -230,6 +235,7 @@ export class Call implements LegOwner {
 
   onRefused(setUp: SetUp, ending: Ending, headers: readonly HeaderField[]): void {
     this.#attempts = setUp.ended;
+    this.#skipped = setUp.skipped;
     const last = setUp.ended.at(-1);
     this.#refuse(ending, headers, last !== undefined && last.status >= 400 ? "callee" : "us");
   }
@@ -302,7 +308,7 @@ export class Call implements LegOwner {
     this.guard(() => {
       const far = this.leg(leg.side === "a" ? "b" : "a");
       this.#end({ outcome: "answered", sipStatus: 200, q850: q850CauseOf(request) ?? 16, endedBy: personAt(leg), reason: "BYE" });
-      this.#bye(far, reasonAcross(request));
+      this.#bye(far, reasonAcross(request), request);
     });
   }
   onMedia(event: Extract<MediaEvent, { readonly session: string }>): void {
@@ -355,12 +361,14 @@ export class Call implements LegOwner {
     this.#bye(this.#b, [q850Reason(q850)]);
   }
 
-  #bye(leg: Leg | undefined, headers: readonly HeaderField[]): void {
+  /** @param passed the BYE of the other leg, of which rules may let headers pass */
+  #bye(leg: Leg | undefined, headers: readonly HeaderField[], passed?: ReceivedRequest): void {
     const dialog = leg?.dialog;
     if (leg === undefined || dialog === undefined) return;
     leg.dialog = undefined;
     this.#bridge.settleAck(leg, dialog);
-    dialog.bye(headers);
+    const byRule = headersToward(leg.peer.headers, "BYE", passed);
+    dialog.bye(byRule.length === 0 ? headers : [...headers, ...byRule]);
   }
 
   /** After a mistake of ours: whatever still can be ended is. */
@@ -418,8 +426,8 @@ export class Call implements LegOwner {
       reason: ending.reason,
       durationMs: Math.round(ending.durationMs),
     });
-    this.calls.count(this.source.name, -1);
-    if (this.#b !== undefined) this.calls.count(this.#b.peer.name, -1);
+    this.calls.count(this.source.name, -1, "in");
+    if (this.#b !== undefined) this.calls.count(this.#b.peer.name, -1, "out");
     this.calls.gone(this);
   }
 
@@ -495,7 +503,7 @@ export class Call implements LegOwner {
     this.#held = this.media.held;
     this.#a = new Leg(this, "a", "a", this.source, core.facts);
     this.#b = new Leg(this, "b", answered.leg, callee, answered.facts);
-    this.calls.count(callee.name, 1);
+    this.calls.count(callee.name, 1, "out");
     const { agent } = this.calls;
     const { ended, incoming } = recovered;
     // Whoever ended the call itself needs nothing more: a repeated BYE meets 481, which ends it as well.

@@ -1,6 +1,6 @@
 /**
- * Who is calling, as the called side may see it: From (RFC 3261 §20.20), P-Asserted-Identity (RFC 3325)
- * and Privacy (RFC 3323). Number and display name are the caller's identity and pass, or are set or hidden
+ * Who is calling, as the called side may see it: From (RFC 3261 §20.20), P-Asserted-Identity (RFC 3325),
+ * Remote-Party-ID (draft-ietf-sip-privacy-04, where a policy asks for it) and Privacy (RFC 3323). Number and display name are the caller's identity and pass, or are set or hidden
  * by the peer's policy; hosts, parameters and everything else of those headers are ours.
  *
  * Signed identity (STIR, RFC 8224) is deliberately absent: it would not survive the new From.
@@ -10,6 +10,7 @@ import { parseNameAddr } from "#sip/message/parse-name-addr.ts";
 import { writeHostPort } from "#sip/message/parse-host.ts";
 import { escapeUser } from "#sip/message/parse-uri.ts";
 import { quote } from "#sip/message/quoted-string.ts";
+import { IDENTITY_AS_IT_IS, type IdentityHeader } from "#routing/peer-rules.ts";
 import type { Peer } from "#routing/snapshot.ts";
 
 export interface Caller {
@@ -33,23 +34,45 @@ const DISPLAY_NAME_CHARS_MAX = 128;
 const PRIVACY_TOKENS = new Set(["none", "header", "session", "user", "critical", "id", "history"]);
 const ANONYMOUS_URI = "sip:anonymous@anonymous.invalid";
 
-export function callerOf(request: ReceivedRequest): Caller {
+/** @param read where the sender's policy says that the number stands, in order; empty: From, the asserted one where From is anonymous */
+export function callerOf(request: ReceivedRequest, read: readonly IdentityHeader[] = []): Caller {
   const from = request.from();
-  const asserted = assertedOf(request);
+  const assertions: Readonly<Record<IdentityHeader, Caller["asserted"]>> = {
+    from: undefined,
+    pai: read.length === 0 || read.includes("pai") ? assertedOf(request, "p-asserted-identity") : undefined,
+    rpid: read.includes("rpid") ? assertedOf(request, "remote-party-id") : undefined,
+  };
+  const asserted = read.map((header) => assertions[header]).find((one) => one !== undefined) ?? assertions.pai;
   const user = from.ok ? (from.value.uri.user ?? "") : "";
   const anonymous = user.toLowerCase() === "anonymous" || (from.ok && from.value.uri.host.toLowerCase() === "anonymous.invalid");
   return {
     displayName: anonymous || !from.ok ? undefined : clean(from.value.displayName),
-    user: anonymous && asserted !== undefined ? asserted.user : user,
+    user: userBy(read, anonymous ? "" : user, assertions) ?? (anonymous && asserted !== undefined ? asserted.user : user),
     anonymous,
     asserted,
     privacy: privacyOf(request),
   };
 }
 
+/** The first number in the order of a policy. */
+function userBy(read: readonly IdentityHeader[], from: string, assertions: Readonly<Record<IdentityHeader, Caller["asserted"]>>): string | undefined {
+  for (const header of read) {
+    const user = header === "from" ? from : (assertions[header]?.user ?? "");
+    if (user !== "") return user;
+  }
+  return undefined;
+}
+
 /** @param number the caller's number as this peer writes it
- *  @param host host part of our From: the peer's `fromDomain` or our own address */
-export function callerToward(caller: Caller, peer: Peer, number: string, host: string): CallerFields {
+ *  @param host host part of our From: the peer's `fromDomain` or our own address
+ *  @param write an asserted number as this peer writes it; undefined: one that it may not be shown */
+export function callerToward(
+  caller: Caller,
+  peer: Peer,
+  number: string,
+  host: string,
+  write: (user: string) => string | undefined = (user) => user,
+): CallerFields {
   const headers: HeaderField[] = [];
   if (peer.privacy === "hide") {
     // RFC 3323 §4.1.1.3: the anonymous From; nothing that asserts the identity goes with it.
@@ -57,16 +80,26 @@ export function callerToward(caller: Caller, peer: Peer, number: string, host: s
   }
   const written = peer.fromDomain === "" ? host : peer.fromDomain;
   const own = peer.callerNumber !== "";
-  if (caller.asserted !== undefined) {
-    // A From that is anonymous or set by policy leaves the number in the assertion only.
-    const user = caller.anonymous || own ? number : caller.asserted.user;
-    headers.push(["P-Asserted-Identity", nameAddr(own ? undefined : caller.asserted.displayName, user, written)]);
+  const { send, anonymous: policy } = peer.identity ?? IDENTITY_AS_IT_IS;
+  const hidden = caller.anonymous && !own && !(policy === "reveal" && isNumber(number));
+  const silent = caller.anonymous && !own && policy === "withhold";
+  // A From that is anonymous or set by policy leaves the number in the assertion only.
+  const user = caller.asserted === undefined || caller.anonymous || own ? number : (write(caller.asserted.user) ?? number);
+  const identity = nameAddr(own ? undefined : (caller.asserted ?? caller).displayName, user, written);
+  if (!silent && isNumber(user)) {
+    if (send.length === 0 ? caller.asserted !== undefined : send.includes("pai")) headers.push(["P-Asserted-Identity", identity]);
+    if (send.includes("rpid")) {
+      const screen = caller.asserted === undefined ? "no" : "yes";
+      headers.push(["Remote-Party-ID", `${identity};party=calling;screen=${screen};privacy=${caller.anonymous && !own ? "full" : "off"}`]);
+    }
   }
-  if (caller.privacy !== "") headers.push(["Privacy", caller.privacy]);
-  const localUri =
-    caller.anonymous && !own ? `"Anonymous" <${ANONYMOUS_URI}>` : nameAddr(own ? undefined : caller.displayName, number, written);
+  const privacy = caller.privacy === "" && caller.anonymous && !own && (policy !== "pass" || send.length > 0) ? "id" : caller.privacy;
+  if (privacy !== "") headers.push(["Privacy", privacy]);
+  const localUri = hidden ? `"Anonymous" <${ANONYMOUS_URI}>` : nameAddr(own ? undefined : caller.displayName, number, written);
   return { localUri, headers };
 }
+
+const isNumber = (user: string): boolean => user !== "" && user.toLowerCase() !== "anonymous";
 
 /** A name-addr of ours: `"Name" <sip:user@host>`. */
 export function nameAddr(displayName: string | undefined, user: string, host: string): string {
@@ -74,11 +107,13 @@ export function nameAddr(displayName: string | undefined, user: string, host: st
   return `${name}<sip:${user === "" ? "" : `${escapeUser(user)}@`}${writeHostPort(host, undefined)}>`;
 }
 
-function assertedOf(request: ReceivedRequest): Caller["asserted"] {
+function assertedOf(request: ReceivedRequest, name: string): Caller["asserted"] {
   // RFC 3325 §9.1: at most one sip and one tel value; the first with a user says enough.
-  for (const value of request.headerValues("p-asserted-identity")) {
+  for (const value of request.headerValues(name)) {
     const parsed = parseNameAddr(value);
     if (!parsed.ok || parsed.value.uri.user === undefined) continue;
+    // Remote-Party-ID may name the called side as well.
+    if ((parsed.value.parameters.get("party") ?? "calling").toLowerCase() !== "calling") continue;
     const user = numberPart(parsed.value.uri.user);
     if (user !== "") return { displayName: clean(parsed.value.displayName), user };
   }
@@ -86,7 +121,7 @@ function assertedOf(request: ReceivedRequest): Caller["asserted"] {
 }
 
 /** Parameters within a user part (";phone-context=…", ";npdi") can name networks, so they stay behind. */
-const numberPart = (user: string): string => /^[+0-9A-Za-z._*#-]{1,64}/.exec(user)?.[0] ?? "";
+export const numberPart = (user: string): string => /^[+0-9A-Za-z._*#-]{1,64}/.exec(user)?.[0] ?? "";
 
 function privacyOf(request: ReceivedRequest): string {
   const value = request.header("privacy");

@@ -12,11 +12,14 @@ import type { JournalCall } from "#journal/journal.ts";
 import type { MediaEvent } from "#media/engine.ts";
 import type { DialPlan } from "#routing/decision.ts";
 import { type CallUnderWay, findLoop } from "#routing/loops.ts";
+import { asDialled } from "#routing/peer-numbers.ts";
+import { CALL_QUEUE_MS } from "#routing/peer-rules.ts";
 import type { GatewayGroup, Peer } from "#routing/snapshot.ts";
 import type { ReceivedRequest } from "#sip/message/message.ts";
 import { reasonPhraseOf } from "#sip/message/reason-phrases.ts";
 import type { IncomingInvite, UserAgent } from "#sip/dialog/user-agent.ts";
 import { Call, type CallHouse, RETRY_AFTER_S } from "./call.ts";
+import { CallRates } from "./call-rates.ts";
 import type { CallSummary } from "./control.ts";
 import { ownCallsIn } from "./own-marks.ts";
 import type { CallPorts, Flow } from "./ports.ts";
@@ -41,8 +44,8 @@ export interface Calls {
   find(callId: string): CallSummary | undefined;
   /** False: no such call. */
   hangUp(callId: string, reason: string): boolean;
-  /** Calls with this peer now, both directions. */
-  callsOf(peer: string): number;
+  /** Calls with this peer now, both directions unless one is named. */
+  callsOf(peer: string, way?: "in" | "out"): number;
   readonly size: number;
   /** No new calls from now on; resolves when the last one is over. */
   drain(): Promise<void>;
@@ -63,8 +66,10 @@ const TELL_EVERY_MS = 1000;
 class Registry implements Calls, CallHouse {
   readonly ports: CallPorts;
   readonly #calls = new Map<CallId, Call>();
-  /** Calls per peer name. */
+  /** Calls per peer name, both ways and those that came from it. */
   readonly #counts = new Map<string, number>();
+  readonly #inbound = new Map<string, number>();
+  readonly #rates = new CallRates();
   #agent: UserAgent | undefined;
   /** New calls refused since that was last told. */
   #refused = 0;
@@ -119,17 +124,15 @@ class Registry implements Calls, CallHouse {
     call.guard(() => call.begin(invite));
   }
 
-  /** Once a second says enough: a flood of refused calls must not become a flood of lines. */
   #tellOverload(limit: string, source: Peer): void {
+    this.#tellLimit(limit, source.tenant, `${this.#calls.size} calls are up, the last from ${source.name}`);
+  }
+  /** Once a second says enough: a flood of refused calls must not become a flood of lines. */
+  #tellLimit(limit: string, tenant: TenantId, detail: string): void {
     const nowMs = this.ports.clock.nowMs();
     this.#refused++;
     if (nowMs - this.#toldMs < TELL_EVERY_MS) return;
-    this.ports.publish({
-      type: "limit",
-      tenant: source.tenant,
-      limit,
-      detail: `${this.#calls.size} calls are up; ${this.#refused} refused, the last from ${source.name}`,
-    });
+    this.ports.publish({ type: "limit", tenant, limit, detail: `${detail}; ${this.#refused} refused` });
     this.#toldMs = nowMs;
     this.#refused = 0;
   }
@@ -162,20 +165,39 @@ class Registry implements Calls, CallHouse {
     return fitting.length === 1 ? this.#calls.get(fitting[0]!) : undefined;
   }
 
-  callsOf(peer: string): number {
-    return this.#counts.get(peer) ?? 0;
+  callsOf(peer: string, way?: "in" | "out"): number {
+    const all = this.#counts.get(peer) ?? 0;
+    if (way === undefined) return all;
+    const inbound = this.#inbound.get(peer) ?? 0;
+    return way === "in" ? inbound : all - inbound;
   }
-  count(peer: string, change: 1 | -1): void {
-    const calls = this.callsOf(peer) + change;
-    if (calls > 0) this.#counts.set(peer, calls);
-    else this.#counts.delete(peer);
+  count(peer: string, change: 1 | -1, way: "in" | "out"): void {
+    for (const counts of way === "in" ? [this.#counts, this.#inbound] : [this.#counts]) {
+      const calls = (counts.get(peer) ?? 0) + change;
+      if (calls > 0) counts.set(peer, calls);
+      else counts.delete(peer);
+    }
   }
-  fullness(peer: Peer, counted: 0 | 1, group?: GatewayGroup): string | undefined {
+  fullness(peer: Peer, way: "in" | "out", group?: GatewayGroup): string | undefined {
+    // Who calls is counted already.
+    const counted = way === "in" ? 1 : 0;
     const calls = this.callsOf(peer.name) - counted;
     if (peer.callsMax > 0 && calls >= peer.callsMax) return `full, ${calls} of ${peer.callsMax} calls`;
+    const most = way === "in" ? peer.inboundCallsMax : peer.outboundCallsMax;
+    const thisWay = this.callsOf(peer.name, way) - counted;
+    if (most !== undefined && thisWay >= most) return `full, ${thisWay} of ${most} calls ${way === "in" ? "from" : "to"} it`;
     if (group?.callsMax === undefined) return undefined;
     const together = group.members.reduce((sum, { gateway }) => sum + this.callsOf(gateway), 0);
     return together >= group.callsMax ? `group ${group.name} full, ${together} of ${group.callsMax} calls` : undefined;
+  }
+  turn(peer: Peer, way: "in" | "out"): number | string {
+    const perSecond = way === "in" ? peer.inboundCallsPerSecond : peer.outboundCallsPerSecond;
+    if (perSecond === undefined) return 0;
+    const waitMaxMs = way === "in" ? 0 : (peer.callQueueMs ?? CALL_QUEUE_MS);
+    const waitMs = this.#rates.turn(peer.name, way, perSecond, waitMaxMs, this.ports.clock.nowMs());
+    if (waitMs !== undefined) return waitMs;
+    this.#tellLimit("calls per second", peer.tenant, `${peer.name} is over ${perSecond} ${way === "in" ? "from" : "to"} it`);
+    return `over ${perSecond} calls a second ${way === "in" ? `from ${peer.name}` : `to ${peer.name}, and none waits longer than ${waitMaxMs} ms`}`;
   }
   withoutLoop(plan: DialPlan, request: ReceivedRequest, source: Peer, self: Call): DialPlan {
     const { tenant, route, called, caller } = plan;
@@ -254,7 +276,7 @@ class Registry implements Calls, CallHouse {
         call.guard(() => call.closeSetUp(recovered));
       } else {
         if (recovered.ended === undefined) running++;
-        call.guard(() => call.restore(recovered, this.#peer(recovered.answered.callee, tenant)));
+        call.guard(() => call.restore(recovered, asDialled(this.#peer(recovered.answered.callee, tenant))));
       }
     }
     this.#restored = true;

@@ -8,6 +8,7 @@
  * the owner must send `clock`.
  */
 import { outcomeOf, type Outcome } from "#cdr/outcome.ts";
+import { isFailure } from "#routing/peer-rules.ts";
 import type { EarlyMediaPolicy, HuntTimes } from "#routing/snapshot.ts";
 
 export interface HuntCandidate {
@@ -15,6 +16,8 @@ export interface HuntCandidate {
   readonly nextOn: readonly number[];
   readonly earlyMedia: EarlyMediaPolicy;
   readonly followRedirects: boolean;
+  /** Failures of the candidate before it that it stands in for; absent: it follows whatever failed before. */
+  readonly after?: readonly string[];
 }
 
 /** How one attempt, or the whole hunt, failed. `status` 0: no final response came. */
@@ -115,7 +118,8 @@ export function beginHunt(candidates: readonly HuntCandidate[], times: HuntTimes
 export function hunt(state: HuntState, event: HuntEvent, candidates: readonly HuntCandidate[], times: HuntTimes, nowMs: number): HuntStep {
   if (state.stage === "answered" || state.stage === "over") return { state, moves: [] };
   const candidate = candidates[state.candidate]!;
-  const last = state.candidate === candidates.length - 1;
+  /** Nobody is left to move to when it stays silent, or rings in vain. */
+  const last = (outcome: "timeout" | "no_answer"): boolean => following(state.candidate, { status: 0, outcome }, candidates) === candidates.length;
   switch (event.type) {
     case "sent":
       return {
@@ -124,9 +128,10 @@ export function hunt(state: HuntState, event: HuntEvent, candidates: readonly Hu
       };
     case "trying":
       if (state.stage !== "sent") return { state, moves: [] };
-      return { state: { ...state, stage: "trying", deadlineMs: progressDeadline(state, last, times, nowMs) }, moves: [] };
+      return { state: { ...state, stage: "trying", deadlineMs: progressDeadline(state, last("timeout"), times, nowMs) }, moves: [] };
     case "provisional":
-      return provisional(state, event, candidate, last, times, nowMs);
+      if (event.status < 180 || event.status === 199) return progress(state, last("timeout"), times, nowMs);
+      return provisional(state, event, candidate, last("no_answer"), times, nowMs);
     case "answer":
       return { state: { ...state, stage: "answered", deadlineMs: Infinity }, moves: [{ type: "accept" }] };
     case "bad-answer":
@@ -140,7 +145,7 @@ export function hunt(state: HuntState, event: HuntEvent, candidates: readonly Hu
     case "unavailable":
       return next(
         state,
-        { status: 0, q850: event.outcome === "capacity" ? 42 : 27, outcome: event.outcome, reason: event.reason },
+        { status: 0, q850: event.outcome === "failed" ? 27 : 42, outcome: event.outcome, reason: event.reason },
         "done",
         candidates,
       );
@@ -168,6 +173,12 @@ const within = (state: HuntState, atMs: number): number => Math.min(atMs, state.
 const progressDeadline = (state: HuntState, last: boolean, times: HuntTimes, nowMs: number): number =>
   last && state.addressesLeft === 0 ? state.budgetEndMs : within(state, nowMs + times.progressTimeoutMs);
 
+/** 199 ends an early dialog (RFC 6228) and 101–179 are not progress of the call. */
+const progress = (state: HuntState, last: boolean, times: HuntTimes, nowMs: number): HuntStep =>
+  state.stage === "sent"
+    ? { state: { ...state, stage: "trying", deadlineMs: progressDeadline(state, last, times, nowMs) }, moves: [] }
+    : { state, moves: [] };
+
 function provisional(
   state: HuntState,
   event: { readonly status: number; readonly sdp: boolean },
@@ -176,12 +187,6 @@ function provisional(
   times: HuntTimes,
   nowMs: number,
 ): HuntStep {
-  // 199 ends an early dialog (RFC 6228) and 101–179 are not progress of the call.
-  if (event.status < 180 || event.status === 199) {
-    return state.stage === "sent"
-      ? { state: { ...state, stage: "trying", deadlineMs: progressDeadline(state, last, times, nowMs) }, moves: [] }
-      : { state, moves: [] };
-  }
   const sdp = event.sdp && (candidate.earlyMedia === "relay" || last);
   const deadlineMs = state.stage === "ringing" ? state.deadlineMs : last ? state.budgetEndMs : within(state, nowMs + times.ringTimeoutMs);
   // A 183 is early media and nothing else: without its description it says nothing to the caller.
@@ -224,13 +229,16 @@ function response(
     if (event.retryAfterS === undefined) return step;
     return { state: step.state, moves: [{ type: "rest", seconds: Math.min(event.retryAfterS, REST_S_MAX) }, ...step.moves] };
   }
-  if (movesOn(status, candidate)) return next(state, ending, "done", candidates);
+  const backup = candidates[state.candidate + 1]?.after;
+  if (movesOn(status, candidate) || (backup !== undefined && !speaksForCallee(status) && isFailure(backup, ending))) return next(state, ending, "done", candidates);
   return refuse(state, ending, [{ type: "leave", how: "done", ending }]);
 }
 
+const speaksForCallee = (status: number): boolean => (STOP_ALWAYS as readonly number[]).includes(status);
+
 /** The table's rows of statuses, then the candidate's own list; 486, 600, 603, 604 and 606 speak for the person called. */
 function movesOn(status: number, candidate: HuntCandidate): boolean {
-  if ((STOP_ALWAYS as readonly number[]).includes(status)) return false;
+  if (speaksForCallee(status)) return false;
   if (status >= 500 && status < 600) return true;
   if ((NEXT_ON as readonly number[]).includes(status)) return true;
   if (candidate.kind === "gateway" && (NEXT_ON_FROM_GATEWAY as readonly number[]).includes(status)) return true;
@@ -281,12 +289,19 @@ function next(
   if (sameName && state.addressesLeft > 0) {
     return { state: { ...state, stage: "dialling", deadlineMs: state.budgetEndMs, best }, moves: [leave, { type: "dial-next-address" }] };
   }
-  const candidate = state.candidate + 1;
+  const candidate = following(state.candidate, ending, candidates);
   if (candidate >= candidates.length) return refuse({ ...state, best }, best, [leave]);
   return {
     state: { ...state, stage: "dialling", candidate, addressesLeft: 0, redirects: 0, deadlineMs: state.budgetEndMs, best },
     moves: [leave, { type: "dial", candidate }],
   };
+}
+
+/** The next candidate; backups only after a failure that they are for. */
+function following(left: number, ending: Pick<Ending, "status" | "outcome">, candidates: readonly HuntCandidate[]): number {
+  let candidate = left + 1;
+  for (let after = candidates[candidate]?.after; after !== undefined && !isFailure(after, ending); after = candidates[candidate]?.after) candidate++;
+  return candidate;
 }
 
 /** With the status as it stands: it is our own verdict, not a gateway's. */
@@ -335,7 +350,8 @@ export function upward(ending: Ending): Ending {
 function upwardStatus({ status, outcome }: Ending): number {
   switch (status) {
     case 0:
-      return outcome === "no_answer" ? 480 : 502;
+      // Our own pace is our own overload.
+      return outcome === "no_answer" ? 480 : outcome === "rate_limited" ? 503 : 502;
     case 401:
     case 407:
       return 500;

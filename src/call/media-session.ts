@@ -17,7 +17,8 @@ import { parseSdp } from "#sdp/parse-sdp.ts";
 import { relayDescription } from "#sdp/relay-description.ts";
 import { audioIndexOf, remoteMediaOf } from "#sdp/remote-media.ts";
 import { writeSdp } from "#sdp/write-sdp.ts";
-import { ownOffer } from "./own-offer.ts";
+import { codecRule } from "./codec-rule.ts";
+import { ownOffer, withUsual } from "./own-offer.ts";
 
 export type Side = "a" | "b";
 export const otherSide = (side: Side): Side => (side === "a" ? "b" : "a");
@@ -182,7 +183,8 @@ export class MediaSession {
     const stream = this.#b!;
     const codecs = this.#codecsToward("b");
     if (this.#callerOffer === undefined) {
-      return this.#say(stream, (origin) => ({ ok: true, value: ownOffer(codecs?.order ?? [], origin, stream.local) }));
+      const names = codecs === undefined || codecs.only ? (codecs?.order ?? []) : withUsual(codecs.order);
+      return this.#say(stream, (origin) => ({ ok: true, value: ownOffer(names, origin, stream.local) }));
     }
     const received = this.#callerOffer;
     const keepOnly = this.#pinned;
@@ -394,13 +396,8 @@ export class MediaSession {
 
   /** Codec names that this side may be offered, in its order; undefined: whatever the other side has. */
   #codecsToward(side: Side): { readonly order: readonly string[]; readonly only: boolean } | undefined {
-    const own = (side === "a" ? this.#callerPeer : this.#calleePeer)?.codecs ?? [];
-    const other = (side === "a" ? this.#calleePeer : this.#callerPeer)?.codecs ?? [];
-    if (own.length === 0 && other.length === 0) return undefined;
-    const allowed = other.map((name) => name.toLowerCase());
-    const order = own.length === 0 ? other : other.length === 0 ? own : own.filter((name) => allowed.includes(name.toLowerCase()));
-    const events = order.some((name) => name.toLowerCase() === "telephone-event") ? [] : ["telephone-event"];
-    return { order: [...order, ...events], only: true };
+    const peers = side === "a" ? [this.#callerPeer, this.#calleePeer] : [this.#calleePeer, this.#callerPeer];
+    return codecRule(peers[0], peers[1]);
   }
 
   #newStream(name: SideName, local: LocalMedia, rtcpMux: boolean, offset: number): Stream {

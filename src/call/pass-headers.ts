@@ -47,6 +47,8 @@ const NEVER = new Set([
   "p-preferred-identity",
   "remote-party-id",
   "privacy",
+  "diversion",
+  "history-info",
   "reason",
   "replaces",
   "join",
@@ -72,7 +74,7 @@ export function passedHeaders(message: ReceivedCommon, pass: readonly string[]):
 }
 const NONE: readonly HeaderField[] = [];
 
-function isListed(name: string, pass: readonly string[]): boolean {
+export function isListed(name: string, pass: readonly string[]): boolean {
   for (const listed of pass) {
     if (listed === name || (listed.endsWith("*") && name.startsWith(listed.slice(0, -1)))) return true;
   }

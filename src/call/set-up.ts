@@ -7,6 +7,8 @@ import type { Timer } from "#base/clock.ts";
 import type { CdrAttempt } from "#cdr/record.ts";
 import type { Prepared } from "#media/engine.ts";
 import type { DialPlan, PlannedAttempt } from "#routing/decision.ts";
+import { mayShow, numberFrom, numberToward } from "#routing/peer-numbers.ts";
+import type { Peer } from "#routing/snapshot.ts";
 import type { HeaderField, ReceivedRequest, ReceivedResponse } from "#sip/message/message.ts";
 import { writeHostPort } from "#sip/message/parse-host.ts";
 import { parseNameAddr } from "#sip/message/parse-name-addr.ts";
@@ -17,9 +19,10 @@ import { Attempt, type AttemptOwner, targetText } from "./attempt.ts";
 import { type Caller, callerToward, nameAddr } from "./caller-identity.ts";
 import type { Call } from "./call.ts";
 import { beginHunt, type Ending, hunt, type HuntCandidate, type HuntEvent, type HuntMove, type HuntState, type HuntStep } from "./hunt.ts";
+import { diversionsToward } from "./diversion.ts";
+import { headersToward } from "./header-rules.ts";
 import { Leg } from "./leg.ts";
 import type { MediaSession } from "./media-session.ts";
-import { passedHeaders } from "./pass-headers.ts";
 import type { Located, Target } from "./ports.ts";
 import { reasonAcross } from "./reason-across.ts";
 
@@ -57,11 +60,12 @@ export class SetUp implements AttemptOwner {
     this.#plan = plan;
     this.#caller = caller;
     this.#media = media;
-    this.#candidates = plan.attempts.map(({ peer }) => ({
+    this.#candidates = plan.attempts.map(({ peer, backup }) => ({
       kind: peer.kind,
       nextOn: peer.kind === "gateway" ? peer.nextOn : [],
       earlyMedia: peer.earlyMedia,
       followRedirects: peer.followRedirects,
+      ...(backup?.on === undefined ? {} : { after: backup.on }),
     }));
     this.#hunt = {
       stage: "over",
@@ -80,8 +84,14 @@ export class SetUp implements AttemptOwner {
   get ringing(): boolean {
     return this.#ringing;
   }
+  /** With the backups that what failed was not for. */
   get skipped(): Dialling["skipped"] {
-    return this.#plan.skipped;
+    const tried = new Set(this.ended.map(({ peer }) => peer));
+    const { attempts } = this.#plan;
+    const looked = this.#hunt.stage === "answered" ? attempts.slice(0, this.#hunt.candidate) : attempts;
+    const passedOver = looked.filter(({ peer, backup }) => backup?.on !== undefined && !tried.has(peer.name));
+    if (passedOver.length === 0) return this.#plan.skipped;
+    return [...this.#plan.skipped, ...passedOver.map(({ peer, backup }) => ({ peer: peer.name, reason: `backup of ${backup!.of} for ${backup!.on!.join(", ")} only` }))];
   }
   /** Where the call is going now. */
   get towards(): string {
@@ -143,7 +153,7 @@ export class SetUp implements AttemptOwner {
     this.step({ type: "answer" });
     this.#leaveHunt(attempt, { status: response.status, q850: undefined, outcome: "answered", reason: "answered" }, true);
     this.#stop();
-    const headers = passedHeaders(response, this.#call.source.headers.pass);
+    const headers = headersToward(this.#call.source.headers, "200", response);
     this.#call.onAnswered(this, attempt, { headers, contentType: "application/sdp", body: told.sdp });
     // RFC 3261 §13.2.2.4: our INVITE had the offer, so the ACK waits for nothing but the journal.
     dialog.ack("");
@@ -175,7 +185,7 @@ export class SetUp implements AttemptOwner {
       case "refuse": {
         this.#stop();
         const told = this.#response?.status === move.ending.status ? this.#response : undefined;
-        return this.#call.onRefused(this, move.ending, told === undefined ? [] : passedHeaders(told, this.#call.source.headers.pass));
+        return this.#call.onRefused(this, move.ending, headersToward(this.#call.source.headers, "refusal", told));
       }
     }
   }
@@ -186,8 +196,22 @@ export class SetUp implements AttemptOwner {
     const { peer } = planned;
     const dial = ++this.#dial;
     if (planned !== this.#redirect) this.#redirect = undefined;
-    const full = calls.fullness(peer, 0, planned.group);
+    const full = calls.fullness(peer, "out", planned.group);
     if (full !== undefined) return this.#unavailable(planned, "capacity", full);
+    const turn = calls.turn(peer, "out");
+    if (typeof turn === "string") return this.#unavailable(planned, "rate_limited", turn);
+    if (turn === 0) return this.#locate(planned);
+    // Its place is kept while it waits, so that whoever comes later finds it taken.
+    this.#count(peer.name);
+    ports.clock.after(turn, () => {
+      if (dial === this.#dial && this.#hunt.stage === "dialling") this.#call.guard(() => this.#locate(planned));
+    });
+  }
+
+  #locate(planned: PlannedAttempt): void {
+    const { ports } = this.#call;
+    const { peer } = planned;
+    const dial = this.#dial;
     const uri = parseUri(this.#firstHop(planned));
     if (!uri.ok) return this.#unavailable(planned, "failed", `R-URI: ${uri.reason}`);
     this.#count(peer.name);
@@ -210,7 +234,7 @@ export class SetUp implements AttemptOwner {
     return planned === this.#redirect ? planned.requestUri : (planned.peer.outboundProxy ?? planned.requestUri);
   }
 
-  #unavailable(planned: PlannedAttempt, outcome: "capacity" | "failed", reason: string): void {
+  #unavailable(planned: PlannedAttempt, outcome: "capacity" | "rate_limited" | "failed", reason: string): void {
     this.#record({
       number: ++this.#attempts,
       peer: planned.peer.name,
@@ -276,7 +300,13 @@ export class SetUp implements AttemptOwner {
     const token = call.token + name;
     const face = ports.face(peer.listener);
     const host = face?.advertised ?? "";
-    const from = callerToward(this.#caller, peer, planned.caller, host);
+    const from = callerToward(this.#caller, peer, planned.caller, host, (user) => this.#shown(user, peer));
+    const diverted = diversionsToward(this.invite.request, peer.identity?.diversion ?? "drop", {
+      host: peer.fromDomain === "" ? host : peer.fromDomain,
+      called: numberToward(peer, this.#plan.called, this.#plan.called, "caller"),
+      write: (user) => numberToward(peer, numberFrom(this.#call.source, user, "caller"), user, "caller"),
+      hideHistory: this.#caller.privacy !== "" && this.#caller.privacy !== "none",
+    });
     const remoteUri = nameAddr(undefined, planned.called, peer.fromDomain === "" ? hostOf(planned.requestUri) : peer.fromDomain);
     const parameters = {
       requestUri: planned.requestUri,
@@ -305,7 +335,7 @@ export class SetUp implements AttemptOwner {
     });
     // The journal has the attempt before the wire does.
     call.journalSetUp(this);
-    const headers = [...from.headers, ...passedHeaders(this.invite.request, peer.headers.pass), ...peer.headers.set];
+    const headers = [...from.headers, ...diverted, ...headersToward(peer.headers, "INVITE", this.invite.request)];
     // Whoever a 3xx names is not who the account is for.
     const credentials = peer.account === undefined || planned === this.#redirect ? {} : { credentials: peer.account };
     const invite = { ...parameters, ...credentials, headers, contentType: "application/sdp", body: offer.sdp };
@@ -313,11 +343,17 @@ export class SetUp implements AttemptOwner {
     this.step({ type: "sent", addressesLeft });
   }
 
+  /** An asserted number as the peer writes it; undefined: it may not be shown to it. */
+  #shown(user: string, peer: Peer): string | undefined {
+    const canonical = numberFrom(this.#call.source, user, "caller");
+    return mayShow(peer, canonical) ? numberToward(peer, canonical, user, "caller") : undefined;
+  }
+
   #provisional(status: number, withSdp: boolean): void {
     const attempt = this.#attempt;
     const response = this.#response;
     if (!this.invite.pending || attempt === undefined || response === undefined) return;
-    const headers = passedHeaders(response, this.#call.source.headers.pass);
+    const headers = headersToward(this.#call.source.headers, "18x", response);
     const text = withSdp ? attempt.descriptionOf(response) : undefined;
     // RFC 3261 §13.2.1: a late offer can't be answered by an unreliable provisional response.
     const told = text === undefined || !this.#call.callerOffered ? undefined : this.#media.calleeAnswers(text, true);
@@ -392,10 +428,10 @@ export class SetUp implements AttemptOwner {
   #count(peer: string): void {
     if (this.#counted !== undefined) return;
     this.#counted = peer;
-    this.#call.calls.count(peer, 1);
+    this.#call.calls.count(peer, 1, "out");
   }
   #uncount(): void {
-    if (this.#counted !== undefined) this.#call.calls.count(this.#counted, -1);
+    if (this.#counted !== undefined) this.#call.calls.count(this.#counted, -1, "out");
     this.#counted = undefined;
   }
 
