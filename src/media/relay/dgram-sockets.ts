@@ -47,6 +47,9 @@ export class DgramSockets implements PacketSockets {
     return Math.floor(performance.now());
   }
 
+  load(bytes: Uint8Array): void {
+    this.packet = bytes;
+  }
   source(): Endpoint {
     return { address: this.#source?.address ?? "", port: this.#source?.port ?? 0 };
   }

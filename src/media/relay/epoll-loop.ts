@@ -157,6 +157,9 @@ export class EpollLoop implements PacketSockets {
     ffi.close(fd);
   }
 
+  load(bytes: Uint8Array): void {
+    this.packet.set(bytes);
+  }
   source(): Endpoint {
     const bytes = this.#source;
     const text = ffi.sockaddrAddress(bytes);

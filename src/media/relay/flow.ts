@@ -13,6 +13,14 @@ export type FlowUse = "rtp" | "rtcp" | "stray";
 /** Of a flow whose socket is closed. */
 export const NO_SOCKET: SocketId = -1;
 
+/** A packet that came before its peer was known. */
+export interface EarlyPacket {
+  /** A copy. */
+  readonly bytes: Uint8Array;
+  readonly source: Endpoint;
+  readonly atMs: number;
+}
+
 export class Flow {
   readonly side: Side;
   readonly use: FlowUse;
@@ -26,6 +34,8 @@ export class Flow {
   leftAtMs = 0;
   /** The kernel has `learned` as its peer. */
   connected = false;
+  /** The last few, until the remote is known. */
+  early: EarlyPacket[] | undefined = undefined;
   constructor(side: Side, use: FlowUse) {
     this.side = side;
     this.use = use;

@@ -17,6 +17,10 @@ const RTP_HEADER_BYTES = 12;
 /** The smallest RTCP packet: a header and one SSRC (RFC 3550 §6.4). */
 const RTCP_BYTES_MIN = 8;
 const TICKS_PER_MS = 8;
+/** Kept of a side whose peer is not known yet: as much as a commit may take, no more. */
+const EARLY_MS = 60;
+const EARLY_PACKETS_MAX = 4;
+const EARLY_BYTES_MAX = 1_500;
 /** Where unknown, RTP's clock is taken to run at this rate (RFC 3551 §4.5). */
 const CLOCK_RATE_HZ = 1_000 * TICKS_PER_MS;
 
@@ -88,17 +92,21 @@ export class PacketPath implements PacketUser {
   #slowly(id: SocketId, length: number, checked: boolean): void {
     const flow = this.#flows[id];
     if (flow === undefined) return;
+    if (checked) return this.#accept(flow, id, length, undefined);
+    // Before the peer's SDP is known nobody can be told from a stranger: early media comes before its 183.
+    if (flow.remote === undefined && flow.use !== "stray") return this.#keepEarly(flow, length);
+    this.#examine(flow, id, length, this.#sockets.source());
+  }
+
+  #examine(flow: Flow, id: SocketId, length: number, source: Endpoint): void {
+    if (flow.learned === undefined ? this.#mayLearn(flow, source) : sameEndpoint(source, flow.learned))
+      this.#accept(flow, id, length, source);
+    else this.#stray(flow.side, source);
+  }
+
+  /** @param source undefined: the kernel has compared it with the peer */
+  #accept(flow: Flow, id: SocketId, length: number, source: Endpoint | undefined): void {
     const side = flow.side;
-    let source: Endpoint | undefined;
-    if (!checked) {
-      // Before the peer's SDP is known nobody can be told from a stranger: early media comes before its 183.
-      if (flow.remote === undefined && flow.use !== "stray") return;
-      source = this.#sockets.source();
-      if (flow.learned === undefined ? !this.#mayLearn(flow, source) : !sameEndpoint(source, flow.learned)) {
-        this.#stray(side, source);
-        return;
-      }
-    }
     const bytes = this.#sockets.packet;
     const rtcp = (bytes[1]! & 0xe0) === 0xc0;
     if (length < (rtcp ? RTCP_BYTES_MIN : RTP_HEADER_BYTES) || bytes[0]! >>> 6 !== 2 || (!rtcp && flow.use === "rtcp")) {
@@ -116,6 +124,28 @@ export class PacketPath implements PacketUser {
     // After the packet is forwarded: locking reads further packets into the same buffer. RTCP on the RTP
     // port does not lock: it may come from another port than the audio.
     if (flow.learned === undefined && (!rtcp || flow.use === "rtcp")) this.lock(flow, source!);
+  }
+
+  /** The 200 that opens a call and its first packets travel different ways: the packets may be here first. */
+  #keepEarly(flow: Flow, length: number): void {
+    if (flow.use !== "rtp" || length > EARLY_BYTES_MAX) return;
+    const early = (flow.early ??= []);
+    early.push({ bytes: this.#sockets.packet.slice(0, length), source: this.#sockets.source(), atMs: this.#sockets.nowMs });
+    if (early.length > EARLY_PACKETS_MAX) early.shift();
+  }
+
+  /** After the remotes and the pair are known: forwards what came just before. What is older was early media for nobody. */
+  replayEarly(session: Session): void {
+    for (const { rtp } of session.sides.values()) {
+      const { early } = rtp;
+      if (early === undefined || rtp.remote === undefined) continue;
+      rtp.early = undefined;
+      for (const { bytes, source, atMs } of early) {
+        if (this.#sockets.nowMs - atMs > EARLY_MS || rtp.side.partner === undefined) continue;
+        this.#sockets.load(bytes);
+        this.#examine(rtp, rtp.socket, bytes.length, source);
+      }
+    }
   }
 
   #mayLearn(flow: Flow, source: Endpoint): boolean {

@@ -34,6 +34,8 @@ export interface PacketSockets {
   readonly name: "koffi" | "dgram";
   /** The current packet; valid during `PacketUser.packet`, overwritten afterwards. */
   packet: Uint8Array;
+  /** Makes a copy that was kept the current packet again. */
+  load(bytes: Uint8Array): void;
   /** Its source; only where `checked` is false. */
   source(): Endpoint;
   /** Monotonic time of the wake-up that read it, whole milliseconds. */

@@ -28,6 +28,9 @@ class FakeSockets implements PacketSockets {
   get socketsOpen(): number {
     return this.opened.size;
   }
+  load(bytes: Uint8Array): void {
+    this.packet = bytes;
+  }
   source(): Endpoint {
     return this.#from;
   }
@@ -129,6 +132,30 @@ describe("relay", () => {
     );
     assert.deepEqual(relay.release("s")!.sides[0], sa);
     assert.equal(sockets.socketsOpen, 0);
+  });
+
+  test("packets that overtake the commit are forwarded with it; older ones, and strangers', are not", () => {
+    const { relay, sockets } = relayOver();
+    const prepared = relay.prepare("s", [
+      { side: "a", pool: "p", nat: false, signallingAddress: A.address, rtcpMux: false },
+      { side: "b1", pool: "p", nat: false, signallingAddress: B.address, rtcpMux: false },
+    ]);
+    assert.ok(prepared.ok);
+    const [a, b] = [prepared.local["a"]!.port, prepared.local["b1"]!.port];
+    sockets.arrives(a, A, rtp(1));
+    sockets.nowMs += 100;
+    sockets.arrives(a, A, rtp(2));
+    sockets.arrives(a, { address: "192.0.2.66", port: 6_666 }, rtp(66));
+    sockets.nowMs += 20;
+    sockets.arrives(a, A, rtp(3));
+    sockets.arrives(b, B, rtp(9));
+    relay.commit({ session: "s", remotes: { a: remote(A.address, A.port), b1: remote(B.address, B.port) }, pair: "b1" });
+    assert.deepEqual(
+      sockets.sent.map(({ to }) => to),
+      ["203.0.113.1:5000", "203.0.113.1:5000", "198.51.100.1:4000"],
+    );
+    const [sa] = relay.stats("s")!.sides;
+    assert.deepEqual([sa!.packetsReceived, sa!.strays], [2, 1]);
   });
 
   test("nothing is sent to 0.0.0.0, the old form of hold (RFC 3264 §8.4)", () => {

@@ -230,6 +230,7 @@ export class Relay {
     if (commit.pair !== undefined) session.pair = commit.pair;
     if (commit.timeoutMs !== undefined) session.timeoutMs = commit.timeoutMs;
     this.path.pairUp(session);
+    this.path.replayEarly(session);
     for (const side of session.sides.values()) {
       this.path.touch(side);
       side.timeoutReported = false;
