@@ -46,7 +46,7 @@ import { planCall } from "#routing/plan-dial.ts";
 import { warmIndex } from "#routing/snapshot-index.ts";
 import type { Listener, Peer, Snapshot } from "#routing/snapshot.ts";
 import { createDigestUsers } from "#routing/digest-users.ts";
-import { toCanonical } from "#routing/numbers.ts";
+import { asDialled, numberFrom } from "#routing/peer-numbers.ts";
 import { findDid } from "#routing/snapshot-index.ts";
 import { DigestServer } from "#sip/auth/digest-server.ts";
 import { type Agent, createUserAgent } from "#sip/dialog/agent.ts";
@@ -184,7 +184,7 @@ function planFrom(source: Peer, calledUser: string, callerUser: string, { seed, 
   };
   return planCall({ snapshot, source, calledUser, callerUser, healthOf: (peer) => healthNow(peer, nowMs), nowMs, dice: diceOf(seed), sipCallId, turn });
 }
-const healthNow = (peer: string, nowMs: number): PeerHealth => ({ ...health.healthOf(peer, calls.callsOf(peer), nowMs), draining: drained.has(peer) });
+const healthNow = (peer: string, nowMs: number): PeerHealth => ({ ...health.healthOf(peer, calls.callsOf(peer), nowMs), outboundCalls: calls.callsOf(peer, "out"), draining: drained.has(peer) });
 function noteHealth(peer: string, target: string, event: HealthEvent): void {
   const change = health.note(peer, target, event, clock.wallMs());
   if (change !== undefined) publish({ type: "gateway-health", gateway: peer, target, up: change.up, reason: change.reason });
@@ -242,7 +242,7 @@ const calls: Calls = createCalls({
 function calledIn(request: ReceivedRequest, source: Peer, calledUser: string): string {
   if (source.kind !== "trunk" || source.register === undefined || registrations.trunkOf(calledUser) !== source.name) return calledUser;
   const users = calledThroughRegistration(request, source.register.user);
-  return users.find((user) => findDid(snapshot, toCanonical(user, source.numbers), source).type === "found") ?? users[0] ?? calledUser;
+  return users.find((user) => findDid(snapshot, numberFrom(source, user, "called"), source).type === "found") ?? users[0] ?? calledUser;
 }
 
 // The method table
@@ -401,7 +401,7 @@ const probes = createProbes({
   clock,
   random,
   agent,
-  peers: () => [...snapshot.trunks.values(), ...snapshot.gateways.values()],
+  peers: () => [...snapshot.trunks.values(), ...snapshot.gateways.values()].map(asDialled),
   locate: (uri, listener) => locator.locate(uri, listener),
   face: (listener) => transport.listener(listener),
   rests: (peer, target) => health.restsUntil(peer, targetName(target), clock.wallMs()) > 0,

@@ -8,7 +8,7 @@
 import { type Address, type AddressTable, buildAddressTable, parseAddress, sameAddress } from "./addresses.ts";
 import type { Identified, SourceFacts } from "./decision.ts";
 import { createDigestUsers } from "./digest-users.ts";
-import { toCanonical } from "./numbers.ts";
+import { numberFrom } from "./peer-numbers.ts";
 import type { Peer, Snapshot } from "./snapshot.ts";
 import { findDid, findPeer } from "./snapshot-index.ts";
 
@@ -107,7 +107,7 @@ function hasDomain({ domains }: Peer, { requestHost, toHost }: SourceFacts): boo
 }
 
 function ownsCalled(peer: Peer, facts: SourceFacts, snapshot: Snapshot): boolean {
-  return peer.kind === "trunk" && findDid(snapshot, toCanonical(facts.requestUser, peer.numbers), peer).type === "found";
+  return peer.kind === "trunk" && findDid(snapshot, numberFrom(peer, facts.requestUser, "called"), peer).type === "found";
 }
 
 /** Two peers on one machine differ by the port that they send from and are called at. */
