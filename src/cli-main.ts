@@ -48,6 +48,11 @@ async function load(global: Global) {
   const { loadConfig } = await import("#config/load.ts");
   return loadConfig(loadInput(global));
 }
+/** With the resources of the store, as calls are routed by both. */
+async function loadWhole(global: Global) {
+  const [{ loadConfig }, { readSqliteEntries }] = await Promise.all([import("#config/load.ts"), import("#store/sqlite/sqlite-resources.ts")]);
+  return loadConfig({ ...loadInput(global), stored: (home) => readSqliteEntries(join(home, "tandem.db")) });
+}
 
 /** State folder and sockets: the configuration may name them; without one they are where they are by default. */
 async function places(global: Global): Promise<{ readonly home: string; readonly runDir: string }> {
@@ -111,7 +116,7 @@ const plain = (made: Command): Command => made;
 
 command("start", "start the switch: supervisor, signalling, media", plain, async (context, global) => {
   const [{ start }, { supervise }] = await Promise.all([import("#cli/start.ts"), import("./supervise-main.ts")]);
-  const loaded = await load(global);
+  const loaded = await loadWhole(global);
   return start(context, loaded, () => {
     if (!loaded.ok) return Promise.resolve(EXIT_USAGE);
     const { node, file } = loaded.config;
@@ -129,7 +134,7 @@ command("start", "start the switch: supervisor, signalling, media", plain, async
 
 command("check", "check the configuration: every problem with its line and remedy; who is recognised how", plain, async (context, global) => {
   const { check } = await import("#cli/start.ts");
-  return check(context, await load(global));
+  return check(context, await loadWhole(global));
 });
 
 const many = (value: string, before: readonly string[] = []): readonly string[] => [...before, ...value.split(",").filter((one) => one !== "")];
@@ -193,7 +198,7 @@ command(
   (made) => made.option("--format <format>", "nft, ufw or iptables", "nft"),
   async (context, global, options: { format: string }) => {
     const [{ firewall }, locate] = await Promise.all([import("#cli/firewall.ts"), systemLocator()]);
-    return firewall(context, await load(global), options.format, async (uri) => {
+    return firewall(context, await loadWhole(global), options.format, async (uri) => {
       const located = await locate(uri);
       return located.ok ? [...new Set(located.targets.map(({ address }) => address))] : [];
     });
@@ -222,6 +227,36 @@ command("reload", "read the configuration again; running calls are not touched",
   const { reload } = await import("#cli/gateways.ts");
   return reload(context);
 });
+command(
+  "apply",
+  "declare resources of the store: shows what would change, checks it with all that is in force, puts it in force",
+  (made) =>
+    made
+      .requiredOption("-f, --file <file>", "YAML with trunks, gateways, groups, dids, outbound; - is standard input")
+      .option("--tenant <tenant>", "entries without a tenant are this one's, and no other's may be touched")
+      .option("--prune", "remove what an earlier apply brought and the file no longer has")
+      .option("-y, --yes", "without asking"),
+  async (context, global, options: { file: string; tenant?: string; prune?: boolean; yes?: boolean }) => {
+    const [{ apply }, { spoolApply, askPerson }] = await Promise.all([import("#cli/apply.ts"), import("./applying-main.ts")]);
+    const { home, runDir } = await places(global);
+    const spooled = spoolApply({ file: options.file, home, config: global.config, tenant: options.tenant, prune: options.prune === true, connect: () => connect(runDir) });
+    try {
+      return await apply(context, { apply: spooled.apply, yes: options.yes === true, ask: context.json || process.stdin.isTTY !== true ? undefined : askPerson });
+    } finally {
+      spooled.remove();
+    }
+  },
+);
+command(
+  "export",
+  "the resources of the store as YAML that apply takes back",
+  (made) => made.option("--tenant <tenant>", "only this tenant's").option("--with-secrets", "passwords as they are, instead of hidden"),
+  async (context, global, options: { tenant?: string; withSecrets?: boolean }) => {
+    const [{ exportResources }, { readSqliteResources }] = await Promise.all([import("#cli/apply.ts"), import("#store/sqlite/sqlite-resources.ts")]);
+    const { home } = await places(global);
+    return exportResources(context, readSqliteResources(join(home, "tandem.db")), { tenant: options.tenant, secrets: options.withSecrets === true });
+  },
+);
 command("hangup <call>", "end a call", plain, (context, _global, id: string) => hangup(context, id));
 
 command(
@@ -266,7 +301,7 @@ command(
 );
 
 async function decideFromFile(global: Global, question: { readonly number: string; readonly from: string | undefined; readonly caller: string | undefined }): Promise<RouteAnswer> {
-  const [loaded, { planCall }, { explainPlan }] = await Promise.all([load(global), import("#routing/plan-dial.ts"), import("#routing/explain.ts")]);
+  const [loaded, { planCall }, { explainPlan }] = await Promise.all([loadWhole(global), import("#routing/plan-dial.ts"), import("#routing/explain.ts")]);
   if (!loaded.ok) throw new ControlError("CONFIGURATION", "no Tandem is running and the configuration has problems; see tandem check");
   const { snapshot } = loaded.config;
   const source = question.from === undefined ? [...snapshot.trunks.values()][0] : (snapshot.trunks.get(question.from) ?? snapshot.gateways.get(question.from));
@@ -328,7 +363,7 @@ async function localAddressTowards<T>(host: string, otherwise: T): Promise<strin
 const hostOf = (uri: string): string => /^(?:sips?:)?(?:[^@]*@)?(\[[^\]]+\]|[^:;?>]+)/i.exec(uri)?.[1]?.replace(/^\[|\]$/g, "") ?? "";
 
 command("preflight <peer>", "everything between us and a trunk or gateway: DNS, port, OPTIONS, REGISTER, digest, codecs, addresses, numbers", plain, async (context, global, name: string) => {
-  const [{ preflight }, loaded, { networkInterfaces }] = await Promise.all([import("#cli/preflight.ts"), load(global), import("node:os")]);
+  const [{ preflight }, loaded, { networkInterfaces }] = await Promise.all([import("#cli/preflight.ts"), loadWhole(global), import("node:os")]);
   if (!loaded.ok) throw new ControlError("CONFIGURATION", "the configuration has problems; see tandem check");
   const [locate, { preflightAsk, tryConnect }] = await Promise.all([systemLocator(), import("./preflight-main.ts")]);
   const own = new Set(Object.values(networkInterfaces()).flatMap((faces) => faces?.map(({ address }) => address) ?? []));

@@ -1,11 +1,13 @@
 /** Composition root of the thread that reads the configuration for a reload: checks it whole and hands it over in parts. */
 import { readFileSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
+import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "#base/assert.ts";
 import type { LoadApartOptions } from "#config/load-apart.ts";
 import { type FromLoader, partsOf } from "#config/load-messages.ts";
 import { loadConfig } from "#config/load.ts";
+import { readSqliteEntries } from "#store/sqlite/sqlite-resources.ts";
 
 assert(parentPort !== null, "config-main.ts runs as a worker thread");
 const port = parentPort;
@@ -20,6 +22,7 @@ const parts = partsOf(
     hostname: hostname(),
     cpus: availableParallelism(),
     generation,
+    stored: (folder) => readSqliteEntries(join(folder, "tandem.db")),
   }),
 );
 function post(): void {

@@ -21,10 +21,13 @@ import { type Calls, createCalls } from "#call/calls.ts";
 import { type ControlAbilities, execute } from "#call/control-port.ts";
 import type { StatusReport, TrunkReport } from "#call/control.ts";
 import type { AttemptResult, CallFacts, Located, RawAnswer } from "#call/ports.ts";
+import { applyApart } from "#config/apply-apart.ts";
+import { listenersKey } from "#config/check-listeners.ts";
 import { loadApart } from "#config/load-apart.ts";
 import { type LoadedConfig, loadConfig } from "#config/load.ts";
 import { withoutSecrets } from "#config/accounts.ts";
 import { renderProblems } from "#config/render-problems.ts";
+import { NOTHING_STORED, type StoredEntries } from "#config/stored-resources.ts";
 import { openJournal } from "#journal/open-journal.ts";
 import { readJournal } from "#journal/read-journal.ts";
 import type { PortPool } from "#media/engine.ts";
@@ -63,6 +66,7 @@ import { ListenerOpenError } from "#sip/transport/listener.ts";
 import { type OpenTransportLayer, createTransportLayer } from "#sip/transport/transport-layer.ts";
 import type { Flow } from "#sip/transport/transport.ts";
 import { EVERY_TENANT } from "#store/cdr-store.ts";
+import { readSqliteEntries } from "#store/sqlite/sqlite-resources.ts";
 import { startStore } from "#store/store-client.ts";
 import { openDrainList } from "#trunk/drain-list.ts";
 import { reportGateways } from "#call/gateways-report.ts";
@@ -102,7 +106,18 @@ function load(generation: number): LoadedConfig {
     hostname: hostname(),
     cpus: availableParallelism(),
     generation,
+    stored: readStored,
   });
+}
+/** A broken database must not keep calls from what tandem.yaml has. */
+let storeProblem: string | undefined;
+function readStored(home: string): StoredEntries {
+  try {
+    return readSqliteEntries(join(home, "tandem.db"));
+  } catch (error) {
+    storeProblem = `the resources in ${home}/tandem.db can't be read, so only those of tandem.yaml are in force: ${String(error)}; repair it, then tandem reload`;
+    return NOTHING_STORED;
+  }
 }
 
 const loaded = load(1);
@@ -493,6 +508,7 @@ const abilities: ControlAbilities = {
     return { ok: true, value: { uri: `sip:${number}@${host}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 5060};tandem-test=${tickets.issue(source.name)}`, listener: source.listener } };
   },
   reload,
+  apply: (wish) => afterReloads(() => applyNow(wish)),
   trunks: trunkReports,
   gateways: () => reportGateways({ snapshot, health, callsOf: (peer) => calls.callsOf(peer), isDraining: (peer) => drained.has(peer), nowMs: clock.wallMs() }),
   drainGateway(name, draining) {
@@ -545,16 +561,28 @@ const prefixed = (prefix: string, values: object): Record<string, number> => Obj
 
 /** One after the other: each must see the listeners and generation of the one before. */
 let reloading: Promise<unknown> = Promise.resolve();
-function reload(): ReturnType<typeof reloadNow> {
-  const next = reloading.then(reloadNow);
+function afterReloads<T>(run: () => Promise<T>): Promise<T> {
+  const next = reloading.then(run);
   reloading = next.catch(() => undefined);
   return next;
+}
+function reload(): ReturnType<typeof reloadNow> {
+  return afterReloads(reloadNow);
 }
 async function reloadNow() {
   const next = await loadApart(new URL("./config-main.ts", import.meta.url), { file: text(options["config"]), home: text(options["home"]), generation: snapshot.generation + 1 });
   if (!next.ok) return { ok: false, code: "CONFIGURATION", message: renderProblems(next.problems, false) } as const;
-  const fixed = (listeners: Snapshot["listeners"]): string => JSON.stringify([...listeners.values()].map(({ name, address, port, transports, device, dscp }) => [name, address, port, transports, device, dscp]));
-  if (fixed(next.config.snapshot.listeners) !== fixed(snapshot.listeners)) return { ok: false, code: "NEEDS_RESTART", message: "listeners changed: they are opened at start only; everything stays as it was" } as const;
+  if (listenersKey(next.config.snapshot.listeners.values()) !== listenersKey(snapshot.listeners.values())) return { ok: false, code: "NEEDS_RESTART", message: "listeners changed: they are opened at start only; everything stays as it was" } as const;
+  await putInForce(next);
+  return { ok: true, value: { generation: snapshot.generation, warnings: next.warnings } } as const;
+}
+async function applyNow(wish: Parameters<ControlAbilities["apply"]>[0]): Promise<Awaited<ReturnType<ControlAbilities["apply"]>>> {
+  const { outcome, loaded: next } = await applyApart(new URL("./apply-main.ts", import.meta.url), { file: text(options["config"]), home: text(options["home"]), generation: snapshot.generation + 1, wish, openListeners: listenersKey(snapshot.listeners.values()) });
+  if (next?.ok === true) await putInForce(next);
+  // Refused or not, with the places of all problems: the command shows them.
+  return { ok: true, value: outcome };
+}
+async function putInForce(next: Extract<LoadedConfig, { readonly ok: true }>): Promise<void> {
   warmIndex(next.config.snapshot);
   const recognising = createIdentifier(next.config.snapshot);
   snapshot = next.config.snapshot;
@@ -565,8 +593,8 @@ async function reloadNow() {
   engine.setPools(pools());
   probes.refresh();
   publish({ type: "config", generation: snapshot.generation, hash: snapshot.hash });
-  await store.saveConfig({ number: snapshot.generation, hash: snapshot.hash, text: withoutSecrets(next.text, snapshot), appliedAtMs: clock.wallMs() });
-  return { ok: true, value: { generation: snapshot.generation, warnings: next.warnings } } as const;
+  const change = { number: snapshot.generation, hash: snapshot.hash, text: withoutSecrets(next.text, snapshot), appliedAtMs: clock.wallMs() };
+  await store.saveConfig(change).catch((error: unknown) => log.line("warn", `the configuration in force is not in the log of configurations: ${String(error)}`));
 }
 
 const controlServer = await serveJsonLines({
@@ -604,6 +632,7 @@ process.on("SIGHUP", () => void reload().then((outcome) => log.line(outcome.ok ?
 probes.refresh();
 registrations.apply(snapshot.trunks.values());
 publish({ type: "config", generation: snapshot.generation, hash: snapshot.hash });
+if (storeProblem !== undefined) log.line("error", storeProblem);
 for (const warning of loaded.warnings) log.line("warn", `${warning.field}: ${warning.message}; ${warning.remedy}`);
 process.stdout.write(`tandem ready: ${transport.listeners().map((face) => `${face.name} ${face.address}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 0}`).join(", ")} after ${Math.round(performance.now())} ms\n`);
 // A process that is killed writes no cache at its end, and the next one has to start fast.

@@ -16,6 +16,7 @@ export interface ControlAbilities {
   trace(call: string | undefined): Promise<unknown>;
   testCall(number: string, trunk: string | undefined): Outcome<TestCallTicket>;
   reload(): Promise<Outcome<unknown>>;
+  apply(wish: Extract<ControlCommand, { readonly type: "apply" }>): Promise<Outcome<unknown>>;
   gateways(): GatewaysReport;
   trunks(): readonly TrunkReport[];
   drainGateway(name: string, draining: boolean): Outcome<unknown>;
@@ -68,6 +69,8 @@ async function perform(command: ControlCommand, abilities: ControlAbilities): Pr
       return abilities.testCall(command.number, command.trunk);
     case "reload":
       return abilities.reload();
+    case "apply":
+      return abilities.apply(command);
     case "gateways":
       return done(abilities.gateways());
     case "trunks":
@@ -96,6 +99,8 @@ function readCommand(value: unknown): ControlCommand | undefined {
     case "gateways":
     case "trunks":
       return { type };
+    case "apply":
+      return readApply(value as Fields);
     case "drain-gateway":
       return text(name) && typeof draining === "boolean" ? { type, name, draining } : undefined;
     case "call":
@@ -119,4 +124,11 @@ function readCommand(value: unknown): ControlCommand | undefined {
     default:
       return undefined;
   }
+}
+
+function readApply({ spool, sha256, file, tenant, prune, commit, expectedGeneration }: Fields): ControlCommand | undefined {
+  if (!text(spool) || !text(sha256) || !text(file) || !maybeText(tenant) || typeof prune !== "boolean" || typeof commit !== "boolean") return undefined;
+  const expected = expectedGeneration ?? undefined;
+  if (expected !== undefined && !Number.isInteger(expected)) return undefined;
+  return { type: "apply", spool, sha256, file, tenant: tenant ?? undefined, prune, commit, expectedGeneration: expected as number | undefined };
 }

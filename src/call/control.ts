@@ -20,6 +20,20 @@ export type ControlCommand =
   /** A one-time permission to call `number` as if from `trunk`, for `tandem call`. */
   | { readonly type: "test-call"; readonly number: string; readonly trunk: string | undefined }
   | { readonly type: "reload" }
+  /** What a file of resources would change in the store, or, with `commit`, to change it and put it in force. */
+  | {
+      readonly type: "apply";
+      /** Name of the file in the state folder that holds the text, and the SHA-256 of that. */
+      readonly spool: string;
+      readonly sha256: string;
+      /** What the user calls it. */
+      readonly file: string;
+      readonly tenant: string | undefined;
+      readonly prune: boolean;
+      readonly commit: boolean;
+      /** Of the stored resources that the user was shown; undefined: he wasn't. */
+      readonly expectedGeneration: number | undefined;
+    }
   /** Groups, gateways and how they are. */
   | { readonly type: "gateways" }
   /** Trunks, and how we are registered there. */

@@ -15,6 +15,10 @@ const isUnspecified = (text: string): boolean => UNSPECIFIED.has(keyOf(text));
 /** Whether sockets on both would take each other's ports; "::" takes those of IPv4 too. */
 const collide = (a: string, b: string): boolean => keyOf(a) === keyOf(b) || isUnspecified(a) || isUnspecified(b);
 
+/** What can't change while they are open: equal for two configurations, one may follow the other without a restart. */
+export const listenersKey = (listeners: Iterable<Listener>): string =>
+  JSON.stringify(Array.from(listeners, ({ name, address, port, transports, device, dscp }) => [name, address, port, transports, device, dscp]));
+
 export function checkListeners(listeners: readonly Listener[], error: Note): void {
   if (listeners.length === 0)
     error(["listeners"], "no listener, so no call can come in", "listeners: [{name: public, address: 192.0.2.1}]");

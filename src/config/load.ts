@@ -15,6 +15,7 @@ import { type Finding, type Path, type Placed, Reading, describe, isBlank, isMap
 import { type Sections, toResources } from "./resources.ts";
 import { type NodeFields, SECTIONS, SECTION_READERS, readNode } from "./schema.ts";
 import { checkInterfaces } from "./schema-media.ts";
+import { IN_THE_STORE, type StoredEntries, NOTHING_STORED, mergeStored } from "./stored-resources.ts";
 import { suggestion } from "./suggest.ts";
 
 export interface LoadInput {
@@ -31,6 +32,8 @@ export interface LoadInput {
   readonly cpus: number;
   /** Of the snapshot; 1 at start, one more at each reload. */
   readonly generation?: number;
+  /** Resources in the store of this state folder, which count as if the file had them. Throws where it can't be read. */
+  readonly stored?: (home: string) => StoredEntries;
 }
 
 export type LoadedConfig =
@@ -70,10 +73,18 @@ export function loadText(text: string, file: string, input: LoadInput): LoadedCo
     }));
     return { ok: false, problems };
   }
-  const locate = locator(file, document);
+  const stored = readStored(document.value, input);
+  if ("problem" in stored) return { ok: false, problems: [stored.problem] };
+  const merged = mergeStored(document.value, stored);
+  const locateInFile = locator(file, document);
+  const locate = (finding: Finding): ConfigProblem => {
+    const place = merged.placeOf(finding.path);
+    return place === undefined ? locateInFile(finding) : { ...place, message: finding.message, remedy: finding.remedy };
+  };
   const reading = new Reading();
-  const { node, sections, brokenNames } = readSections(document.value, reading);
+  const { node, sections, brokenNames } = readSections(merged.value, reading);
   const nodeConfig = toNodeConfig(node, input);
+  if (merged.twice.length > 0) return { ok: false, problems: [...reading.findings, ...merged.twice].map(locate), node: nodeConfig };
   const { secrets, findings: secretFindings } = readSecrets(sections, input.env, input.readFile);
   const resources = toResources(sections, nodeConfig.callsMax, secrets);
   const checked = checkResources(resources, brokenNames);
@@ -92,12 +103,25 @@ export function loadText(text: string, file: string, input: LoadInput): LoadedCo
     });
   }
   if (problems.length > 0) return { ok: false, problems: problems.sort((a, b) => a.line - b.line), node: nodeConfig };
-  const snapshot = buildSnapshot(resources, input.generation ?? 1, text);
+  const snapshot = buildSnapshot(resources, input.generation ?? 1, stored.hash === "" ? text : `${text}\n${stored.hash}`);
   const warnings = checked.warnings
     .map(placed)
     .map(locate)
     .sort((a, b) => a.line - b.line);
   return { ok: true, config: Object.freeze({ node: nodeConfig, snapshot, file }), text, warnings };
+}
+
+/** Where the store is, the file may say itself: `node.home`. */
+function readStored(value: unknown, input: LoadInput): StoredEntries | { readonly problem: ConfigProblem } {
+  if (input.stored === undefined) return NOTHING_STORED;
+  const written = isMapping(value) && isMapping(value["node"]) ? value["node"]["home"] : undefined;
+  const home = homeFolder(input.home, typeof written === "string" && written !== "" ? written : undefined, input.env, input.uid);
+  try {
+    return input.stored(home);
+  } catch (error) {
+    const message = `resources in ${home} can't be read: ${error instanceof Error ? error.message : String(error)}`;
+    return { problem: { file: IN_THE_STORE, line: 0, field: "", message, remedy: "a folder that Tandem's user may read; a broken tandem.db is to be moved away or restored" } };
+  }
 }
 
 function findFile({

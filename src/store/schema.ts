@@ -88,10 +88,44 @@ export interface ChangeLogRow {
   applied_at_ms: number;
 }
 
+/** What `tandem apply` declared, as it was written. */
+export interface ResourceRow {
+  tenant: string;
+  /** Made at ms "-" generation "-" place in the change. */
+  id: string;
+  /** "trunk", "gateway", "group", "did", "outbound": with the name unique in the deployment. */
+  kind: string;
+  name: string;
+  /** Order among outbound rules; 0 for the rest. */
+  position: number;
+  /** JSON, passwords in it as they are: the file is its owner's only. */
+  body: string;
+  managed_by: string;
+  /** Of the last change. */
+  generation: number;
+  created_at_ms: number;
+  updated_at_ms: number;
+}
+
+/** What a generation changed of one tenant: rewinding these gives the resources that a past call saw. */
+export interface ResourceChangeRow {
+  tenant: string;
+  /** Applied at ms "-" generation. */
+  id: string;
+  generation: number;
+  /** Of all resources after it. */
+  hash: string;
+  applied_at_ms: number;
+  /** A line of JSON per change, passwords hidden. */
+  text: string;
+}
+
 export interface Schema {
   call: CallRow;
   leg: LegRow;
   attempt: AttemptRow;
   annotation: AnnotationRow;
   change_log: ChangeLogRow;
+  resource: ResourceRow;
+  resource_change: ResourceChangeRow;
 }

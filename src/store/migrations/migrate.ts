@@ -2,10 +2,12 @@
 import type { Kysely } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
 import { calls } from "./0001-calls.ts";
+import { resources } from "./0002-resources.ts";
 
 /** Names are for ever: they stand in every database. */
 const MIGRATIONS: Record<string, Migration> = {
   "0001-calls": calls,
+  "0002-resources": resources,
 };
 
 /** Idempotent. @returns the names of those that ran now. @throws when one failed; nothing of it stays */

@@ -12,7 +12,7 @@ import type { Schema } from "../schema.ts";
 import { cdrInserter } from "./insert-cdrs.ts";
 
 /** Another process may look into the file (backup, sqlite3): wait for it rather than fail. */
-const BUSY_TIMEOUT_MS = 5_000;
+export const BUSY_TIMEOUT_MS = 5_000;
 
 /** Opens or makes the database and brings it to today's schema. @throws what SQLite says */
 export async function openSqliteStore(path: string): Promise<CdrStore> {

@@ -1,0 +1,63 @@
+/** An entry in one spelling, so that the same entry is the same text; and the passwords in it, hidden or brought back. */
+import { type Entry } from "./stored-resources.ts";
+import { isMapping } from "./reading.ts";
+
+/** Stands where a password was. An entry that comes back with it keeps the one that is stored. */
+export const HIDDEN = "***";
+
+/** Keys in order, fields without a value left out, scalars as text: JSON's 5060 is YAML's. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  if (!isMapping(value)) return value === null || value === undefined ? "null" : JSON.stringify(String(value));
+  const keys = Object.keys(value).sort();
+  let text = "";
+  for (const key of keys) {
+    const inner = value[key];
+    if (inner === undefined || inner === null) continue;
+    text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${typeof inner === "string" ? JSON.stringify(inner) : canonicalJson(inner)}`;
+  }
+  return `{${text}}`;
+}
+
+const SECRET_FIELDS = ["password", "passwords"] as const;
+/** Whoever has passwords: the entry itself and its digest user. */
+const HOLDERS = ["digest"] as const;
+
+/** The entry with "***" in place of each password. */
+export function withoutPasswords(entry: Entry): Entry {
+  const hidden: Record<string, unknown> = { ...entry };
+  for (const field of SECRET_FIELDS) {
+    const given = entry[field];
+    if (given !== undefined) hidden[field] = Array.isArray(given) ? given.map(() => HIDDEN) : HIDDEN;
+  }
+  for (const holder of HOLDERS) {
+    const inner = entry[holder];
+    if (isMapping(inner)) hidden[holder] = withoutPasswords(inner);
+  }
+  return hidden;
+}
+
+export const hasPasswords = (body: string): boolean => body.includes('"password');
+
+const isHidden = (given: unknown): boolean => given === HIDDEN || (Array.isArray(given) && given.includes(HIDDEN));
+
+export type Restored = { readonly ok: true; readonly entry: Entry } | { readonly ok: false; readonly field: string };
+
+/** The entry with what is stored in place of "***"; not ok: the field that has nothing stored. */
+export function restorePasswords(entry: Entry, stored: Entry | undefined): Restored {
+  const whole: Record<string, unknown> = { ...entry };
+  for (const field of SECRET_FIELDS) {
+    if (!isHidden(entry[field])) continue;
+    if (stored?.[field] === undefined) return { ok: false, field };
+    whole[field] = stored[field];
+  }
+  for (const holder of HOLDERS) {
+    const inner = entry[holder];
+    if (!isMapping(inner)) continue;
+    const storedInner = stored?.[holder];
+    const restored = restorePasswords(inner, isMapping(storedInner) ? storedInner : undefined);
+    if (!restored.ok) return { ok: false, field: `${holder}.${restored.field}` };
+    whole[holder] = restored.entry;
+  }
+  return { ok: true, entry: whole };
+}
