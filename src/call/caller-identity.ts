@@ -55,7 +55,11 @@ export function callerOf(request: ReceivedRequest, read: readonly IdentityHeader
 }
 
 /** The first number in the order of a policy. */
-function userBy(read: readonly IdentityHeader[], from: string, assertions: Readonly<Record<IdentityHeader, Caller["asserted"]>>): string | undefined {
+function userBy(
+  read: readonly IdentityHeader[],
+  from: string,
+  assertions: Readonly<Record<IdentityHeader, Caller["asserted"]>>,
+): string | undefined {
   for (const header of read) {
     const user = header === "from" ? from : (assertions[header]?.user ?? "");
     if (user !== "") return user;

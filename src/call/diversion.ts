@@ -32,7 +32,12 @@ const PRIVACIES = new Set(["full", "name", "uri", "off"]);
 export function diversionsToward(
   request: ReceivedRequest,
   policy: IdentityPolicy["diversion"],
-  { host, called, write, hideHistory }: { readonly host: string; readonly called: string; readonly write: (user: string) => string; readonly hideHistory: boolean },
+  {
+    host,
+    called,
+    write,
+    hideHistory,
+  }: { readonly host: string; readonly called: string; readonly write: (user: string) => string; readonly hideHistory: boolean },
 ): readonly HeaderField[] {
   if (policy === "drop") return [];
   if (policy === "set") return [["Diversion", `${nameAddr(undefined, called, host)};reason=unconditional;counter=1;privacy=off`]];
@@ -45,7 +50,11 @@ export function diversionsToward(
     const reason = (parameters.get("reason") ?? "").replaceAll('"', "").toLowerCase();
     const counter = parameters.get("counter") ?? "";
     const privacy = (parameters.get("privacy") ?? "").replaceAll('"', "").toLowerCase();
-    const told = [REASONS.has(reason) ? reason : "unknown", /^[1-9][0-9]?$/.test(counter) ? counter : "1", PRIVACIES.has(privacy) ? privacy : "off"];
+    const told = [
+      REASONS.has(reason) ? reason : "unknown",
+      /^[1-9][0-9]?$/.test(counter) ? counter : "1",
+      PRIVACIES.has(privacy) ? privacy : "off",
+    ];
     fields.push(["Diversion", `${nameAddr(undefined, write(user), host)};reason=${told[0]};counter=${told[1]};privacy=${told[2]}`]);
   }
   if (hideHistory) return fields;
@@ -56,7 +65,10 @@ export function diversionsToward(
     if (!entry.ok || user === "" || !/^[0-9]{1,3}(\.[0-9]{1,3}){0,9}$/.test(index)) continue;
     const cause = /(?:^|&)Reason=SIP%3B\s*cause%3D([2-6][0-9]{2})(?![0-9])/i.exec(entry.value.uri.headers ?? "")?.[1];
     const address = nameAddr(undefined, write(user), host);
-    fields.push(["History-Info", `${cause === undefined ? address : `${address.slice(0, -1)}?Reason=SIP%3Bcause%3D${cause}>`};index=${index}`]);
+    fields.push([
+      "History-Info",
+      `${cause === undefined ? address : `${address.slice(0, -1)}?Reason=SIP%3Bcause%3D${cause}>`};index=${index}`,
+    ]);
   }
   return fields;
 }

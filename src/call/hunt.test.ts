@@ -500,7 +500,7 @@ test("any sequence of events ends in at most one verdict, and within the budget 
       fc.array(fc.tuple(fc.integer({ min: 0, max: 9000 }), event), { maxLength: 20 }),
       fc.integer({ min: 0, max: 4 }),
       (steps, count) => {
-        const candidates = Array.from({ length: count }, () => gateway);
+        const candidates = Array.from({ length: count }, (_, i) => (i % 2 === 1 ? { ...gateway, after: ["5xx", "timeout"] } : gateway));
         let atMs = 0;
         const timed = steps.map(([deltaMs, one]) => [(atMs += deltaMs), one] as const);
         const { moves, state } = run(candidates, [...timed, [Math.max(atMs, 55_000), clock]]);
@@ -518,4 +518,85 @@ test("any sequence of events ends in at most one verdict, and within the budget 
       },
     ),
   );
+});
+
+describe("backups", () => {
+  const backup: HuntCandidate = { ...trunk, after: ["403", "timeout"] };
+  test("are dialled after a failure that they are for, even one that else ends the hunt", () => {
+    assert.deepEqual(
+      names(
+        run(
+          [trunk, backup],
+          [
+            [0, sent],
+            [1, failure(403)],
+          ],
+        ).moves,
+      ),
+      ["dial 0", "leave done", "dial 1"],
+    );
+    assert.deepEqual(
+      names(
+        run(
+          [trunk, backup],
+          [
+            [0, sent],
+            [2000, clock],
+          ],
+        ).moves,
+      ),
+      ["dial 0", "leave cancel", "dial 1"],
+    );
+  });
+  test("are passed over after others, to what follows them", () => {
+    assert.deepEqual(
+      names(
+        run(
+          [trunk, backup, backup, trunk],
+          [
+            [0, sent],
+            [1, failure(500)],
+          ],
+        ).moves,
+      ),
+      ["dial 0", "leave done", "dial 3"],
+    );
+    assert.deepEqual(
+      names(
+        run(
+          [trunk, backup],
+          [
+            [0, sent],
+            [1, failure(500)],
+          ],
+        ).moves,
+      ),
+      ["dial 0", "leave done", "refuse 500"],
+    );
+  });
+  test("never change what the person called said", () => {
+    assert.deepEqual(
+      names(
+        run(
+          [trunk, { ...trunk, after: ["4xx"] }],
+          [
+            [0, sent],
+            [1, failure(486)],
+          ],
+        ).moves,
+      ),
+      ["dial 0", "leave done", "refuse 486"],
+    );
+  });
+  test("that no ringing in vain would reach let the trunk ring for the whole budget, and its early media through", () => {
+    const { state, moves } = run(
+      [trunk, backup],
+      [
+        [0, sent],
+        [1, { type: "provisional", status: 183, sdp: true }],
+      ],
+    );
+    assert.deepEqual(names(moves), ["dial 0", "provisional 183 sdp"]);
+    assert.equal(state.deadlineMs, TIMES.setupBudgetMs);
+  });
 });

@@ -119,7 +119,8 @@ export function hunt(state: HuntState, event: HuntEvent, candidates: readonly Hu
   if (state.stage === "answered" || state.stage === "over") return { state, moves: [] };
   const candidate = candidates[state.candidate]!;
   /** Nobody is left to move to when it stays silent, or rings in vain. */
-  const last = (outcome: "timeout" | "no_answer"): boolean => following(state.candidate, { status: 0, outcome }, candidates) === candidates.length;
+  const last = (outcome: "timeout" | "no_answer"): boolean =>
+    following(state.candidate, { status: 0, outcome }, candidates) === candidates.length;
   switch (event.type) {
     case "sent":
       return {
@@ -230,7 +231,8 @@ function response(
     return { state: step.state, moves: [{ type: "rest", seconds: Math.min(event.retryAfterS, REST_S_MAX) }, ...step.moves] };
   }
   const backup = candidates[state.candidate + 1]?.after;
-  if (movesOn(status, candidate) || (backup !== undefined && !speaksForCallee(status) && isFailure(backup, ending))) return next(state, ending, "done", candidates);
+  if (movesOn(status, candidate) || (backup !== undefined && !speaksForCallee(status) && isFailure(backup, ending)))
+    return next(state, ending, "done", candidates);
   return refuse(state, ending, [{ type: "leave", how: "done", ending }]);
 }
 
@@ -300,7 +302,8 @@ function next(
 /** The next candidate; backups only after a failure that they are for. */
 function following(left: number, ending: Pick<Ending, "status" | "outcome">, candidates: readonly HuntCandidate[]): number {
   let candidate = left + 1;
-  for (let after = candidates[candidate]?.after; after !== undefined && !isFailure(after, ending); after = candidates[candidate]?.after) candidate++;
+  for (let after = candidates[candidate]?.after; after !== undefined && !isFailure(after, ending); after = candidates[candidate]?.after)
+    candidate++;
   return candidate;
 }
 

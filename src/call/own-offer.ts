@@ -15,7 +15,9 @@ const RTPMAP: Readonly<Record<string, readonly [payloadType: string, rtpmap: str
 const DEFAULT_CODECS = ["PCMU", "PCMA", "telephone-event"];
 
 /** An order that leaves room for what everybody has. */
-export const withUsual = (names: readonly string[]): readonly string[] => [...new Set([...names, ...DEFAULT_CODECS].map((name) => name.toLowerCase()))];
+export const withUsual = (names: readonly string[]): readonly string[] => [
+  ...new Set([...names, ...DEFAULT_CODECS].map((name) => name.toLowerCase())),
+];
 
 /** @param names in order; those we can't describe by ourselves are left out, and none left means the default */
 export function ownOffer(

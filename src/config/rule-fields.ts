@@ -5,7 +5,21 @@ import { mayShow } from "#routing/peer-numbers.ts";
 import type { Peer } from "#routing/snapshot.ts";
 import type { Note } from "./check-listeners.ts";
 import { caller } from "./condition-fields.ts";
-import { type Fields, type Of, type Path, type Reader, describe, integer, listOf, maybe, object, oneOf, optional, required, text } from "./reading.ts";
+import {
+  type Fields,
+  type Of,
+  type Path,
+  type Reader,
+  describe,
+  integer,
+  listOf,
+  maybe,
+  object,
+  oneOf,
+  optional,
+  required,
+  text,
+} from "./reading.ts";
 import { suggestion } from "./suggest.ts";
 
 /** A call that waits longer has a caller who wonders. */
@@ -67,7 +81,8 @@ export type RuleFields = Of<ReturnType<typeof ruleFields>>;
 const failure: Reader<string> = (value, reading) => {
   const given = text(value, reading)?.toLowerCase();
   if (given === undefined) return undefined;
-  if (NEVER_BACKED_UP.includes(given)) return reading.note(`${given} is the answer of the person called`, "leave it out: another trunk would reach the same person");
+  if (NEVER_BACKED_UP.includes(given))
+    return reading.note(`${given} is the answer of the person called`, "leave it out: another trunk would reach the same person");
   if ((FAILURE_WORDS as readonly string[]).includes(given) || /^([345]xx|[345][0-9]{2})$/.test(given)) return given;
   return reading.note(`${describe(value)} is not a failure`, `${FAILURE_WORDS.join(", ")}, a status such as 403, or a class such as 5xx`);
 };
@@ -133,7 +148,8 @@ export function checkRules(peer: Peer, path: Path, { listeners, trunks, alsoName
     if (backup === name) error(at, `${name} can't be its own backup`, "another trunk of the tenant");
     else if (trunk === undefined) {
       if (!alsoNamed.has(backup)) error(at, `there is no trunk ${backup}`, suggestion(backup, [...trunks.keys()], "trunk"));
-    } else if (trunk.tenant !== peer.tenant) error(at, `${backup} is of tenant ${trunk.tenant}, not ${peer.tenant}`, "a trunk of the tenant's own");
+    } else if (trunk.tenant !== peer.tenant)
+      error(at, `${backup} is of tenant ${trunk.tenant}, not ${peer.tenant}`, "a trunk of the tenant's own");
     else if (trunk.uri === undefined) error(at, `${backup} has no uri, so no call can go there`, "give it a uri");
   }
   if (peer.callerNumber !== "" && !mayShow(peer, peer.callerNumber))
@@ -142,7 +158,9 @@ export function checkRules(peer: Peer, path: Path, { listeners, trunks, alsoName
     ["calls_max_inbound", peer.inboundCallsMax],
     ["calls_max_outbound", peer.outboundCallsMax],
   ] as const) {
-    if (most !== undefined && most > peer.callsMax) warn([...path, field], `${most} is never reached: calls_max is ${peer.callsMax}`, "calls_max at least as large");
+    if (most !== undefined && most > peer.callsMax)
+      warn([...path, field], `${most} is never reached: calls_max is ${peer.callsMax}`, "calls_max at least as large");
   }
-  if (peer.codecsMode === "order" && peer.codecs.length === 0) warn([...path, "codecs_mode"], "there is nothing to order", "codecs: [PCMA, PCMU]");
+  if (peer.codecsMode === "order" && peer.codecs.length === 0)
+    warn([...path, "codecs_mode"], "there is nothing to order", "codecs: [PCMA, PCMU]");
 }

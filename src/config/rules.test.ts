@@ -48,9 +48,22 @@ test("rules are read into the trunk's record, and nothing where nothing is writt
   ]);
   assert.equal(trunk.rewrite?.inboundCalled[0]?.pattern.text, "^8(\\d{10})$");
   assert.equal(trunk.rewrite?.outboundCalled[0]?.replace, "77#");
-  assert.deepEqual(trunk.identity, { read: ["pai"], send: ["pai", "rpid"], diversion: "pass", anonymous: "withhold", refuseAnonymous: true });
+  assert.deepEqual(trunk.identity, {
+    read: ["pai"],
+    send: ["pai", "rpid"],
+    diversion: "pass",
+    anonymous: "withhold",
+    refuseAnonymous: true,
+  });
   assert.deepEqual(
-    [trunk.codecsMode, trunk.inboundCallsMax, trunk.outboundCallsMax, trunk.inboundCallsPerSecond, trunk.outboundCallsPerSecond, trunk.callQueueMs],
+    [
+      trunk.codecsMode,
+      trunk.inboundCallsMax,
+      trunk.outboundCallsMax,
+      trunk.inboundCallsPerSecond,
+      trunk.outboundCallsPerSecond,
+      trunk.callQueueMs,
+    ],
     ["order", 10, 5, 3, 2, 500],
   );
   assert.deepEqual(trunk.headers, {
@@ -60,16 +73,42 @@ test("rules are read into the trunk's record, and nothing where nothing is writt
     rules: [{ on: ["BYE", "18x"], pass: [], remove: [], set: [["X-C", "Zo\u00c3\u00ab"]], rename: [["x-a", "X-B"]] }],
   });
   const bare = trunkOf([]).trunk;
-  for (const field of ["rewrite", "identity", "codecsMode", "callQueueMs", "callerNumbersAllowed", "backupTrunks", "backupOn", "egressListener"])
+  for (const field of [
+    "rewrite",
+    "identity",
+    "codecsMode",
+    "callQueueMs",
+    "callerNumbersAllowed",
+    "backupTrunks",
+    "backupOn",
+    "egressListener",
+  ])
     assert.ok(!(field in bare), field);
 });
 
 test("backups and egress listeners are looked up", () => {
-  const { trunk, snapshot } = trunkOf(["backup_trunks: second", "backup_on: [403, 5xx, timeout]"], '  - {name: second, listener: main, egress_listener: other, uri: "sip:198.51.100.2;transport=tcp"}\n');
+  const { trunk, snapshot } = trunkOf(
+    ["backup_trunks: second", "backup_on: [403, 5xx, timeout]"],
+    '  - {name: second, listener: main, egress_listener: other, uri: "sip:198.51.100.2;transport=tcp"}\n',
+  );
   assert.deepEqual([trunk.backupTrunks, trunk.backupOn], [["second"], ["403", "5xx", "timeout"]]);
-  const plan = planCall({ snapshot, source: snapshot.gateways.get("ai")!, calledUser: "+4930", callerUser: "", healthOf: () => undefined, nowMs: 0, dice: () => 0 });
+  const plan = planCall({
+    snapshot,
+    source: snapshot.gateways.get("ai")!,
+    calledUser: "+4930",
+    callerUser: "",
+    healthOf: () => undefined,
+    nowMs: 0,
+    dice: () => 0,
+  });
   assert.ok(plan.type === "dial");
-  assert.deepEqual(plan.attempts.map(({ peer }) => [peer.name, peer.listener]), [["carrier", "main"], ["second", "other"]]);
+  assert.deepEqual(
+    plan.attempts.map(({ peer }) => [peer.name, peer.listener]),
+    [
+      ["carrier", "main"],
+      ["second", "other"],
+    ],
+  );
 });
 
 test("every wrong rule is refused with its place and what would be right", () => {
@@ -110,5 +149,8 @@ test("every wrong rule is refused with its place and what would be right", () =>
 
 test("what is never reached is a warning", () => {
   const { warnings } = trunkOf(["calls_max: 5", "calls_max_outbound: 9", "codecs_mode: order"]);
-  assert.deepEqual(warnings.map(({ field }) => field), ["trunks[0].calls_max_outbound", "trunks[0].codecs_mode"]);
+  assert.deepEqual(
+    warnings.map(({ field }) => field),
+    ["trunks[0].calls_max_outbound", "trunks[0].codecs_mode"],
+  );
 });

@@ -70,7 +70,13 @@ test("it fits where a regular expression of the same text fits, with the same gr
   const atom = fc.constantFrom("1", "2", "\\d", ".", "[12]", "\\+");
   const times = fc.constantFrom("", "", "?", "*", "+", "{2}", "{1,3}", "{2,}");
   const part = fc.tuple(atom, times).map(([a, b]) => a + b);
-  const parts = fc.array(fc.oneof(part, fc.array(part, { maxLength: 3 }).map((inner) => `(${inner.join("")})`)), { maxLength: 6 });
+  const parts = fc.array(
+    fc.oneof(
+      part,
+      fc.array(part, { maxLength: 3 }).map((inner) => `(${inner.join("")})`),
+    ),
+    { maxLength: 6 },
+  );
   fc.assert(
     fc.property(parts, fc.boolean(), fc.stringMatching(/^[12+]{0,9}$/), (texts, end, number) => {
       const text = `^${texts.join("")}${end ? "$" : ""}`;
@@ -78,7 +84,15 @@ test("it fits where a regular expression of the same text fits, with the same gr
       const replace = Array.from({ length: groups }, (_, i) => `$${i + 1}-`).join("");
       const expected = new RegExp(text).exec(number);
       const mine = rewriteNumber(rule(text, replace), number);
-      assert.equal(mine, expected === null ? undefined : expected.slice(1).map((one) => `${one}-`).join("") + number.slice(expected[0].length));
+      assert.equal(
+        mine,
+        expected === null
+          ? undefined
+          : expected
+              .slice(1)
+              .map((one) => `${one}-`)
+              .join("") + number.slice(expected[0].length),
+      );
     }),
     { numRuns: 2000 },
   );

@@ -45,7 +45,11 @@ export function readNumberPattern(text: string): ReadPattern {
   return reader.read();
 }
 
-const wrong = (reason: string, remedy: string): { readonly ok: false; readonly reason: string; readonly remedy: string } => ({ ok: false, reason, remedy });
+const wrong = (reason: string, remedy: string): { readonly ok: false; readonly reason: string; readonly remedy: string } => ({
+  ok: false,
+  reason,
+  remedy,
+});
 
 class PatternReader {
   readonly #text: string;
@@ -105,7 +109,9 @@ class PatternReader {
       }
       default:
         // A + where nothing stands that it could repeat is the plus of a number.
-        return LITERAL.test(char) ? this.#repeated(char) : wrong(`with ${JSON.stringify(char)}`, "digits, letters, + # * _ -, \\d, [2-9], ( ), {n}, ? * +");
+        return LITERAL.test(char)
+          ? this.#repeated(char)
+          : wrong(`with ${JSON.stringify(char)}`, "digits, letters, + # * _ -, \\d, [2-9], ( ), {n}, ? * +");
     }
   }
 
@@ -141,7 +147,8 @@ class PatternReader {
       counts[2] === undefined ? Number(counts[1]) : counts[3] === "" ? Infinity : Number(counts[3]),
     ];
     if (max! < min!) return wrong(`with ${counts[0]}, which is nothing`, "the smaller count first");
-    if (min! > STEPS_MAX || (max !== Infinity && max! > STEPS_MAX)) return wrong("with too many repetitions", `together at most ${STEPS_MAX}`);
+    if (min! > STEPS_MAX || (max !== Infinity && max! > STEPS_MAX))
+      return wrong("with too many repetitions", `together at most ${STEPS_MAX}`);
     for (let i = 0; i < min!; i++) this.#steps.push({ type: "one", fits });
     if (max === Infinity) this.#steps.push({ type: "loop", fits });
     else for (let i = min!; i < max!; i++) this.#steps.push({ type: "optional", fits });
@@ -151,9 +158,11 @@ class PatternReader {
 
 /** Why `replace` can't be used with the pattern; undefined: it can. */
 export function wrongReplacement(replace: string, pattern: NumberPattern): string | undefined {
-  if (!/^([0-9A-Za-z+#*._-]|\$[0-9])*$/.test(replace) || replace.length > NUMBER_CHARS_MAX) return "digits, letters, + # * . _ -, and $1 to $9 for groups";
+  if (!/^([0-9A-Za-z+#*._-]|\$[0-9])*$/.test(replace) || replace.length > NUMBER_CHARS_MAX)
+    return "digits, letters, + # * . _ -, and $1 to $9 for groups";
   for (const [, group] of replace.matchAll(/\$([0-9])/g)) {
-    if (Number(group) > pattern.groups) return `the pattern has ${pattern.groups === 0 ? "no group" : `only ${pattern.groups}`}; put ( ) around what $${group} shall be`;
+    if (Number(group) > pattern.groups)
+      return `the pattern has ${pattern.groups === 0 ? "no group" : `only ${pattern.groups}`}; put ( ) around what $${group} shall be`;
   }
   return undefined;
 }
@@ -167,7 +176,8 @@ export function rewriteNumber({ pattern, replace }: NumberRewrite, number: strin
   const failed = new Uint8Array((steps.length + 1) * (number.length + 1));
   const end = match(0, 0);
   if (end === undefined) return undefined;
-  const group = (index: number): string => (index === 0 ? number.slice(0, end) : number.slice(bounds[2 * index - 2], bounds[2 * index - 1]));
+  const group = (index: number): string =>
+    index === 0 ? number.slice(0, end) : number.slice(bounds[2 * index - 2], bounds[2 * index - 1]);
   return (replace.replace(/\$([0-9])/g, (_, digit: string) => group(Number(digit))) + number.slice(end)).slice(0, NUMBER_CHARS_MAX);
 
   /** Greedy: the longest first. Deep as pattern and number together, which are bounded. */

@@ -21,26 +21,53 @@ function plan(trunks: readonly Trunk[], targets: readonly string[], fields: Part
     dids: [makeDid("+79161234567", { targets: [{ type: "gateway", gateway: "ai" }] })],
     outbound: [makeRule("out", { targets: targets.map((trunk) => ({ type: "trunk", trunk })) })],
   });
-  return planCall({ snapshot, source: ai, calledUser: "+4930123456", callerUser: "+4930999", healthOf: () => undefined, nowMs: 0, dice: () => 0, ...fields });
+  return planCall({
+    snapshot,
+    source: ai,
+    calledUser: "+4930123456",
+    callerUser: "+4930999",
+    healthOf: () => undefined,
+    nowMs: 0,
+    dice: () => 0,
+    ...fields,
+  });
 }
 const tried = (decided: DialPlan): string[] =>
-  decided.type === "dial" ? decided.attempts.map(({ peer, backup }) => (backup === undefined ? peer.name : `${peer.name} for ${backup.of} on ${backup.on?.join() ?? "all"}`)) : [`${decided.status}`];
-const health = (values: Readonly<Record<string, Partial<PeerHealth>>>) => (name: string) => ({ up: true, calls: 0, restsUntilMs: 0, ...values[name] });
+  decided.type === "dial"
+    ? decided.attempts.map(({ peer, backup }) =>
+        backup === undefined ? peer.name : `${peer.name} for ${backup.of} on ${backup.on?.join() ?? "all"}`,
+      )
+    : [`${decided.status}`];
+const health = (values: Readonly<Record<string, Partial<PeerHealth>>>) => (name: string) => ({
+  up: true,
+  calls: 0,
+  restsUntilMs: 0,
+  ...values[name],
+});
 
 test("numbers are rewritten before they become canonical, and after they were formatted", () => {
   const carrier = makeTrunk("carrier", {
-    rewrite: { inboundCalled: rules("^8(\\d{10})$", "+7$1"), inboundCaller: rules("^99#", "+"), outboundCalled: rules("^+49", "5521#0"), outboundCaller: rules("^+", "") },
+    rewrite: {
+      inboundCalled: rules("^8(\\d{10})$", "+7$1"),
+      inboundCaller: rules("^99#", "+"),
+      outboundCalled: rules("^+49", "5521#0"),
+      outboundCaller: rules("^+", ""),
+    },
   });
   const inbound = plan([carrier], [], { source: carrier, calledUser: "8-916-123-45-67", callerUser: "99#4930" });
   assert.deepEqual([inbound.called, inbound.caller, tried(inbound)], ["+79161234567", "+4930", ["ai"]]);
   const outbound = plan([carrier], ["carrier"]);
   assert.ok(outbound.type === "dial");
-  assert.deepEqual(outbound.attempts.map(({ called, caller, requestUri }) => [called, caller, requestUri]), [["5521#030123456", "4930999", "sip:5521%23030123456@carrier.example.com"]]);
+  assert.deepEqual(
+    outbound.attempts.map(({ called, caller, requestUri }) => [called, caller, requestUri]),
+    [["5521#030123456", "4930999", "sip:5521%23030123456@carrier.example.com"]],
+  );
 });
 
 test("an anonymous caller may be refused as 433 (RFC 5079)", () => {
   const carrier = makeTrunk("carrier", { identity: { ...IDENTITY_AS_IT_IS, refuseAnonymous: true } });
-  for (const callerUser of ["", "anonymous", "Anonymous"]) assert.deepEqual(tried(plan([carrier], [], { source: carrier, calledUser: "+79161234567", callerUser })), ["433"]);
+  for (const callerUser of ["", "anonymous", "Anonymous"])
+    assert.deepEqual(tried(plan([carrier], [], { source: carrier, calledUser: "+79161234567", callerUser })), ["433"]);
   assert.deepEqual(tried(plan([carrier], [], { source: carrier, calledUser: "+79161234567" })), ["ai"]);
 });
 
@@ -51,7 +78,11 @@ test("a trunk is shown only its own callers; without another trunk that is 403",
   assert.deepEqual(tried(plan([a, b], ["a", "b"], { callerUser: "+49891" })), ["a", "b"]);
   assert.deepEqual(tried(plan([a, b], ["a", "b"], { callerUser: "+1555" })), ["b"]);
   assert.deepEqual(tried(plan([a, b], ["a"], { callerUser: "" })), ["403"]);
-  assert.deepEqual(tried(plan([makeTrunk("a", { callerNumbersAllowed: ["+49301"], callerNumber: "+49301" })], ["a"])), ["a"], "its own number in place of the caller's");
+  assert.deepEqual(
+    tried(plan([makeTrunk("a", { callerNumbersAllowed: ["+49301"], callerNumber: "+49301" })], ["a"])),
+    ["a"],
+    "its own number in place of the caller's",
+  );
 });
 
 test("calls leave by the egress listener, and the peer's own record stays", () => {
@@ -73,7 +104,11 @@ test("backups follow their trunk with the failures they are for", () => {
   const [b, c] = [makeTrunk("b"), makeTrunk("c")];
   assert.deepEqual(tried(plan([a, b, c], ["a"])), ["a", "b for a on 403,timeout", "c for a on 403,timeout"]);
   assert.deepEqual(tried(plan([a, b, c], ["a", "c"])), ["a", "b for a on 403,timeout", "c"], "named by the route itself, it is no backup");
-  assert.deepEqual(tried(plan([a, b, c], ["a"], { healthOf: health({ a: { up: false }, b: { up: false } }) })), ["c for a on all"], "a trunk that is down");
+  assert.deepEqual(
+    tried(plan([a, b, c], ["a"], { healthOf: health({ a: { up: false }, b: { up: false } }) })),
+    ["c for a on all"],
+    "a trunk that is down",
+  );
   assert.deepEqual(tried(plan([{ ...a, maintenance: true }, b, c], ["a"])), ["b for a on all", "c for a on all"]);
   const full = plan([a, b, c], ["a"], { healthOf: health({ a: { calls: 1_000 } }) });
   assert.deepEqual([tried(full), full.skipped[1]?.reason], [["502"], "backup of a, but not for capacity"]);
@@ -81,7 +116,11 @@ test("backups follow their trunk with the failures they are for", () => {
 
 test("each failure has its words", () => {
   const is = (words: string, status: number, outcome: string): boolean => isFailure(words.split(" "), { status, outcome });
-  assert.ok(is("timeout", 0, "timeout") && is("timeout", 408, "timeout") && is("network", 0, "failed") && is("capacity", 0, "rate_limited"));
+  assert.ok(
+    is("timeout", 0, "timeout") && is("timeout", 408, "timeout") && is("network", 0, "failed") && is("capacity", 0, "rate_limited"),
+  );
   assert.ok(is("5xx", 503, "capacity") && is("403 503", 503, "capacity") && is("no_answer", 0, "no_answer"));
-  assert.ok(!is("5xx network timeout capacity", 403, "carrier_blocked") && !is("capacity", 503, "capacity") && !is("network", 500, "failed"));
+  assert.ok(
+    !is("5xx network timeout capacity", 403, "carrier_blocked") && !is("capacity", 503, "capacity") && !is("network", 500, "failed"),
+  );
 });
