@@ -112,7 +112,7 @@ export class Side implements TransactionUser {
     this.#note("is cancelled");
     this.cancelled(invite);
   }
-  onServerFailure(_transaction: ServerTransaction, reason: string): void {
+  onServerFailure(_flow: Flow, reason: string): void {
     this.#note(`fails: ${reason}`);
   }
   onStrayResponse(response: ReceivedResponse, _flow: Flow): void {

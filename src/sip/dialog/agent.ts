@@ -161,6 +161,13 @@ class DialogLayer implements Agent, DialogHost {
   }
 
   onRequest(transaction: ServerTransaction): void {
+    this.#serve(transaction);
+    const { request } = transaction;
+    // The one request that strangers are answered, whose addresses may be forged.
+    if (request.method === "OPTIONS" && request.toTag() === "") transaction.forget();
+  }
+
+  #serve(transaction: ServerTransaction): void {
     const { request, flow } = transaction;
     const tag = request.toTag();
     if (tag !== "") {

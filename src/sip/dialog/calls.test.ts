@@ -350,6 +350,22 @@ test("over TCP the dialog keeps to the connection, both ways", () => {
   assert.deepEqual([...new Set(network.packets.map(({ transport }) => transport))], ["TCP"]);
 });
 
+test("OPTIONS outside a dialog leaves no transaction behind", () => {
+  const { clock, network, bob } = two();
+  const options =
+    "OPTIONS sip:bob@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKprobe;rport\r\nMax-Forwards: 70\r\n" +
+    "From: <sip:x@192.0.2.1>;tag=x\r\nTo: <sip:bob@192.0.2.2>\r\nCall-ID: probe\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
+  const target = { transport: "UDP", listener: "main", address: "192.0.2.2", port: 5060 } as const;
+  for (const required of ["", "Require: 100rel\r\n"]) {
+    network
+      .endpoint({ name: `stranger${required.length}`, address: `192.0.2.${9 + required.length}` })
+      .inject(target, options.replace("CSeq", `${required}CSeq`));
+    clock.advance(100);
+    assert.match(network.packets.at(-1)!.summary, required === "" ? /^200 / : /^420 /);
+    assert.equal(bob.layer.size.server, 0);
+  }
+});
+
 test("names in Contact go through the locator; what it can't resolve goes where the peer was seen", async () => {
   const clock = new VirtualClock();
   const network = new VirtualNetwork({ clock, quality: { delayMs: 10 } });

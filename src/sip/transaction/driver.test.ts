@@ -1,6 +1,8 @@
 /** What the driver answers itself, how it matches, and the bytes it makes. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { type Bench, bench, request } from "../../../test/kit/transaction-bench.ts";
 import { sipCallIdOf } from "#observe/ladder-records.ts";
 import { serializeRequest } from "#sip/message/serialize.ts";
@@ -297,3 +299,44 @@ test("the wire is shown once each way, repeats marked, refused senders left out"
     "in ACK sip:bob@192.0.2.2 call1 192.0.2.1 again",
   ]);
 });
+
+test("a refused INVITE keeps neither request nor handle until its ACK", async () => {
+  const at = bench();
+  let request: WeakRef<object> | undefined;
+  at.bob.serve = (invite) => {
+    request = new WeakRef(invite.request);
+    at.bob.respond(invite, 486);
+    at.bob.served.length = 0;
+  };
+  inject(at, "INVITE", VIA);
+  at.clock.advance(1_000);
+  assert.equal(at.bob.layer.size.server, 1);
+  // A WeakRef holds what it refers to until the turn is over.
+  await new Promise((resolve) => setImmediate(resolve));
+  collectGarbage();
+  assert.equal(request?.deref(), undefined);
+  at.clock.run();
+  assert.ok(at.bob.heard.includes("fails: no-ack"));
+});
+
+test("what was answered and may be answered anew is forgotten at its user's wish, an INVITE never (§8.2.7)", () => {
+  const at = bench();
+  at.bob.serve = (transaction) => {
+    transaction.forget();
+    at.bob.respond(transaction, 200);
+    transaction.forget();
+  };
+  inject(at, "OPTIONS", VIA);
+  inject(at, "OPTIONS", VIA);
+  at.clock.advance(100);
+  assert.equal(sent(at, "bob").filter((summary) => summary === "200 OPTIONS").length, 2);
+  assert.equal(at.bob.layer.size.server, 0);
+  inject(at, "INVITE", VIA);
+  at.clock.advance(100);
+  assert.equal(at.bob.layer.size.server, 1);
+});
+
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+}

@@ -32,7 +32,7 @@ import {
   type ServerRecord,
   receivedFrom,
 } from "./server-transaction.ts";
-import type { ClientTransaction, ClientUser, ServerTransaction, TransactionLayer, TransactionUser } from "./transactions.ts";
+import type { ClientTransaction, ClientUser, TransactionLayer, TransactionUser } from "./transactions.ts";
 
 /**
  * Every message of a transaction, in or out, once, before it is acted upon; refused senders are left out.
@@ -185,8 +185,8 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
     const { mergeKey: key } = transaction;
     if (key !== undefined && this.#merges.get(key) === transaction) this.#merges.delete(key);
   }
-  serverFailure(handle: ServerTransaction, reason: "no-ack" | "transport-error"): void {
-    this.#user.onServerFailure(handle, reason);
+  serverFailure(flow: Flow, reason: "no-ack" | "transport-error"): void {
+    this.#user.onServerFailure(flow, reason);
   }
   acknowledged(ack: ReceivedRequest, flow: Flow): void {
     this.#user.onAck(ack, flow);

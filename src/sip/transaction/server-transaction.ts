@@ -1,6 +1,6 @@
 /**
  * The two server transactions with their messages. The request and the user's handle are let go at the
- * final response, except that a refused INVITE keeps its handle until the ACK.
+ * final response: what a flood of refused INVITEs leaves for 64*T1 is the response and two timers each.
  */
 import type { Clock } from "#base/clock.ts";
 import { buildResponse } from "#sip/message/build-response.ts";
@@ -25,7 +25,7 @@ export interface ServerGround {
   forgetServer(transaction: ServerRecord): void;
   /** From now on another request may look like this one without being a merged one. */
   forgetMerge(transaction: ServerRecord): void;
-  serverFailure(handle: ServerTransaction, reason: "no-ack" | "transport-error"): void;
+  serverFailure(flow: Flow, reason: "no-ack" | "transport-error"): void;
   acknowledged(ack: ReceivedRequest, flow: Flow): void;
 }
 
@@ -36,6 +36,8 @@ export interface Arrival {
   readonly flow: Flow;
   readonly reliable: boolean;
 }
+
+const TERMINATED = { name: "terminated" } as const;
 
 export type ServerRecord = InviteServerTransaction | NonInviteServerTransaction;
 
@@ -72,7 +74,7 @@ export class InviteServerTransaction extends Running<InviteServer, InviteServerE
     this.#handle = new ServerHandle(arrival.request, arrival.flow, this);
   }
 
-  /** undefined once a 2xx was sent or the ACK has come. */
+  /** undefined once a final response was sent. */
   get handle(): ServerTransaction | undefined {
     return this.#handle;
   }
@@ -100,9 +102,7 @@ export class InviteServerTransaction extends Running<InviteServer, InviteServerE
     this.feed("ack");
     this.#ack = undefined;
     this.#ackFlow = undefined;
-    if (this.state.name !== "confirmed") return;
-    this.#wire = "";
-    this.#handle = undefined;
+    if (this.state.name === "confirmed") this.#wire = "";
   }
   respond(handle: ServerHandle, response: OutgoingResponse): void {
     const { status } = response;
@@ -131,9 +131,9 @@ export class InviteServerTransaction extends Running<InviteServer, InviteServerE
       case "tell-ack":
         return this.#ground.acknowledged(this.#ack!, this.#ackFlow!);
       case "tell-no-ack":
-        return this.#ground.serverFailure(this.#handle!, "no-ack");
+        return this.#ground.serverFailure(this.#flow, "no-ack");
       case "tell-transport-error":
-        return this.#ground.serverFailure(this.#responder!, "transport-error");
+        return this.#ground.serverFailure(this.#flow, "transport-error");
     }
   }
 
@@ -148,20 +148,14 @@ export class InviteServerTransaction extends Running<InviteServer, InviteServerE
     const repeated = name === "accepted" && handle.answered;
     if (name === "accepted") {
       handle.answered = true;
-      // Nothing is repeated from here (RFC 6026 §7.1), so neither wire nor request is needed.
+      // Nothing is repeated from here (RFC 6026 §7.1).
       this.#wire = "";
-      this.#handle = undefined;
     } else {
       this.#wire = wire;
       if (name === "completed") this.#ground.forgetMerge(this);
     }
-    this.#ground.sendResponse(this.#flow, wire, repeated, () => this.#unsendable(handle));
-  }
-
-  #unsendable(handle: ServerHandle): void {
-    this.#responder = handle;
-    this.feed("transport-error");
-    this.#responder = undefined;
+    if (name !== "proceeding") this.#handle = undefined;
+    this.#ground.sendResponse(this.#flow, wire, repeated, () => this.feed("transport-error"));
   }
 }
 
@@ -206,6 +200,9 @@ export class NonInviteServerTransaction extends Running<NonInviteServer, NonInvi
     this.#handle = undefined;
     this.#ground.forgetMerge(this);
   }
+  forget(): void {
+    if (this.state.name === "completed") this.end(TERMINATED);
+  }
 
   protected step(state: NonInviteServer, event: NonInviteServerEvent) {
     return stepNonInviteServer(state, event);
@@ -243,6 +240,9 @@ export class ServerHandle implements ServerTransaction {
   }
   respond(response: OutgoingResponse): void {
     this.#transaction.respond(this, response);
+  }
+  forget(): void {
+    if (this.#transaction instanceof NonInviteServerTransaction) this.#transaction.forget();
   }
   get pending(): boolean {
     return this.#transaction.pending;

@@ -21,6 +21,11 @@ export interface ServerTransaction {
   readonly flow: Flow;
   /** Via, From, To, Call-ID and CSeq are copied from the request by `responseTo`; see dialog/. */
   respond(response: OutgoingResponse): void;
+  /**
+   * Keeps nothing of an answered request that may as well be answered anew when it is repeated (§8.2.7). For
+   * what anyone may ask, so that a flood of it costs no memory. Before the final response, and of an INVITE: nothing.
+   */
+  forget(): void;
   /** False once a final response was sent. */
   readonly pending: boolean;
 }
@@ -74,8 +79,11 @@ export interface TransactionUser {
   onAck(request: ReceivedRequest, flow: Flow): void;
   /** CANCEL matched this pending INVITE and was answered 200 by the driver; the user answers the INVITE 487. */
   onCancel(invite: ServerTransaction, cancel: ReceivedRequest): void;
-  /** A server INVITE transaction in which no ACK came for the final non-2xx response (timer H), or the response could not be sent. */
-  onServerFailure(transaction: ServerTransaction, reason: "no-ack" | "transport-error"): void;
+  /**
+   * No ACK came for the final non-2xx response to an INVITE (timer H), or a response could not be sent.
+   * @param flow whose; the request is not kept so long
+   */
+  onServerFailure(flow: Flow, reason: "no-ack" | "transport-error"): void;
   /** A response that matches nothing, e.g. a late 2xx of a transaction gone since 64*T1. */
   onStrayResponse(response: ReceivedResponse, flow: Flow): void;
 }
