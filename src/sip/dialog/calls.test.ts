@@ -366,6 +366,22 @@ test("OPTIONS outside a dialog leaves no transaction behind", () => {
   }
 });
 
+test("an address in Contact that we can't reach as it says is answered where the peer was seen", () => {
+  for (const contact of ["sip:b@192.0.2.2:5061;transport=tls", "sip:b@[2001:db8::2]", "sip:b@999.0.2.2"]) {
+    const { clock, alice, bob, end } = two();
+    bob.newInvite = () => ({ localTag: "b", localContact: contact });
+    const call = alice.call(bob);
+    clock.advance(100);
+    bob.answer();
+    clock.advance(100);
+    assert.deepEqual(bob.heard, ["INVITE", "ACK"], contact);
+    call.dialog!.bye();
+    clock.advance(100);
+    assert.deepEqual(bob.heard, ["INVITE", "ACK", "BYE"], contact);
+    end();
+  }
+});
+
 test("names in Contact go through the locator; what it can't resolve goes where the peer was seen", async () => {
   const clock = new VirtualClock();
   const network = new VirtualNetwork({ clock, quality: { delayMs: 10 } });

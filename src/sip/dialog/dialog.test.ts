@@ -180,9 +180,15 @@ test("a request in the dialog goes to the first route or the remote target, by a
   });
   assert.deepEqual(hop("sip:a@198.51.100.7:5080"), at("198.51.100.7", 5080));
   assert.deepEqual(hop("sip:a@198.51.100.7"), at("198.51.100.7", 5060));
-  assert.deepEqual(hop("sip:a@[2001:db8::9]:5070"), at("2001:db8::9", 5070));
-  assert.deepEqual(hop("sip:a@198.51.100.7;transport=tcp"), at("198.51.100.7", 5060, "TCP"));
-  assert.deepEqual(hop("sip:a@198.51.100.7;transport=tls"), at("198.51.100.7", 5061, "TLS"));
+  const six = at("2001:db8::1", 5060);
+  assert.deepEqual(hop("sip:a@[2001:db8::9]:5070", [], [], six), at("2001:db8::9", 5070));
+  // Whether the listener has another transport or family is the locator's to say.
+  for (const elsewhere of ["sip:a@[2001:db8::9]:5070", "sip:a@198.51.100.7;transport=tcp", "sip:a@198.51.100.7;transport=tls"]) {
+    assert.deepEqual(hop(elsewhere), found);
+    assert.deepEqual(hop(elsewhere, [], []), state.target);
+  }
+  const secure = at("198.51.100.7", 41000, "TLS");
+  assert.deepEqual(hop("sip:a@198.51.100.7", [], [], secure), at("198.51.100.7", 5061, "TLS"));
   assert.deepEqual(hop("sip:a@example.com;maddr=198.51.100.8"), at("198.51.100.8", 5060));
   assert.deepEqual(hop("sip:a@198.51.100.7", ["<sip:198.51.100.1:5099;lr>"]), at("198.51.100.1", 5099));
   assert.deepEqual(hop("sip:a@198.51.100.7", ["<sip:198.51.100.1:5099>"]), at("198.51.100.1", 5099));
@@ -199,7 +205,7 @@ test("a request in the dialog goes to the first route or the remote target, by a
     port: 5060,
     connection: 9,
   });
-  assert.deepEqual(hop("sip:a@10.0.0.1:5060;transport=udp", [], [], seen), at("10.0.0.1", 5060));
+  assert.deepEqual(hop("sip:a@10.0.0.1:5060;transport=udp", [], [at("10.0.0.1", 5060)], seen), at("10.0.0.1", 5060));
   const failing = nextHop(
     { ...state, remoteTarget: "sip:a@example.com", routeSet: [] },
     { locate: () => Promise.reject(new Error("no DNS")) },

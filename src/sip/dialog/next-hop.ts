@@ -1,8 +1,10 @@
 /**
  * Where a request inside a dialog goes (RFC 3261 §12.2.1.1, §8.1.2): to the first route or the remote
- * target. Addresses are used as they stand; names go through the Locator (RFC 3263); what can't be resolved
- * goes where the peer was last seen.
+ * target. An address that the peer's transport reaches is used as it stands; names, and addresses that want
+ * another transport or address family, go through the Locator (RFC 3263); what can't be resolved or reached
+ * goes where the peer was last seen: an ACK that never leaves ends the call.
  */
+import { isIP } from "node:net";
 import { parseUri } from "#sip/message/parse-uri.ts";
 import type { Uri } from "#sip/message/message.ts";
 import type { Target, TransportName } from "#sip/transport/transport.ts";
@@ -12,7 +14,7 @@ import type { DialogState } from "./user-agent.ts";
 /** Server location as dialogs need it; an empty list: can't be resolved. */
 export interface Locator {
   /**
-   * @param uriText a sip: or sips: URI whose host is a name
+   * @param uriText a sip: or sips: URI
    * @param listener name of the listener that the request leaves by
    */
   locate(uriText: string, listener: string): readonly Target[] | Promise<readonly Target[]>;
@@ -26,8 +28,9 @@ export function nextHop(state: DialogState, locator: Locator): Target | Promise<
   const text = nextHopUri(state);
   const uri = parseUri(text);
   if (!uri.ok || (uri.value.scheme !== "sip" && uri.value.scheme !== "sips")) return state.target;
-  const host = uri.value.parameters.get("maddr") ?? uri.value.host;
-  if (isNumeric(host)) return numericTarget(uri.value, host, state.target);
+  const address = (uri.value.parameters.get("maddr") ?? uri.value.host).replace(/^\[|\]$/g, "");
+  const numeric = isIP(address) === 0 ? undefined : numericTarget(uri.value, address, state.target);
+  if (numeric?.transport === state.target.transport && isIP(address) === isIP(state.target.address)) return numeric;
   const located = locator.locate(text, state.target.listener);
   if (!isPromise(located)) return chosen(located, state.target);
   return located.then(
@@ -36,12 +39,11 @@ export function nextHop(state: DialogState, locator: Locator): Target | Promise<
   );
 }
 
-function numericTarget(uri: Uri, host: string, seen: Target): Target {
+function numericTarget(uri: Uri, address: string, seen: Target): Target {
   const named = uri.parameters.get("transport")?.toUpperCase() as TransportName | undefined;
   // RFC 3263 §4.1 says UDP where nothing is named; a peer that came over a stream is met on a stream.
   const plain = named !== undefined && TRANSPORTS.includes(named) ? named : seen.transport;
   const transport = uri.scheme === "sips" && plain === "TCP" ? "TLS" : plain;
-  const address = host.startsWith("[") ? host.slice(1, -1) : host;
   const port = uri.port ?? (transport === "TLS" || transport === "WSS" ? DEFAULT_TLS_PORT : DEFAULT_PORT);
   return withConnection({ transport, listener: seen.listener, address, port }, seen);
 }
@@ -55,6 +57,3 @@ const withConnection = (target: Target, seen: Target): Target =>
     : target;
 
 const isPromise = (value: readonly Target[] | Promise<readonly Target[]>): value is Promise<readonly Target[]> => "then" in value;
-
-const IPV4 = /^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$/;
-const isNumeric = (host: string): boolean => IPV4.test(host) || host.includes(":");
