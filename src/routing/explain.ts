@@ -16,6 +16,8 @@ export interface RouteExplanation {
     readonly listener: string;
     readonly requestUri: string;
     readonly caller: string;
+    /** "backup of vodafone after timeout, 5xx"; "" for one that is tried in any case. */
+    readonly when: string;
   }[];
   readonly skipped: readonly Skipped[];
 }
@@ -35,12 +37,13 @@ export function explainPlan(plan: DialPlan): RouteExplanation {
       skipped,
     };
   }
-  const attempts = plan.attempts.map(({ peer, requestUri, caller: shown }) => ({
+  const attempts = plan.attempts.map(({ peer, requestUri, caller: shown, backup }) => ({
     peer: peer.name,
     kind: peer.kind,
     listener: peer.listener,
     requestUri,
     caller: shown,
+    when: backup === undefined ? "" : `backup of ${backup.of}${backup.on === undefined ? "" : ` after ${backup.on.join(", ")}`}`,
   }));
   return { outcome: "dial", tenant, route, called, caller, status: 0, reason: "", attempts, skipped };
 }
@@ -52,7 +55,7 @@ export function renderExplanation(explanation: RouteExplanation): readonly strin
   const width = Math.max(0, ...attempts.map(({ peer }) => peer.length), ...skipped.map(({ peer }) => peer.length));
   for (const [i, attempt] of attempts.entries()) {
     lines.push(
-      `  ${i + 1}. ${attempt.peer.padEnd(width)}  ${attempt.requestUri}  by ${attempt.listener}${attempt.caller === "" ? "" : `, as ${attempt.caller}`}`,
+      `  ${i + 1}. ${attempt.peer.padEnd(width)}  ${attempt.requestUri}  by ${attempt.listener}${attempt.caller === "" ? "" : `, as ${attempt.caller}`}${attempt.when === "" ? "" : ` (${attempt.when})`}`,
     );
   }
   for (const { peer, reason: why } of skipped) lines.push(`  -  ${peer.padEnd(width)}  skipped: ${why}`);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DialPlan, PeerHealth } from "./decision.ts";
+import { explainPlan, renderExplanation } from "./explain.ts";
 import { readNumberPattern, type NumberRewrite } from "./number-pattern.ts";
 import { isFailure, IDENTITY_AS_IT_IS } from "./peer-rules.ts";
 import { type PlanInput, planCall } from "./plan-dial.ts";
@@ -112,6 +113,11 @@ test("backups follow their trunk with the failures they are for", () => {
   assert.deepEqual(tried(plan([{ ...a, maintenance: true }, b, c], ["a"])), ["b for a on all", "c for a on all"]);
   const full = plan([a, b, c], ["a"], { healthOf: health({ a: { calls: 1_000 } }) });
   assert.deepEqual([tried(full), full.skipped[1]?.reason], [["502"], "backup of a, but not for capacity"]);
+});
+
+test("people are told what a backup is for", () => {
+  const lines = renderExplanation(explainPlan(plan([makeTrunk("a", { backupTrunks: ["b"], backupOn: ["403"] }), makeTrunk("b")], ["a"])));
+  assert.match(lines.at(-1) ?? "", /2\. b .*\(backup of a after 403\)$/);
 });
 
 test("each failure has its words", () => {
