@@ -19,6 +19,7 @@ import type { GatewayGroup, Peer } from "#routing/snapshot.ts";
 import type { HeaderField, ReceivedRequest } from "#sip/message/message.ts";
 import { q850CauseOf } from "#sip/message/reason.ts";
 import { reasonPhraseOf } from "#sip/message/reason-phrases.ts";
+import { withoutTag } from "#sip/dialog/dialog.ts";
 import type { DialogState, IncomingInvite, RequestParts, UserAgent } from "#sip/dialog/user-agent.ts";
 import type { Attempt } from "./attempt.ts";
 import { Bridge } from "./bridge.ts";
@@ -147,8 +148,8 @@ export class Call implements LegOwner {
     const facts: LegFacts = {
       sipCallId: request.callId(),
       remoteAddress: `${flow.transport.toLowerCase()}:${flow.remoteAddress}:${flow.remotePort}`,
-      from: withoutTag(request.header("from")),
-      to: withoutTag(request.header("to")),
+      from: withoutTag(request.header("from") ?? ""),
+      to: withoutTag(request.header("to") ?? ""),
     };
     this.#a = new Leg(this, "a", "a", this.source, facts);
     invite.onCancelled = (cancel) => this.guard(() => this.#callerGone(cancel));
@@ -377,8 +378,11 @@ export class Call implements LegOwner {
     this.#setUp = undefined;
     try {
       if (setUp !== undefined) {
-        setUp.attempt?.invite?.abandon();
+        const { attempt } = setUp;
+        attempt?.invite?.abandon();
         setUp.giveUp();
+        // Its 2xx came already: only ACK and BYE end that (RFC 3261 §13.2.2.4).
+        attempt?.dialog?.bye([q850Reason(41)]);
         if (setUp.invite.pending) setUp.invite.reject(500, reasonPhraseOf(500), [q850Reason(41)]);
         this.#attempts = setUp.ended;
       } else if (this.#invite?.pending === true) this.#invite.reject(500, reasonPhraseOf(500), [q850Reason(41)]);
@@ -417,7 +421,7 @@ export class Call implements LegOwner {
 
   #finish(ending: CallEnding, stats: Parameters<typeof cdrOf>[2]): void {
     // Without a core the plan itself failed: nothing was journaled, and nobody knows who called whom.
-    if (this.#core !== undefined) this.ports.journal.end(cdrOf(this.#record(this.#core), ending, stats));
+    if (this.#core !== undefined) this.#writeRecord(this.#core, ending, stats);
     this.publish({
       type: "call-ended",
       outcome: ending.outcome,
@@ -429,6 +433,18 @@ export class Call implements LegOwner {
     this.calls.count(this.source.name, -1, "in");
     if (this.#b !== undefined) this.calls.count(this.#b.peer.name, -1, "out");
     this.calls.gone(this);
+  }
+
+  /** Beyond `guard`: a mistake here costs the counters, or the record, and never keeps an ended call. */
+  #writeRecord(core: CoreSection, ending: CallEnding, stats: Parameters<typeof cdrOf>[2]): void {
+    for (const counted of stats === undefined ? [undefined] : [stats, undefined]) {
+      try {
+        return this.ports.journal.end(cdrOf(this.#record(core), ending, counted));
+      } catch (error) {
+        const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+        this.publish({ type: "process", what: counted === undefined ? "call not recorded" : "call recorded without counters", detail });
+      }
+    }
   }
 
   #record(core: CoreSection): CallRecord {
@@ -581,8 +597,6 @@ export class Call implements LegOwner {
 }
 
 const personAt = (leg: Leg): "caller" | "callee" => (leg.side === "a" ? "caller" : "callee");
-
-const withoutTag = (value: string | undefined): string => (value ?? "").replace(/;\s*tag\s*=[^;>]*$/i, "");
 
 const outcomeOfRejection = (status: number): Outcome =>
   status === 404
