@@ -1,6 +1,5 @@
 /**
- * Composition root of `tandem`, the signalling process: builds every room and connects them, and holds
- * the method table: who is calling comes first, then the call room or a plain answer.
+ * Composition root of `tandem`, the signalling process: builds every room and connects them.
  *
  *     main.ts [--config FILE] [--home DIR]
  *
@@ -14,6 +13,7 @@ import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import pino, { type DestinationStream } from "pino";
+import { MethodTable } from "#admission/method-table.ts";
 import { systemClock as clock } from "#base/clock.ts";
 import { CallIds, TokenSigner } from "#base/ids.ts";
 import { systemRandom as random } from "#base/random.ts";
@@ -39,7 +39,7 @@ import { openLadderRing } from "#observe/ladder-ring.ts";
 import { createLog } from "#observe/log.ts";
 import { createPublisher } from "#observe/publish.ts";
 import { LADDER_FOLDER } from "#observe/read-ladder.ts";
-import type { DialPlan, Identified, PeerHealth, SourceFacts } from "#routing/decision.ts";
+import type { DialPlan, PeerHealth } from "#routing/decision.ts";
 import { explainPlan } from "#routing/explain.ts";
 import { FloodLimit } from "#routing/flood-limit.ts";
 import { type Identifier, createIdentifier } from "#routing/identify.ts";
@@ -53,14 +53,12 @@ import { asDialled, numberFrom } from "#routing/peer-numbers.ts";
 import { findDid } from "#routing/snapshot-index.ts";
 import { DigestServer } from "#sip/auth/digest-server.ts";
 import { type Agent, createUserAgent } from "#sip/dialog/agent.ts";
-import { respondPlain } from "#sip/dialog/respond.ts";
-import type { AgentUser, IncomingInvite } from "#sip/dialog/user-agent.ts";
 import { buildResponse } from "#sip/message/build-response.ts";
 import type { ReceivedRequest, Uri } from "#sip/message/message.ts";
 import { parseMessage } from "#sip/message/parse-message.ts";
 import { serializeResponse } from "#sip/message/serialize.ts";
 import { createTransactionLayer } from "#sip/transaction/driver.ts";
-import { type Admission, T1_MS } from "#sip/transaction/transactions.ts";
+import { T1_MS } from "#sip/transaction/transactions.ts";
 import { createLocator, textLocator } from "#sip/transport/location.ts";
 import { ListenerOpenError } from "#sip/transport/listener.ts";
 import { type OpenTransportLayer, createTransportLayer } from "#sip/transport/transport-layer.ts";
@@ -90,8 +88,6 @@ const RAW_REPEATS_MS = [0, T1_MS, 3 * T1_MS, 7 * T1_MS];
 const STORE_DELAY_MS = 150;
 const LOG_WRITE_BYTES = 8 << 10;
 const LOG_DELAY_MS = 100;
-/** An event of refused strangers a second is enough to know. */
-const REFUSED_EVENTS_PER_SECOND = 10;
 
 const { values: options } = parseArgs({ strict: false, options: { config: { type: "string" }, home: { type: "string" } } });
 const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
@@ -133,10 +129,23 @@ mkdirSync(node.runDir, { recursive: true, mode: 0o700 });
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
 // What watches
-const log = createLog({ level: node.logLevel, format: process.stderr.isTTY ? "lines" : "json", colour: process.stderr.isTTY, clock, destination: logDestination() });
+const log = createLog({
+  level: node.logLevel,
+  format: process.stderr.isTTY ? "lines" : "json",
+  colour: process.stderr.isTTY,
+  clock,
+  destination: logDestination(),
+});
 const counters = createCounters();
-const ladder = openLadderRing({ dir: join(node.home, LADDER_FOLDER), clock, ringBytes: node.traceBytesMax, onProblem: (reason) => log.line("warn", reason) });
-const publisher = createPublisher([counters, ladder, log], clock, (sink, error) => log.line("error", `${sink.name} is cut off: ${String(error)}`));
+const ladder = openLadderRing({
+  dir: join(node.home, LADDER_FOLDER),
+  clock,
+  ringBytes: node.traceBytesMax,
+  onProblem: (reason) => log.line("warn", reason),
+});
+const publisher = createPublisher([counters, ladder, log], clock, (sink, error) =>
+  log.line("error", `${sink.name} is cut off: ${String(error)}`),
+);
 const { publish } = publisher;
 
 // The configuration in force; replaced as a whole by reload
@@ -181,7 +190,9 @@ const journal = openJournal({
   onSegmentOpened: (path) => store.segmentOpened(path),
   onSegmentClosed: (path) => store.segmentClosed(path),
 });
-void store.saveConfig({ number: snapshot.generation, hash: snapshot.hash, text: withoutSecrets(loaded.text, snapshot), appliedAtMs: startedAtMs }).catch(() => {});
+void store
+  .saveConfig({ number: snapshot.generation, hash: snapshot.hash, text: withoutSecrets(loaded.text, snapshot), appliedAtMs: startedAtMs })
+  .catch(() => {});
 
 // Media
 const key = signingKey(join(node.home, "hmac.key"));
@@ -190,16 +201,35 @@ const callsMax = (): number => Math.min(node.callsMax, engine.callsMax() ?? node
 
 // Calls
 /** @param seed the call's id, so that who asks again gets the same; `taken` false: a question, that takes no group's turn */
-function planFrom(source: Peer, calledUser: string, callerUser: string, { seed, sipCallId = "", taken }: { readonly seed: string; readonly sipCallId?: string; readonly taken: boolean }): DialPlan {
+function planFrom(
+  source: Peer,
+  calledUser: string,
+  callerUser: string,
+  { seed, sipCallId = "", taken }: { readonly seed: string; readonly sipCallId?: string; readonly taken: boolean },
+): DialPlan {
   const nowMs = clock.wallMs();
   const turn = (group: string): number => {
     const now = turns.get(group) ?? 0;
     if (taken) turns.set(group, now + 1);
     return now;
   };
-  return planCall({ snapshot, source, calledUser, callerUser, healthOf: (peer) => healthNow(peer, nowMs), nowMs, dice: diceOf(seed), sipCallId, turn });
+  return planCall({
+    snapshot,
+    source,
+    calledUser,
+    callerUser,
+    healthOf: (peer) => healthNow(peer, nowMs),
+    nowMs,
+    dice: diceOf(seed),
+    sipCallId,
+    turn,
+  });
 }
-const healthNow = (peer: string, nowMs: number): PeerHealth => ({ ...health.healthOf(peer, calls.callsOf(peer), nowMs), outboundCalls: calls.callsOf(peer, "out"), draining: drained.has(peer) });
+const healthNow = (peer: string, nowMs: number): PeerHealth => ({
+  ...health.healthOf(peer, calls.callsOf(peer), nowMs),
+  outboundCalls: calls.callsOf(peer, "out"),
+  draining: drained.has(peer),
+});
 function noteHealth(peer: string, target: string, event: HealthEvent): void {
   const change = health.note(peer, target, event, clock.wallMs());
   if (change !== undefined) publish({ type: "gateway-health", gateway: peer, target, up: change.up, reason: change.reason });
@@ -229,8 +259,17 @@ function onAttempt(result: AttemptResult): void {
 function answerRaw(wire: string, flow: Flow, localTag: string, status: number, reasonPhrase: string, answer?: RawAnswer): void {
   const message = parseMessage(wire);
   if (!message.ok || message.value.kind !== "request") return;
-  const parts = answer === undefined ? {} : ({ headers: [["Contact", `<${answer.contact}>`], ...answer.headers], contentType: "application/sdp", body: answer.sdp } as const);
-  const response = serializeResponse(buildResponse(message.value, status, reasonPhrase, { ...parts, toTag: localTag, received: { address: flow.remoteAddress, rport: flow.remotePort } }));
+  const parts =
+    answer === undefined
+      ? {}
+      : ({ headers: [["Contact", `<${answer.contact}>`], ...answer.headers], contentType: "application/sdp", body: answer.sdp } as const);
+  const response = serializeResponse(
+    buildResponse(message.value, status, reasonPhrase, {
+      ...parts,
+      toTag: localTag,
+      received: { address: flow.remoteAddress, rport: flow.remotePort },
+    }),
+  );
   const repeats = transport.isReliable(flow.transport) ? RAW_REPEATS_MS.slice(0, 1) : RAW_REPEATS_MS;
   for (const delayMs of repeats) clock.after(delayMs, () => transport.respond(flow, response, () => {}));
 }
@@ -241,7 +280,8 @@ const calls: Calls = createCalls({
   media: engine,
   journal,
   publish,
-  plan: ({ source, calledUser, callerUser, callId, request }: CallFacts) => planFrom(source, calledIn(request, source, calledUser), callerUser, { seed: callId, sipCallId: request.callId(), taken: true }),
+  plan: ({ source, calledUser, callerUser, callId, request }: CallFacts) =>
+    planFrom(source, calledIn(request, source, calledUser), callerUser, { seed: callId, sipCallId: request.callId(), taken: true }),
   generation: () => snapshot.generation,
   locate: locateFor,
   face: (listener) => transport.listener(listener),
@@ -260,131 +300,24 @@ function calledIn(request: ReceivedRequest, source: Peer, calledUser: string): s
   return users.find((user) => findDid(snapshot, numberFrom(source, user, "called"), source).type === "found") ?? users[0] ?? calledUser;
 }
 
-// The method table
-let refusedInSecond = 0;
-let refusedSecond = 0;
-function publishRefused(flow: Flow, reason: string): void {
-  const second = Math.floor(clock.nowMs() / 1000);
-  if (second !== refusedSecond) [refusedSecond, refusedInSecond] = [second, 0];
-  if (++refusedInSecond <= REFUSED_EVENTS_PER_SECOND) publish({ type: "refused", listener: flow.listener, remote: `${flow.remoteAddress}:${flow.remotePort}`, reason });
-}
-
-/** What `tandem call` was given; see call/test-tickets.ts. */
-function ticketOf(request: ReceivedRequest): string | undefined {
-  const uri = request.uri();
-  return uri.ok ? uri.value.parameters.get("tandem-test") : undefined;
-}
-
-/** The digest step: who the credentials prove, or the challenge that they earn. */
-function examineDigest(request: ReceivedRequest, flow: Flow): { readonly user?: string; readonly challenge?: Challenge } {
-  const present = request.headerCount("Authorization") + request.headerCount("Proxy-Authorization") > 0;
-  if (digestUsers.none || !present || request.method !== "INVITE") return {};
-  const examined = digest.examine(request, flow.remoteAddress);
-  if (examined.type === "none") return {};
-  return examined.type === "proved" ? { user: examined.username } : { challenge: challenge(flow, examined.realm, examined.stale, examined.reason) };
-}
-/** An INVITE without proof is asked for it where the domain that it calls has digest users on that listener. */
-function challengeStranger(request: ReceivedRequest, flow: Flow): Challenge | undefined {
-  if (digestUsers.none || request.method !== "INVITE") return undefined;
-  const { requestHost, toHost } = sourceFacts(request, flow, undefined);
-  const realm = digestUsers.realmFor(flow.listener, [requestHost, toHost]);
-  return realm === undefined ? undefined : challenge(flow, realm, false, "");
-}
-interface Challenge {
-  readonly status: number;
-  readonly headers: ReturnType<DigestServer["challenge"]>;
-}
-function challenge(flow: Flow, realm: string, stale: boolean, reason: string): Challenge {
-  publish({ type: "challenged", listener: flow.listener, remote: `${flow.remoteAddress}:${flow.remotePort}`, realm, reason });
-  return { status: 401, headers: digest.challenge(realm, flow.remoteAddress, stale, digestUsers.algorithmsOf(flow.listener, realm)) };
-}
-
-function sourceFacts(request: ReceivedRequest, flow: Flow, digestUser: string | undefined): SourceFacts {
-  const uri = request.uri();
-  const from = request.from();
-  const to = request.to();
-  const ticket = ticketOf(request);
-  return {
-    listener: flow.listener,
-    transport: flow.transport,
-    address: flow.remoteAddress,
-    port: flow.remotePort,
-    requestUser: uri.ok ? (uri.value.user ?? "") : "",
-    requestHost: uri.ok ? uri.value.host : "",
-    toHost: to.ok ? to.value.uri.host : "",
-    fromUser: from.ok ? (from.value.uri.user ?? "") : "",
-    fromHost: from.ok ? from.value.uri.host : "",
-    registeredTrunk: uri.ok && uri.value.user !== undefined ? registrations.trunkOf(uri.value.user) : undefined,
-    digestUser,
-    testTicketFor: ticket === undefined ? undefined : tickets.trunkOf(ticket),
-  };
-}
-
-/** RFC 3261 §21.5.4. */
-const FLOODED: Admission = { status: 503, headers: [["Retry-After", "1"]] };
-
-class MethodTable implements AgentUser {
-  /** What `admit` found, for `onInvite` of the same request, which follows at once. */
-  #admitted: { readonly request: ReceivedRequest; readonly who: Identified } | undefined;
-
-  admit(request: ReceivedRequest, flow: Flow): Admission {
-    const flood = floods.take(flow.remoteAddress, clock.nowMs());
-    if (flood === "far-over") {
-      publishRefused(flow, "flood");
-      return false;
-    }
-    // Probes are answered on every listener, before anything else is asked: carriers watch us by them.
-    if (request.method === "OPTIONS" && request.toTag() === "") return true;
-    const { user, challenge: asked } = examineDigest(request, flow);
-    if (asked !== undefined) return asked;
-    const who = identifier.identify(sourceFacts(request, flow, user));
-    const stranger = who.type === "unknown" || who.type === "rewritten" ? challengeStranger(request, flow) : undefined;
-    if (stranger !== undefined) return stranger;
-    if (who.type === "unknown") {
-      publishRefused(flow, who.detail ?? `${request.method} from an address that no trunk or gateway has`);
-      return false;
-    }
-    if (flood === "over") {
-      publish({ type: "limit", limit: "invites per second per source", detail: `${flow.remoteAddress} is over ${node.invitesPerSecondPerSource}` });
-      return FLOODED;
-    }
-    this.#admitted = { request, who };
-    return true;
-  }
-
-  newInvite(request: ReceivedRequest, flow: Flow): { readonly localTag: string; readonly localContact: string } {
-    return calls.newInvite(request, flow);
-  }
-
-  onInvite(invite: IncomingInvite): void {
-    const admitted = this.#admitted?.request === invite.request ? this.#admitted : undefined;
-    this.#admitted = undefined;
-    const who = admitted?.who ?? identifier.identify(sourceFacts(invite.request, invite.flow, undefined));
-    if (who.type === "peer") {
-      const ticket = ticketOf(invite.request);
-      if (ticket !== undefined) tickets.spend(ticket);
-      return calls.onInvite(invite, who.peer);
-    }
-    const reason = who.type === "ambiguous" ? `ambiguous: ${who.candidates.join(", ")} fit` : who.type === "rewritten" ? who.detail : "unknown";
-    publish({ type: "refused", listener: invite.flow.listener, remote: `${invite.flow.remoteAddress}:${invite.flow.remotePort}`, reason });
-    invite.reject(403, "Forbidden");
-  }
-
-  onRequest(transaction: Parameters<AgentUser["onRequest"]>[0]): void {
-    const { method } = transaction.request;
-    const tag = random.integer(2 ** 32).toString(36);
-    if (method === "OPTIONS") return respondPlain(transaction, 200, "OK", tag, [["Allow", ALLOW], ["Accept", "application/sdp"]]);
-    respondPlain(transaction, 405, "Method Not Allowed", tag, [["Allow", ALLOW]]);
-  }
-}
-const ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO";
-
 // SIP
 let taking = false;
 const agent: Agent = createUserAgent({
   clock,
   random,
-  user: new MethodTable(),
+  user: new MethodTable({
+    clock,
+    random,
+    publish,
+    floods,
+    invitesPerSecond: node.invitesPerSecondPerSource,
+    digest,
+    identifier: () => identifier,
+    digestUsers: () => digestUsers,
+    registeredTrunk: (user) => registrations.trunkOf(user),
+    tickets,
+    calls,
+  }),
   locator: { locate: (uriText, listener) => names.locate(uriText, listener) },
 });
 calls.attach(agent);
@@ -398,7 +331,16 @@ const transactions = createTransactionLayer({
   onWire: (direction, wire, peer, retransmission) => {
     const remote = "remoteAddress" in peer ? `${peer.remoteAddress}:${peer.remotePort}` : `${peer.address}:${peer.port}`;
     const face = transport.listener(peer.listener);
-    publish({ type: "sip", direction, transport: peer.transport, listener: peer.listener, local: `${face?.address ?? ""}:${face?.portOf(peer.transport) ?? 0}`, remote, wire, retransmission });
+    publish({
+      type: "sip",
+      direction,
+      transport: peer.transport,
+      listener: peer.listener,
+      local: `${face?.address ?? ""}:${face?.portOf(peer.transport) ?? 0}`,
+      remote,
+      wire,
+      retransmission,
+    });
   },
 });
 agent.attach(transactions);
@@ -430,13 +372,25 @@ const probes = createProbes({
 const restored = calls.restore(found.live);
 taking = true;
 if (restored.running + restored.ended + restored.unreadable > 0) {
-  publish({ type: "process", what: "calls of the former process", detail: `${restored.running} go on, ${restored.ended} in set-up ended, ${restored.unreadable} unreadable` });
+  publish({
+    type: "process",
+    what: "calls of the former process",
+    detail: `${restored.running} go on, ${restored.ended} in set-up ended, ${restored.unreadable} unreadable`,
+  });
 }
 
 async function openListeners(): Promise<OpenTransportLayer> {
   try {
     return await createTransportLayer({
-      listeners: [...snapshot.listeners.values()].map(({ name, address, port, advertised, transports, device, dscp }) => ({ name, address, port, advertised, transports, device, dscp })),
+      listeners: [...snapshot.listeners.values()].map(({ name, address, port, advertised, transports, device, dscp }) => ({
+        name,
+        address,
+        port,
+        advertised,
+        transports,
+        device,
+        dscp,
+      })),
       clock,
       publish,
       connectionsMax: Math.max(CONNECTIONS_MIN, Math.floor((descriptorLimit() - RESERVED_DESCRIPTORS) / 2)),
@@ -459,7 +413,9 @@ async function openListeners(): Promise<OpenTransportLayer> {
 
 /** A person sees each line at once; for machines a few lines share a write, which costs as much as a line. */
 function logDestination(): DestinationStream {
-  return process.stderr.isTTY ? pino.destination({ fd: 2, sync: true }) : pino.destination({ fd: 2, sync: false, minLength: LOG_WRITE_BYTES, periodicFlush: LOG_DELAY_MS });
+  return process.stderr.isTTY
+    ? pino.destination({ fd: 2, sync: true })
+    : pino.destination({ fd: 2, sync: false, minLength: LOG_WRITE_BYTES, periodicFlush: LOG_DELAY_MS });
 }
 
 /** A mistake of ours in one message must not end the other calls. */
@@ -467,7 +423,11 @@ function guarded(run: () => void): void {
   try {
     run();
   } catch (error) {
-    publish({ type: "process", what: "error while a message was taken", detail: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    publish({
+      type: "process",
+      what: "error while a message was taken",
+      detail: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
   }
 }
 
@@ -492,8 +452,19 @@ const abilities: ControlAbilities = {
   hangUp: (callId, reason) => calls.hangUp(callId, reason),
   route(number, from, caller) {
     const source = sourceNamed(from);
-    if (source === undefined) return { ok: false, code: "NO_SUCH_PEER", message: from === undefined ? "there is no trunk; name where the call comes from with --from" : `no trunk or gateway "${from}"` };
-    return { ok: true, value: { from: source.name, ...explainPlan(planFrom(source, number, caller ?? "", { seed: String(random.fraction()), taken: false })) } };
+    if (source === undefined)
+      return {
+        ok: false,
+        code: "NO_SUCH_PEER",
+        message: from === undefined ? "there is no trunk; name where the call comes from with --from" : `no trunk or gateway "${from}"`,
+      };
+    return {
+      ok: true,
+      value: {
+        from: source.name,
+        ...explainPlan(planFrom(source, number, caller ?? "", { seed: String(random.fraction()), taken: false })),
+      },
+    };
   },
   cdrs: (question) => store.cdrs({ ...question, tenant: EVERY_TENANT }),
   trace: async (call) => {
@@ -503,19 +474,50 @@ const abilities: ControlAbilities = {
   testCall(number, trunk) {
     const source = trunk === undefined ? [...snapshot.trunks.values()][0] : snapshot.trunks.get(trunk);
     const face = source === undefined ? undefined : transport.listener(source.listener);
-    if (source === undefined || face === undefined) return { ok: false, code: "NO_SUCH_TRUNK", message: trunk === undefined ? "there is no trunk that a test call could come from" : `no trunk "${trunk}"` };
+    if (source === undefined || face === undefined)
+      return {
+        ok: false,
+        code: "NO_SUCH_TRUNK",
+        message: trunk === undefined ? "there is no trunk that a test call could come from" : `no trunk "${trunk}"`,
+      };
     const host = face.address.includes(":") ? `[${face.address}]` : face.address;
-    return { ok: true, value: { uri: `sip:${number}@${host}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 5060};tandem-test=${tickets.issue(source.name)}`, listener: source.listener } };
+    return {
+      ok: true,
+      value: {
+        uri: `sip:${number}@${host}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 5060};tandem-test=${tickets.issue(source.name)}`,
+        listener: source.listener,
+      },
+    };
   },
   reload,
   apply: (wish) => afterReloads(() => applyNow(wish)),
   trunks: trunkReports,
-  gateways: () => reportGateways({ snapshot, health, callsOf: (peer) => calls.callsOf(peer), isDraining: (peer) => drained.has(peer), nowMs: clock.wallMs() }),
+  gateways: () =>
+    reportGateways({
+      snapshot,
+      health,
+      callsOf: (peer) => calls.callsOf(peer),
+      isDraining: (peer) => drained.has(peer),
+      nowMs: clock.wallMs(),
+    }),
   drainGateway(name, draining) {
     const peer = peerNamed(name);
-    if (peer === undefined) return { ok: false, code: "NO_SUCH_PEER", message: `no trunk or gateway "${name}"; tandem gateways lists them` };
-    if (!draining && peer.drain === true) return { ok: false, code: "CONFIGURED", message: `${name} has drain: true in the configuration; take it out there, then tandem reload` };
-    if (drained.set(name, draining)) publish({ type: "gateway-health", gateway: name, target: "", up: !draining, reason: draining ? "drained by an operator" : "taken back by an operator" });
+    if (peer === undefined)
+      return { ok: false, code: "NO_SUCH_PEER", message: `no trunk or gateway "${name}"; tandem gateways lists them` };
+    if (!draining && peer.drain === true)
+      return {
+        ok: false,
+        code: "CONFIGURED",
+        message: `${name} has drain: true in the configuration; take it out there, then tandem reload`,
+      };
+    if (drained.set(name, draining))
+      publish({
+        type: "gateway-health",
+        gateway: name,
+        target: "",
+        up: !draining,
+        reason: draining ? "drained by an operator" : "taken back by an operator",
+      });
     return { ok: true, value: { name, draining, calls: calls.callsOf(name) } };
   },
   async drain(timeoutMs) {
@@ -534,7 +536,15 @@ function sourceNamed(name: string | undefined): Peer | undefined {
 
 function trunkReports(): readonly TrunkReport[] {
   const registered = new Map(registrations.list().map(({ trunk, ...report }) => [trunk, report]));
-  return Array.from(snapshot.trunks.values(), ({ name, tenant, listener, uri, callsMax: most }) => ({ name, tenant, listener, uri: uri ?? "", calls: calls.callsOf(name), callsMax: most, registration: registered.get(name) }));
+  return Array.from(snapshot.trunks.values(), ({ name, tenant, listener, uri, callsMax: most }) => ({
+    name,
+    tenant,
+    listener,
+    uri: uri ?? "",
+    calls: calls.callsOf(name),
+    callsMax: most,
+    registration: registered.get(name),
+  }));
 }
 
 function status(): StatusReport {
@@ -554,10 +564,16 @@ function status(): StatusReport {
       transports: (["UDP", "TCP"] as const).filter((name) => face.portOf(name) !== undefined),
     })),
     registrations: { registered: registrations.registered, of: registrations.list().length },
-    counters: { ...counters.values(), ...prefixed("transport", transport.counters), ...prefixed("transactions", transactions.counters), ...prefixed("journal", journal.counters) },
+    counters: {
+      ...counters.values(),
+      ...prefixed("transport", transport.counters),
+      ...prefixed("transactions", transactions.counters),
+      ...prefixed("journal", journal.counters),
+    },
   };
 }
-const prefixed = (prefix: string, values: object): Record<string, number> => Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}.${name}`, Number(value)]));
+const prefixed = (prefix: string, values: object): Record<string, number> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}.${name}`, Number(value)]));
 
 /** One after the other: each must see the listeners and generation of the one before. */
 let reloading: Promise<unknown> = Promise.resolve();
@@ -570,14 +586,29 @@ function reload(): ReturnType<typeof reloadNow> {
   return afterReloads(reloadNow);
 }
 async function reloadNow() {
-  const next = await loadApart(new URL("./config-main.ts", import.meta.url), { file: text(options["config"]), home: text(options["home"]), generation: snapshot.generation + 1 });
+  const next = await loadApart(new URL("./config-main.ts", import.meta.url), {
+    file: text(options["config"]),
+    home: text(options["home"]),
+    generation: snapshot.generation + 1,
+  });
   if (!next.ok) return { ok: false, code: "CONFIGURATION", message: renderProblems(next.problems, false) } as const;
-  if (listenersKey(next.config.snapshot.listeners.values()) !== listenersKey(snapshot.listeners.values())) return { ok: false, code: "NEEDS_RESTART", message: "listeners changed: they are opened at start only; everything stays as it was" } as const;
+  if (listenersKey(next.config.snapshot.listeners.values()) !== listenersKey(snapshot.listeners.values()))
+    return {
+      ok: false,
+      code: "NEEDS_RESTART",
+      message: "listeners changed: they are opened at start only; everything stays as it was",
+    } as const;
   await putInForce(next);
   return { ok: true, value: { generation: snapshot.generation, warnings: next.warnings } } as const;
 }
 async function applyNow(wish: Parameters<ControlAbilities["apply"]>[0]): Promise<Awaited<ReturnType<ControlAbilities["apply"]>>> {
-  const { outcome, loaded: next } = await applyApart(new URL("./apply-main.ts", import.meta.url), { file: text(options["config"]), home: text(options["home"]), generation: snapshot.generation + 1, wish, openListeners: listenersKey(snapshot.listeners.values()) });
+  const { outcome, loaded: next } = await applyApart(new URL("./apply-main.ts", import.meta.url), {
+    file: text(options["config"]),
+    home: text(options["home"]),
+    generation: snapshot.generation + 1,
+    wish,
+    openListeners: listenersKey(snapshot.listeners.values()),
+  });
   if (next?.ok === true) await putInForce(next);
   // Refused or not, with the places of all problems: the command shows them.
   return { ok: true, value: outcome };
@@ -593,8 +624,15 @@ async function putInForce(next: Extract<LoadedConfig, { readonly ok: true }>): P
   engine.setPools(pools());
   probes.refresh();
   publish({ type: "config", generation: snapshot.generation, hash: snapshot.hash });
-  const change = { number: snapshot.generation, hash: snapshot.hash, text: withoutSecrets(next.text, snapshot), appliedAtMs: clock.wallMs() };
-  await store.saveConfig(change).catch((error: unknown) => log.line("warn", `the configuration in force is not in the log of configurations: ${String(error)}`));
+  const change = {
+    number: snapshot.generation,
+    hash: snapshot.hash,
+    text: withoutSecrets(next.text, snapshot),
+    appliedAtMs: clock.wallMs(),
+  };
+  await store
+    .saveConfig(change)
+    .catch((error: unknown) => log.line("warn", `the configuration in force is not in the log of configurations: ${String(error)}`));
 }
 
 const controlServer = await serveJsonLines({
@@ -616,7 +654,8 @@ async function shutDown(): Promise<void> {
   void registrations.stop().then(() => (registeredSomewhere = false));
   calls.hangUpAll("Tandem is shutting down");
   const untilMs = clock.nowMs() + BYE_MS;
-  while ((calls.size > 0 || agent.dialogs > 0 || registeredSomewhere) && clock.nowMs() < untilMs) await new Promise((resolve) => setTimeout(resolve, 20));
+  while ((calls.size > 0 || agent.dialogs > 0 || registeredSomewhere) && clock.nowMs() < untilMs)
+    await new Promise((resolve) => setTimeout(resolve, 20));
   controlServer.close();
   await transport.close();
   journal.close();
@@ -627,13 +666,25 @@ async function shutDown(): Promise<void> {
 }
 process.on("SIGTERM", () => void shutDown());
 process.on("SIGINT", () => void shutDown());
-process.on("SIGHUP", () => void reload().then((outcome) => log.line(outcome.ok ? "info" : "error", outcome.ok ? "configuration reloaded" : outcome.message), (error: unknown) => log.line("error", `reload failed: ${String(error)}`)));
+process.on(
+  "SIGHUP",
+  () =>
+    void reload().then(
+      (outcome) => log.line(outcome.ok ? "info" : "error", outcome.ok ? "configuration reloaded" : outcome.message),
+      (error: unknown) => log.line("error", `reload failed: ${String(error)}`),
+    ),
+);
 
 probes.refresh();
 registrations.apply(snapshot.trunks.values());
 publish({ type: "config", generation: snapshot.generation, hash: snapshot.hash });
 if (storeProblem !== undefined) log.line("error", storeProblem);
 for (const warning of loaded.warnings) log.line("warn", `${warning.field}: ${warning.message}; ${warning.remedy}`);
-process.stdout.write(`tandem ready: ${transport.listeners().map((face) => `${face.name} ${face.address}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 0}`).join(", ")} after ${Math.round(performance.now())} ms\n`);
+process.stdout.write(
+  `tandem ready: ${transport
+    .listeners()
+    .map((face) => `${face.name} ${face.address}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 0}`)
+    .join(", ")} after ${Math.round(performance.now())} ms\n`,
+);
 // A process that is killed writes no cache at its end, and the next one has to start fast.
 flushCompileCache();

@@ -29,6 +29,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   store: ["journal", "cdr", "config"],
   observe: ["cdr(t)", "sip/message"],
   trunk: ["sip/dialog", "sip/transaction", "sip/auth", "sip/message", "routing(t)"],
+  admission: ["routing", "sip/auth(t)", "sip/dialog", "sip/message(t)", "sip/transaction(t)", "sip/transport(t)"],
   phone: ["sip/auth(t)", "sip/dialog", "sip/transaction", "sip/transport", "sip/message", "sdp", "net", "media"],
   import: ["routing"],
   cli: ["call", "config", "import", "routing", "journal", "cdr(t)", "observe"],
