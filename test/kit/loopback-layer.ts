@@ -41,7 +41,7 @@ export class Arrivals<T> {
 export interface LoopbackLayer {
   readonly layer: OpenTransportLayer;
   readonly messages: Arrivals<{ readonly message: ReceivedMessage; readonly flow: Flow }>;
-  readonly garbage: Arrivals<{ readonly reason: string; readonly flow: Flow; readonly answer: string | undefined }>;
+  readonly garbage: Arrivals<{ readonly reason: string; readonly flow: Flow }>;
   readonly failures: Arrivals<TransportFailure>;
   readonly events: TandemEvent[];
   readonly port: number;
@@ -55,7 +55,7 @@ export interface LoopbackOptions {
   readonly clock?: Clock;
   readonly address?: string;
   readonly transports?: readonly TransportName[];
-  readonly answerGarbage?: boolean;
+  readonly onGarbage?: (flow: Flow) => void;
   readonly foreignCalls?: boolean;
   readonly spec?: Partial<ListenerSpec>;
 }
@@ -64,7 +64,7 @@ export interface LoopbackOptions {
 export async function openLoopback(options: LoopbackOptions = {}): Promise<LoopbackLayer> {
   const { address = "127.0.0.1", transports = ["UDP", "TCP"], clock = systemClock } = options;
   const messages = new Arrivals<{ readonly message: ReceivedMessage; readonly flow: Flow }>("message");
-  const garbage = new Arrivals<{ readonly reason: string; readonly flow: Flow; readonly answer: string | undefined }>("garbage");
+  const garbage = new Arrivals<{ readonly reason: string; readonly flow: Flow }>("garbage");
   const failures = new Arrivals<TransportFailure>("failure");
   const events: TandemEvent[] = [];
   const layer = await createTransportLayer({
@@ -74,9 +74,9 @@ export async function openLoopback(options: LoopbackOptions = {}): Promise<Loopb
     publish: (event) => events.push(event),
     user: {
       onMessage: (message, flow) => messages.put({ message, flow }),
-      onGarbage: (reason, _bytes, flow, answer) => {
-        garbage.put({ reason, flow, answer });
-        return options.answerGarbage === true;
+      onGarbage: (reason, _bytes, flow) => {
+        garbage.put({ reason, flow });
+        options.onGarbage?.(flow);
       },
     },
   });

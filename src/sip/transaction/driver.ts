@@ -143,11 +143,12 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
     else this.#onRequest(message, flow);
   }
 
-  onGarbage(_reason: string, bytes: string, flow: Flow): void {
+  onGarbage(reason: string, bytes: string, flow: Flow): void {
     this.counters.garbage++;
     const request = answerable(bytes);
     if (request === undefined || !this.#admits(request, flow)) return;
-    this.#answerStateless(request, flow, 400, "Malformed message");
+    // RFC 3261 §21.4.1: the phrase should say what was wrong.
+    this.#answerStateless(request, flow, 400, `Bad Request (${reason})`);
   }
 
   // Ground of the transactions

@@ -1,21 +1,14 @@
 /**
- * What comes in, from whichever transport: parses it once and hands it up, or counts it as garbage and
- * answers it where that is possible and wanted. A flood of garbage costs one parse each and nothing more:
- * what is published and answered is bounded per second.
+ * What comes in, from whichever transport: parses it once and hands it up, as a message or as garbage. A flood
+ * of garbage costs a parse each and nothing more: what is published of it is bounded per second.
  */
 import { bytesToWire } from "#base/bytes.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Publish } from "#observe/event.ts";
-import { answerable } from "#sip/message/answerable.ts";
-import { buildResponse } from "#sip/message/build-response.ts";
 import { parseMessage } from "#sip/message/parse-message.ts";
-import { serializeResponse } from "#sip/message/serialize.ts";
 import type { Flow, TransportUser } from "./transport.ts";
 
 const GARBAGE_PUBLISHED_PER_SECOND = 5;
-const GARBAGE_ANSWERED_PER_SECOND = 50;
-/** Only the head of garbage is looked at for an answer. */
-const PHRASE_CHARS_MAX = 80;
 /** RFC 5626 §4.4.1 is two CRLF; others send NULs or spaces. */
 const KEEP_ALIVE_BYTES_MAX = 16;
 /** RFC 8489 §5. */
@@ -25,7 +18,6 @@ const STUN_MAGIC_COOKIE = 0x2112a442;
 export interface InboxCounters {
   messagesIn: number;
   garbage: number;
-  garbageAnswered: number;
   keepAlives: number;
   stun: number;
 }
@@ -55,18 +47,15 @@ export interface InboxOptions {
   readonly clock: Clock;
   readonly counters: InboxCounters;
   readonly publish: Publish | undefined;
-  readonly respond: (flow: Flow, wire: string) => void;
 }
 
 export class Inbox {
   readonly #options: InboxOptions;
   readonly #published: Allowance;
-  readonly #answered: Allowance;
 
   constructor(options: InboxOptions) {
     this.#options = options;
     this.#published = new Allowance(options.clock, GARBAGE_PUBLISHED_PER_SECOND);
-    this.#answered = new Allowance(options.clock, GARBAGE_ANSWERED_PER_SECOND);
   }
 
   datagram(bytes: Buffer, flow: Flow): void {
@@ -89,26 +78,14 @@ export class Inbox {
   }
 
   garbage(reason: string, wire: string, flow: Flow): void {
-    const { counters, publish, respond, user } = this.#options;
+    const { counters, publish, user } = this.#options;
     counters.garbage++;
     if (publish !== undefined && this.#published.take()) {
       const remote = `${flow.remoteAddress}:${flow.remotePort}`;
       publish({ type: "garbage", listener: flow.listener, remote, reason, bytes: wire.length });
     }
-    const answer = this.#answered.take() ? badRequest(reason, wire, flow) : undefined;
-    const wanted = answer === undefined ? user.onGarbage(reason, wire, flow) : user.onGarbage(reason, wire, flow, answer);
-    if (wanted !== true || answer === undefined) return;
-    counters.garbageAnswered++;
-    respond(flow, answer);
+    user.onGarbage(reason, wire, flow);
   }
-}
-
-/** RFC 3261 §21.4.1: the phrase should say what was wrong. */
-function badRequest(reason: string, wire: string, flow: Flow): string | undefined {
-  const request = answerable(wire);
-  if (request === undefined) return undefined;
-  const received = { address: flow.remoteAddress, rport: flow.remotePort };
-  return serializeResponse(buildResponse(request, 400, `Bad Request (${reason.slice(0, PHRASE_CHARS_MAX)})`, { received }));
 }
 
 function isKeepAlive(bytes: Buffer): boolean {

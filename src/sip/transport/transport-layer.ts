@@ -80,7 +80,6 @@ class SocketTransportLayer implements OpenTransportLayer {
     connections: 0,
     messagesIn: 0,
     garbage: 0,
-    garbageAnswered: 0,
     keepAlives: 0,
     stun: 0,
   };
@@ -95,8 +94,7 @@ class SocketTransportLayer implements OpenTransportLayer {
     this.#options = options;
     const { user, clock, publish } = options;
     this.#connectionIds = Math.floor(clock.wallMs()) * CONNECTIONS_PER_MS;
-    const respond = (flow: Flow, wire: string): void => this.respond(flow, wire, () => {});
-    this.#inbox = new Inbox({ user, clock, publish, counters: this.counters, respond });
+    this.#inbox = new Inbox({ user, clock, publish, counters: this.counters });
   }
 
   async open(spec: ListenerSpec): Promise<void> {

@@ -63,10 +63,6 @@ export interface TransportLayer {
 export interface TransportUser {
   /** Requests have `received` and `rport` filled into `flow`, not into the message. */
   onMessage(message: ReceivedMessage, flow: Flow): void;
-  /**
-   * Bytes that are no SIP message.
-   * @param answer a serialized 400, where the request was readable enough to be answered; the transport
-   *   sends it when the user returns true (at most some per second)
-   */
-  onGarbage(reason: string, bytes: string, flow: Flow, answer?: string): boolean | void;
+  /** Bytes that are no SIP message. Whether they deserve an answer is not transport's question. */
+  onGarbage(reason: string, bytes: string, flow: Flow): void;
 }
