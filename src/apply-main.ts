@@ -12,7 +12,15 @@ import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "#base/assert.ts";
 import { systemClock } from "#base/clock.ts";
-import { APPLY_BYTES_MAX, type ApplyApartOptions, type ApplyOutcome, type ApplyReport, CHANGES_LISTED_MAX, type FromApply, SPOOL_NAME } from "#config/apply-apart.ts";
+import {
+  APPLY_BYTES_MAX,
+  type ApplyApartOptions,
+  type ApplyOutcome,
+  type ApplyReport,
+  CHANGES_LISTED_MAX,
+  type FromApply,
+  SPOOL_NAME,
+} from "#config/apply-apart.ts";
 import { listenersKey } from "#config/check-listeners.ts";
 import { partsOf } from "#config/load-messages.ts";
 import { type LoadedConfig, loadConfig } from "#config/load.ts";
@@ -32,7 +40,11 @@ interface Planned {
   readonly hash: string;
 }
 
-const refused = (code: Extract<ApplyOutcome, { ok: false }>["code"], message: string, problems: Extract<ApplyOutcome, { ok: false }>["problems"] = []): ApplyOutcome => ({ ok: false, code, message, problems });
+const refused = (
+  code: Extract<ApplyOutcome, { ok: false }>["code"],
+  message: string,
+  problems: Extract<ApplyOutcome, { ok: false }>["problems"] = [],
+): ApplyOutcome => ({ ok: false, code, message, problems });
 
 async function apply(): Promise<{ readonly outcome: ApplyOutcome; readonly loaded?: LoadedConfig }> {
   let planned: Planned | undefined;
@@ -52,7 +64,10 @@ async function apply(): Promise<{ readonly outcome: ApplyOutcome; readonly loade
       const text = readSpool(join(folder, wish.spool));
       if (typeof text !== "string") unreadable = text.reason;
       const state = readSqliteResources(join(folder, "tandem.db"));
-      const plan = planApply({ text: typeof text === "string" ? text : "", file: wish.file, tenant: wish.tenant, prune: wish.prune }, state);
+      const plan = planApply(
+        { text: typeof text === "string" ? text : "", file: wish.file, tenant: wish.tenant, prune: wish.prune },
+        state,
+      );
       const hash = plan.ok ? hashOf(plan.after) : "";
       planned = { state, plan, hash };
       return plan.ok ? plan.entries(hash) : { hash: "", sections: { trunks: [], gateways: [], groups: [], dids: [], outbound: [] } };
@@ -61,17 +76,25 @@ async function apply(): Promise<{ readonly outcome: ApplyOutcome; readonly loade
   if (unreadable !== undefined) return { outcome: refused("SPOOL", unreadable) };
   // A broken file of resources makes the rest look broken, too: its own problems come first.
   const problems = planned !== undefined && !planned.plan.ok ? planned.plan.problems : loaded.ok ? [] : loaded.problems;
-  if (planned === undefined || !planned.plan.ok || !loaded.ok) return { outcome: refused("CONFIGURATION", renderProblems(problems, false), problems.slice(0, CHANGES_LISTED_MAX)) };
+  if (planned === undefined || !planned.plan.ok || !loaded.ok)
+    return { outcome: refused("CONFIGURATION", renderProblems(problems, false), problems.slice(0, CHANGES_LISTED_MAX)) };
   const { state, plan, hash } = planned;
-  if (wish.expectedGeneration !== undefined && wish.expectedGeneration !== state.generation) return { outcome: refused("CONFLICT", "the stored resources changed meanwhile; look again: tandem apply") };
+  if (wish.expectedGeneration !== undefined && wish.expectedGeneration !== state.generation)
+    return { outcome: refused("CONFLICT", "the stored resources changed meanwhile; look again: tandem apply") };
   const report = reportOf(plan.changes, plan.unchanged, state.generation, loaded);
   if (!wish.commit || plan.changes.length === 0) return { outcome: { ok: true, report } };
   if (openListeners !== undefined && listenersKey(loaded.config.snapshot.listeners.values()) !== openListeners)
-    return { outcome: refused("NEEDS_RESTART", "listeners changed in tandem.yaml: they are opened at start only; everything stays as it was") };
+    return {
+      outcome: refused("NEEDS_RESTART", "listeners changed in tandem.yaml: they are opened at start only; everything stays as it was"),
+    };
   mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
   const committed = await store(join(stateFolder, "tandem.db"), state, plan.changes, hash);
-  if (!committed.ok) return { outcome: refused("CONFLICT", "somebody else changed the stored resources at the same time; look again: tandem apply") };
-  return { outcome: { ok: true, report: { ...report, committed: true, generation: committed.generation } }, ...(openListeners === undefined ? {} : { loaded }) };
+  if (!committed.ok)
+    return { outcome: refused("CONFLICT", "somebody else changed the stored resources at the same time; look again: tandem apply") };
+  return {
+    outcome: { ok: true, report: { ...report, committed: true, generation: committed.generation } },
+    ...(openListeners === undefined ? {} : { loaded }),
+  };
 }
 
 function readSpool(path: string): string | { readonly reason: string } {
@@ -79,7 +102,9 @@ function readSpool(path: string): string | { readonly reason: string } {
   try {
     if (statSync(path).size > APPLY_BYTES_MAX) return { reason: `${wish.file} is larger than ${APPLY_BYTES_MAX / 1024 / 1024} MB` };
     const text = readFileSync(path);
-    return createHash("sha256").update(text).digest("hex") === wish.sha256 ? text.toString("utf8") : { reason: `${path} is not what was meant: it changed, or two state folders were mixed up` };
+    return createHash("sha256").update(text).digest("hex") === wish.sha256
+      ? text.toString("utf8")
+      : { reason: `${path} is not what was meant: it changed, or two state folders were mixed up` };
   } catch (error) {
     return { reason: `the file can't be taken over: ${error instanceof Error ? error.message : String(error)}` };
   }
@@ -102,7 +127,12 @@ async function store(path: string, state: StoredState, changes: readonly Resourc
   }
 }
 
-function reportOf(changes: readonly ResourceChange[], unchanged: number, at: number, loaded: Extract<LoadedConfig, { ok: true }>): ApplyReport {
+function reportOf(
+  changes: readonly ResourceChange[],
+  unchanged: number,
+  at: number,
+  loaded: Extract<LoadedConfig, { ok: true }>,
+): ApplyReport {
   const counted = (kind: ResourceChange["change"]): number => changes.filter(({ change }) => change === kind).length;
   return {
     generation: at,
@@ -111,13 +141,18 @@ function reportOf(changes: readonly ResourceChange[], unchanged: number, at: num
     changed: counted("change"),
     removed: counted("remove"),
     unchanged,
-    changes: changes.slice(0, CHANGES_LISTED_MAX).map((one) => ({ change: one.change, kind: one.kind, name: one.name, tenant: one.tenant, fields: fieldsOf(one) })),
+    changes: changes
+      .slice(0, CHANGES_LISTED_MAX)
+      .map((one) => ({ change: one.change, kind: one.kind, name: one.name, tenant: one.tenant, fields: fieldsOf(one) })),
     warnings: loaded.warnings.filter((warning) => warning.file === wish.file).slice(0, CHANGES_LISTED_MAX),
   };
 }
 
 const post = (message: FromApply): void => port.postMessage(message);
-const { outcome, loaded } = await apply().catch((error: unknown) => ({ outcome: refused("STORE", `nothing was changed: ${error instanceof Error ? error.message : String(error)}`), loaded: undefined }));
+const { outcome, loaded } = await apply().catch((error: unknown) => ({
+  outcome: refused("STORE", `nothing was changed: ${error instanceof Error ? error.message : String(error)}`),
+  loaded: undefined,
+}));
 if (loaded !== undefined) {
   const parts = partsOf(loaded);
   port.on("message", () => {

@@ -49,7 +49,13 @@ export function spoolApply(options: SpoolOptions): { readonly apply: ApplyDesk["
         return { outcome: await control.ask<ApplyOutcome>({ type: "apply", ...wish }), running: true };
       } catch (error) {
         if (!(error instanceof ControlError) || error.code !== "NOT_RUNNING") throw error;
-        const { outcome } = await applyApart(new URL("./apply-main.ts", import.meta.url), { file: config, home, generation: 1, wish, openListeners: undefined });
+        const { outcome } = await applyApart(new URL("./apply-main.ts", import.meta.url), {
+          file: config,
+          home,
+          generation: 1,
+          wish,
+          openListeners: undefined,
+        });
         return { outcome, running: false };
       }
     },

@@ -69,7 +69,8 @@ function tellDone(context: CommandContext, report: ApplyReport, running: boolean
   return EXIT_OK;
 }
 
-const summary = ({ added, changed, removed, unchanged }: ApplyReport): string => `${added} added, ${changed} changed, ${removed} removed, ${unchanged} unchanged`;
+const summary = ({ added, changed, removed, unchanged }: ApplyReport): string =>
+  `${added} added, ${changed} changed, ${removed} removed, ${unchanged} unchanged`;
 
 const MARKS = { add: "+", change: "~", remove: "-" } as const;
 const COLOURS: Readonly<Record<ShownChange["change"], Style>> = { add: "green", change: "yellow", remove: "red" };
@@ -77,7 +78,9 @@ const COLOURS: Readonly<Record<ShownChange["change"], Style>> = { add: "green", 
 function showDiff(context: CommandContext, report: ApplyReport): void {
   const { look } = context;
   for (const { change, kind, name, tenant, fields } of report.changes.slice(0, SHOWN_MAX)) {
-    context.print(paint(look, COLOURS[change], printable(`${MARKS[change]} ${kind} ${name}${tenant === "default" ? "" : ` (tenant ${tenant})`}`)));
+    context.print(
+      paint(look, COLOURS[change], printable(`${MARKS[change]} ${kind} ${name}${tenant === "default" ? "" : ` (tenant ${tenant})`}`)),
+    );
     for (const { field, before, after } of fields) {
       const was = before === undefined ? "" : paint(look, "red", printable(before));
       const is = after === undefined ? "" : paint(look, "green", printable(after));
@@ -90,9 +93,21 @@ function showDiff(context: CommandContext, report: ApplyReport): void {
 }
 
 /** The YAML itself is the answer; with --json the records are. */
-export function exportResources(context: CommandContext, state: StoredState, options: { readonly tenant: string | undefined; readonly secrets: boolean }): number {
+export function exportResources(
+  context: CommandContext,
+  state: StoredState,
+  options: { readonly tenant: string | undefined; readonly secrets: boolean },
+): number {
   const yaml = exportYaml(state.records, options);
   if (!context.json) context.print(yaml.trimEnd());
-  else context.print(JSON.stringify({ generation: state.generation, hash: state.hash, resources: state.records.filter(({ tenant }) => options.tenant === undefined || tenant === options.tenant).length, yaml }));
+  else
+    context.print(
+      JSON.stringify({
+        generation: state.generation,
+        hash: state.hash,
+        resources: state.records.filter(({ tenant }) => options.tenant === undefined || tenant === options.tenant).length,
+        yaml,
+      }),
+    );
   return EXIT_OK;
 }

@@ -4,7 +4,7 @@
  */
 import { Worker } from "node:worker_threads";
 import type { ConfigProblem } from "./config.ts";
-import type { LoadApartOptions } from "./load-apart.ts";
+import { LOADER_LIMITS, type LoadApartOptions } from "./load-apart.ts";
 import { type FromLoader, LoadedParts, type ToLoader } from "./load-messages.ts";
 import type { LoadedConfig } from "./load.ts";
 import type { FieldChange, ResourceChange } from "./plan-apply.ts";
@@ -61,7 +61,12 @@ export interface ApplyReport {
 
 export type ApplyOutcome =
   | { readonly ok: true; readonly report: ApplyReport }
-  | { readonly ok: false; readonly code: "CONFIGURATION" | "CONFLICT" | "NEEDS_RESTART" | "SPOOL" | "STORE"; readonly message: string; readonly problems: readonly ConfigProblem[] };
+  | {
+      readonly ok: false;
+      readonly code: "CONFIGURATION" | "CONFLICT" | "NEEDS_RESTART" | "SPOOL" | "STORE";
+      readonly message: string;
+      readonly problems: readonly ConfigProblem[];
+    };
 
 /** `follows`: the configuration comes behind it, in parts. */
 export type FromApply = { readonly type: "outcome"; readonly outcome: ApplyOutcome; readonly follows: boolean } | FromLoader;
@@ -75,7 +80,7 @@ export interface Applied {
 /** @param entry the composition root of the thread; rejects when the thread itself fails */
 export function applyApart(entry: URL, options: ApplyApartOptions): Promise<Applied> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(entry, { workerData: options });
+    const worker = new Worker(entry, { workerData: options, resourceLimits: LOADER_LIMITS });
     const parts = new LoadedParts();
     const more: ToLoader = { type: "more" };
     let outcome: ApplyOutcome | undefined;

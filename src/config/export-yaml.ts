@@ -44,7 +44,10 @@ const rank = (key: string): number => (FIRST.includes(key) ? FIRST.indexOf(key) 
 
 function flow(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(flow).join(", ")}]`;
-  if (isMapping(value)) return `{ ${Object.entries(value).map(([key, inner]) => `${plainOrQuoted(key)}: ${flow(inner)}`).join(", ")} }`;
+  if (isMapping(value))
+    return `{ ${Object.entries(value)
+      .map(([key, inner]) => `${plainOrQuoted(key)}: ${flow(inner)}`)
+      .join(", ")} }`;
   return plainOrQuoted(String(value));
 }
 

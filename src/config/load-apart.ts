@@ -10,10 +10,13 @@ export interface LoadApartOptions {
   readonly generation: number;
 }
 
+/** Room for a configuration to be read in: with less, the collector walks over it again and again. */
+export const LOADER_LIMITS = { maxYoungGenerationSizeMb: 64 };
+
 /** @param entry the composition root of the thread; rejects when the thread itself fails */
 export function loadApart(entry: URL, options: LoadApartOptions): Promise<LoadedConfig> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(entry, { workerData: options });
+    const worker = new Worker(entry, { workerData: options, resourceLimits: LOADER_LIMITS });
     const parts = new LoadedParts();
     const more: ToLoader = { type: "more" };
     worker.on("error", reject);

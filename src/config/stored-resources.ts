@@ -99,7 +99,11 @@ export function mergeStored(value: unknown, stored: StoredEntries): Merged {
     const entry = stored.sections[at][index - ownEntries];
     const field = rest.length === 0 ? "" : `.${pathText(rest)}`;
     return (
-      stored.placeOf?.(at, index - ownEntries, rest) ?? { file: IN_THE_STORE, line: 0, field: `${at} ${String(entry?.["name"] ?? entry?.["number"] ?? "?")}${field}` }
+      stored.placeOf?.(at, index - ownEntries, rest) ?? {
+        file: IN_THE_STORE,
+        line: 0,
+        field: `${at} ${String(entry?.["name"] ?? entry?.["number"] ?? "?")}${field}`,
+      }
     );
   }
 }
@@ -112,7 +116,8 @@ function namedTwice(written: Entry, stored: StoredEntries): readonly Finding[] {
   const twice: Finding[] = [];
   for (const sections of spaces) {
     const names = new Map<string, StoredSection>();
-    for (const section of sections as readonly StoredSection[]) for (const entry of stored.sections[section]) for (const name of namesOf(section, entry)) names.set(name, section);
+    for (const section of sections as readonly StoredSection[])
+      for (const entry of stored.sections[section]) for (const name of namesOf(section, entry)) names.set(name, section);
     if (names.size === 0) continue;
     for (const section of sections as readonly StoredSection[]) {
       const entries = written[section];
@@ -135,7 +140,9 @@ function namedTwice(written: Entry, stored: StoredEntries): readonly Finding[] {
 export function namesOf(section: StoredSection, entry: Entry): readonly string[] {
   if (section !== "dids") return typeof entry["name"] === "string" ? [entry["name"]] : [];
   const numbers = entry["number"];
-  return (Array.isArray(numbers) ? numbers : [numbers]).filter((one) => typeof one === "string" || typeof one === "number").map((one) => didKey(String(one)));
+  return (Array.isArray(numbers) ? numbers : [numbers])
+    .filter((one) => typeof one === "string" || typeof one === "number")
+    .map((one) => didKey(String(one)));
 }
 
 /** Records → what loading takes. */
@@ -145,6 +152,12 @@ export function entriesOf(records: Iterable<StoredRecord>, hash: string): Stored
   const parse = (list: readonly string[]): readonly Entry[] => JSON.parse(`[${list.join(",")}]`) as Entry[];
   return {
     hash,
-    sections: { trunks: parse(bodies.trunks), gateways: parse(bodies.gateways), groups: parse(bodies.groups), dids: parse(bodies.dids), outbound: parse(bodies.outbound) },
+    sections: {
+      trunks: parse(bodies.trunks),
+      gateways: parse(bodies.gateways),
+      groups: parse(bodies.groups),
+      dids: parse(bodies.dids),
+      outbound: parse(bodies.outbound),
+    },
   };
 }

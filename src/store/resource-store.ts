@@ -48,5 +48,6 @@ const PLACE_DIGITS = 7;
 const digits = (value: number, count: number): string => String(value).padStart(count, "0");
 
 /** In order of time, and within a change of the file. */
-export const resourceId = (atMs: number, generation: number, place: number): string => `${changeId(atMs, generation)}-${digits(place, PLACE_DIGITS)}`;
+export const resourceId = (atMs: number, generation: number, place: number): string =>
+  `${changeId(atMs, generation)}-${digits(place, PLACE_DIGITS)}`;
 export const changeId = (atMs: number, generation: number): string => `${digits(atMs, MS_DIGITS)}-${digits(generation, GENERATION_DIGITS)}`;

@@ -4,13 +4,29 @@
  */
 import { existsSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { type Entry, NOTHING_STORED, RESOURCE_KINDS, SECTION_OF_KIND, type StoredEntries, type StoredRecord, type StoredState } from "#config/stored-resources.ts";
-import { type Committed, type ResourceChangeEntry, type ResourceCommit, type ResourceStore, changeId, resourceId } from "../resource-store.ts";
+import {
+  type Entry,
+  NOTHING_STORED,
+  RESOURCE_KINDS,
+  SECTION_OF_KIND,
+  type StoredEntries,
+  type StoredRecord,
+  type StoredState,
+} from "#config/stored-resources.ts";
+import {
+  type Committed,
+  type ResourceChangeEntry,
+  type ResourceCommit,
+  type ResourceStore,
+  changeId,
+  resourceId,
+} from "../resource-store.ts";
 import { BUSY_TIMEOUT_MS, openSqliteStore } from "./open-sqlite.ts";
 
 const CURRENT = "select generation, hash from resource_change order by generation desc limit 1";
 const STATE = 'select kind, name, tenant, managed_by as "managedBy", position, body from resource order by position, id';
-const CHANGES = 'select generation, hash, applied_at_ms as "appliedAtMs", text from resource_change where tenant = ? order by id desc limit ?';
+const CHANGES =
+  'select generation, hash, applied_at_ms as "appliedAtMs", text from resource_change where tenant = ? order by id desc limit ?';
 /** One string per kind: rows of their own would cost several times as much. */
 const BODIES = "select kind, group_concat(body, ',' order by position, id) as bodies from resource group by kind";
 
