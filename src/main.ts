@@ -19,7 +19,6 @@ import { CallIds, TokenSigner } from "#base/ids.ts";
 import { systemRandom as random } from "#base/random.ts";
 import { type Calls, createCalls } from "#call/calls.ts";
 import { type ControlAbilities, execute } from "#call/control-port.ts";
-import type { StatusReport, TrunkReport } from "#call/control.ts";
 import type { AttemptResult, CallFacts, Located, RawAnswer } from "#call/ports.ts";
 import { applyApart } from "#config/apply-apart.ts";
 import { listenersKey } from "#config/check-listeners.ts";
@@ -40,7 +39,6 @@ import { createLog } from "#observe/log.ts";
 import { createPublisher } from "#observe/publish.ts";
 import { LADDER_FOLDER } from "#observe/read-ladder.ts";
 import type { DialPlan, PeerHealth } from "#routing/decision.ts";
-import { explainPlan } from "#routing/explain.ts";
 import { FloodLimit } from "#routing/flood-limit.ts";
 import { type Identifier, createIdentifier } from "#routing/identify.ts";
 import { diceOf } from "#routing/groups.ts";
@@ -63,12 +61,11 @@ import { createLocator, textLocator } from "#sip/transport/location.ts";
 import { ListenerOpenError } from "#sip/transport/listener.ts";
 import { type OpenTransportLayer, createTransportLayer } from "#sip/transport/transport-layer.ts";
 import type { Flow } from "#sip/transport/transport.ts";
-import { EVERY_TENANT } from "#store/cdr-store.ts";
 import { readSqliteEntries } from "#store/sqlite/sqlite-resources.ts";
 import { startStore } from "#store/store-client.ts";
 import { openDrainList } from "#trunk/drain-list.ts";
-import { reportGateways } from "#call/gateways-report.ts";
 import { createProbes } from "#trunk/probes.ts";
+import { controlAbilities } from "./control-main.ts";
 import { openEngine } from "./engine-main.ts";
 import { FollowedCalls } from "#observe/follow.ts";
 import { TestTickets } from "#call/test-tickets.ts";
@@ -322,7 +319,7 @@ const agent: Agent = createUserAgent({
 });
 calls.attach(agent);
 const transport: OpenTransportLayer = await openListeners();
-const locator = createLocator({ dns: systemDns(), clock, random, listeners: transport });
+const locator = createLocator({ dns: systemDns({ servers: node.dnsServers }), clock, random, listeners: transport });
 const names = textLocator(locator);
 const transactions = createTransactionLayer({
   transport,
@@ -445,133 +442,35 @@ function signingKey(path: string): Uint8Array {
 }
 
 // The call-control port
-const abilities: ControlAbilities = {
-  status,
-  calls: () => calls.list(),
-  find: (callId) => calls.find(callId),
-  hangUp: (callId, reason) => calls.hangUp(callId, reason),
-  route(number, from, caller) {
-    const source = sourceNamed(from);
-    if (source === undefined)
-      return {
-        ok: false,
-        code: "NO_SUCH_PEER",
-        message: from === undefined ? "there is no trunk; name where the call comes from with --from" : `no trunk or gateway "${from}"`,
-      };
-    return {
-      ok: true,
-      value: {
-        from: source.name,
-        ...explainPlan(planFrom(source, number, caller ?? "", { seed: String(random.fraction()), taken: false })),
-      },
-    };
-  },
-  cdrs: (question) => store.cdrs({ ...question, tenant: EVERY_TENANT }),
-  trace: async (call) => {
-    await ladder.flush();
-    return store.ladder(call);
-  },
-  testCall(number, trunk) {
-    const source = trunk === undefined ? [...snapshot.trunks.values()][0] : snapshot.trunks.get(trunk);
-    const face = source === undefined ? undefined : transport.listener(source.listener);
-    if (source === undefined || face === undefined)
-      return {
-        ok: false,
-        code: "NO_SUCH_TRUNK",
-        message: trunk === undefined ? "there is no trunk that a test call could come from" : `no trunk "${trunk}"`,
-      };
-    const host = face.address.includes(":") ? `[${face.address}]` : face.address;
-    return {
-      ok: true,
-      value: {
-        uri: `sip:${number}@${host}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 5060};tandem-test=${tickets.issue(source.name)}`,
-        listener: source.listener,
-      },
-    };
-  },
+const abilities = controlAbilities({
+  clock,
+  publish,
+  snapshot: () => snapshot,
+  calls,
+  callsMax,
+  store,
+  ladder,
+  transport,
+  engine,
+  registrations,
+  health,
+  drained,
+  tickets,
+  version: VERSION,
+  nodeName: node.name,
+  configFile: loaded.config.file,
+  startedAtMs,
+  counters: () => ({
+    ...counters.values(),
+    ...prefixed("transport", transport.counters),
+    ...prefixed("transactions", transactions.counters),
+    ...prefixed("journal", journal.counters),
+  }),
+  plan: (source, called, caller) => planFrom(source, called, caller, { seed: String(random.fraction()), taken: false }),
   reload,
   apply: (wish) => afterReloads(() => applyNow(wish)),
-  trunks: trunkReports,
-  gateways: () =>
-    reportGateways({
-      snapshot,
-      health,
-      callsOf: (peer) => calls.callsOf(peer),
-      isDraining: (peer) => drained.has(peer),
-      nowMs: clock.wallMs(),
-    }),
-  drainGateway(name, draining) {
-    const peer = peerNamed(name);
-    if (peer === undefined)
-      return { ok: false, code: "NO_SUCH_PEER", message: `no trunk or gateway "${name}"; tandem gateways lists them` };
-    if (!draining && peer.drain === true)
-      return {
-        ok: false,
-        code: "CONFIGURED",
-        message: `${name} has drain: true in the configuration; take it out there, then tandem reload`,
-      };
-    if (drained.set(name, draining))
-      publish({
-        type: "gateway-health",
-        gateway: name,
-        target: "",
-        up: !draining,
-        reason: draining ? "drained by an operator" : "taken back by an operator",
-      });
-    return { ok: true, value: { name, draining, calls: calls.callsOf(name) } };
-  },
-  async drain(timeoutMs) {
-    const timer = clock.after(timeoutMs, () => calls.hangUpAll("drained"));
-    await calls.drain();
-    timer.cancel();
-    setImmediate(() => void shutDown());
-    return { drained: true };
-  },
-};
-
-function sourceNamed(name: string | undefined): Peer | undefined {
-  if (name === undefined) return [...snapshot.trunks.values()][0];
-  return snapshot.trunks.get(name) ?? snapshot.gateways.get(name);
-}
-
-function trunkReports(): readonly TrunkReport[] {
-  const registered = new Map(registrations.list().map(({ trunk, ...report }) => [trunk, report]));
-  return Array.from(snapshot.trunks.values(), ({ name, tenant, listener, uri, callsMax: most }) => ({
-    name,
-    tenant,
-    listener,
-    uri: uri ?? "",
-    calls: calls.callsOf(name),
-    callsMax: most,
-    registration: registered.get(name),
-  }));
-}
-
-function status(): StatusReport {
-  return {
-    version: VERSION,
-    node: node.name,
-    pid: process.pid,
-    startedAtMs,
-    configGeneration: snapshot.generation,
-    configFile: loaded.ok ? loaded.config.file : "",
-    calls: calls.size,
-    callsMax: callsMax(),
-    media: { engine: engine.name, up: engine.connected, detail: engine.describe() },
-    listeners: transport.listeners().map((face) => ({
-      name: face.name,
-      address: `${face.address}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 0}`,
-      transports: (["UDP", "TCP"] as const).filter((name) => face.portOf(name) !== undefined),
-    })),
-    registrations: { registered: registrations.registered, of: registrations.list().length },
-    counters: {
-      ...counters.values(),
-      ...prefixed("transport", transport.counters),
-      ...prefixed("transactions", transactions.counters),
-      ...prefixed("journal", journal.counters),
-    },
-  };
-}
+  shutDown,
+});
 const prefixed = (prefix: string, values: object): Record<string, number> =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}.${name}`, Number(value)]));
 
