@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -87,6 +87,34 @@ test("a grown file is rewritten beside itself while sessions go on changing, and
     journal.close();
     assert.ok(largest < 6 << 20, `${largest} bytes`);
     assert.deepEqual(new Map(foldRecords(readFileSync(path, "utf8")).live), sessions);
+  }));
+
+/** How many files this process has open. */
+const filesOpen = (): number => readdirSync("/proc/self/fd").length;
+
+test("a disk that refuses the rewrite, whatever it does of it, is told of once, leaks nothing and is tried again", () =>
+  inFolder((path) => {
+    const complaints: string[] = [];
+    const { journal } = SessionJournal.open(path, (detail) => complaints.push(detail));
+    const kept = record("s", 1);
+    const source = { sessionIds: () => ["s"], record: () => kept };
+    for (let i = 0; i < 30_000; i++) journal.changed("s", kept);
+    const before = filesOpen();
+    for (const refuse of [() => symlinkSync("/dev/full", `${path}.new`), () => mkdirSync(`${path}.new`)]) {
+      for (let i = 0; i < 5; i++) {
+        refuse();
+        journal.changed("s", kept);
+        journal.flush(source);
+        rmSync(`${path}.new`, { recursive: true, force: true });
+      }
+    }
+    assert.equal(filesOpen(), before);
+    assert.equal(complaints.length, 1);
+    journal.changed("s", kept);
+    journal.flush(source);
+    assert.ok(statSync(path).size < 1_000);
+    journal.close();
+    assert.deepEqual([...foldRecords(readFileSync(path, "utf8")).live.keys()], ["s"]);
   }));
 
 test("without a disk the relay is told once and goes on", () => {

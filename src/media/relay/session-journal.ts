@@ -28,6 +28,8 @@ export class SessionJournal implements RelayJournal {
   #rewrite: { readonly fd: number; readonly ids: SessionId[]; bytes: number } | undefined;
   /** Set when the disk refused a write; the file is then rewritten at the next chance. */
   #broken = false;
+  /** It was told; once is enough until a rewrite succeeds, as every change tries one. */
+  #complained = false;
   readonly #complain: (detail: string) => void;
 
   private constructor(path: string, fd: number, complain: (detail: string) => void) {
@@ -75,20 +77,28 @@ export class SessionJournal implements RelayJournal {
   #write(fd: number, text: string): number {
     if (fd < 0) return 0;
     try {
-      return writeSync(fd, text);
+      const written = writeSync(fd, text);
+      // What is missing would join the next line to a torn one.
+      if (written < text.length) this.#failed("the disk took a part of a line");
+      return written;
     } catch (error) {
-      if (!this.#broken) this.#complain(`media journal: ${String(error)}; sessions would not survive a restart`);
-      this.#broken = true;
+      this.#failed(String(error));
       return 0;
     }
+  }
+
+  #failed(reason: string): void {
+    if (!this.#complained) this.#complain(`media journal: ${reason}; sessions would not survive a restart`);
+    this.#complained = true;
+    this.#broken = true;
   }
 
   #beginRewrite(source: JournalSource): void {
     try {
       this.#rewrite = { fd: openSync(`${this.#path}.new`, "w", 0o600), ids: source.sessionIds(), bytes: 0 };
       this.#broken = false;
-    } catch {
-      this.#broken = true;
+    } catch (error) {
+      this.#failed(String(error));
     }
   }
 
@@ -103,20 +113,28 @@ export class SessionJournal implements RelayJournal {
     if (lines !== "") rewrite.bytes += this.#write(rewrite.fd, lines);
     if (rewrite.ids.length > 0 && !this.#broken) return;
     this.#rewrite = undefined;
+    if (!this.#broken && this.#replaceBy(rewrite)) return;
+    closeSync(rewrite.fd);
     try {
-      if (this.#broken) {
-        closeSync(rewrite.fd);
-        unlinkSync(`${this.#path}.new`);
-        return;
-      }
-      renameSync(`${this.#path}.new`, this.#path);
-      if (this.#fd >= 0) closeSync(this.#fd);
-      this.#fd = rewrite.fd;
-      this.#bytes = rewrite.bytes;
-      this.#bytesAfterRewrite = rewrite.bytes;
-    } catch (error) {
-      this.#complain(`media journal: ${String(error)}`);
+      unlinkSync(`${this.#path}.new`);
+    } catch {
+      // The next rewrite begins it anew.
     }
+  }
+
+  #replaceBy(rewrite: { readonly fd: number; readonly bytes: number }): boolean {
+    try {
+      renameSync(`${this.#path}.new`, this.#path);
+    } catch (error) {
+      this.#failed(String(error));
+      return false;
+    }
+    if (this.#fd >= 0) closeSync(this.#fd);
+    this.#fd = rewrite.fd;
+    this.#bytes = rewrite.bytes;
+    this.#bytesAfterRewrite = rewrite.bytes;
+    this.#complained = false;
+    return true;
   }
 
   close(): void {
