@@ -183,9 +183,9 @@ command(
   },
 );
 
-async function systemLocator() {
+async function systemLocator(servers: readonly string[]) {
   const [{ createLocator }, { systemDns }, { systemClock }, { parseUri }] = await Promise.all([import("#sip/transport/location.ts"), import("#net/dns.ts"), import("#base/clock.ts"), import("#sip/message/parse-uri.ts")]);
-  const locator = createLocator({ dns: systemDns(), clock: systemClock });
+  const locator = createLocator({ dns: systemDns({ servers }), clock: systemClock });
   return (uri: string) => {
     const parsed = parseUri(uri);
     return parsed.ok ? locator.locate(parsed.value, "") : ({ ok: false, code: "NO_HOST", detail: `${uri} is no SIP URI` } as const);
@@ -197,8 +197,9 @@ command(
   "what a firewall must let in for this configuration: SIP from whom it knows, RTP",
   (made) => made.option("--format <format>", "nft, ufw or iptables", "nft"),
   async (context, global, options: { format: string }) => {
-    const [{ firewall }, locate] = await Promise.all([import("#cli/firewall.ts"), systemLocator()]);
-    return firewall(context, await loadWhole(global), options.format, async (uri) => {
+    const [{ firewall }, loaded] = await Promise.all([import("#cli/firewall.ts"), loadWhole(global)]);
+    const locate = await systemLocator(loaded.ok ? loaded.config.node.dnsServers : []);
+    return firewall(context, loaded, options.format, async (uri) => {
       const located = await locate(uri);
       return located.ok ? [...new Set(located.targets.map(({ address }) => address))] : [];
     });
@@ -365,7 +366,7 @@ const hostOf = (uri: string): string => /^(?:sips?:)?(?:[^@]*@)?(\[[^\]]+\]|[^:;
 command("preflight <peer>", "everything between us and a trunk or gateway: DNS, port, OPTIONS, REGISTER, digest, codecs, addresses, numbers", plain, async (context, global, name: string) => {
   const [{ preflight }, loaded, { networkInterfaces }] = await Promise.all([import("#cli/preflight.ts"), loadWhole(global), import("node:os")]);
   if (!loaded.ok) throw new ControlError("CONFIGURATION", "the configuration has problems; see tandem check");
-  const [locate, { preflightAsk, tryConnect }] = await Promise.all([systemLocator(), import("./preflight-main.ts")]);
+  const [locate, { preflightAsk, tryConnect }] = await Promise.all([systemLocator(loaded.config.node.dnsServers), import("./preflight-main.ts")]);
   const own = new Set(Object.values(networkInterfaces()).flatMap((faces) => faces?.map(({ address }) => address) ?? []));
   return preflight(context, loaded.config.snapshot, name, {
     locate: async (uri) => {

@@ -223,10 +223,16 @@ export class SetUp implements AttemptOwner {
     };
     const located = ports.locate(uri.value, peer.listener, planned === this.#redirect ? "" : peer.name);
     if (!(located instanceof Promise)) return take(located);
-    located.then(
-      (found) => this.#call.guard(() => take(found)),
-      (error: unknown) => this.#call.guard(() => take({ ok: false, code: "DNS_FAILED", detail: String(error) })),
-    );
+    // Several questions may be asked in a row, and each may wait: together no longer than for a gateway that is silent.
+    const { tryTimeoutMs } = this.#plan.hunt;
+    const late = ports.clock.after(tryTimeoutMs, () => {
+      this.#call.guard(() => take({ ok: false, code: "DNS_FAILED", detail: `no answer within ${tryTimeoutMs} ms` }));
+    });
+    const settle = (found: Located): void => {
+      late.cancel();
+      this.#call.guard(() => take(found));
+    };
+    located.then(settle, (error: unknown) => settle({ ok: false, code: "DNS_FAILED", detail: String(error) }));
   }
 
   /** RFC 3261 §8.1.2: the outbound proxy, unless the call was sent elsewhere by a 3xx. */

@@ -15,6 +15,8 @@ export interface NodeConfig {
   /** INVITEs a second that one source may send before they are refused. */
   readonly invitesPerSecondPerSource: number;
   readonly traceBytesMax: number;
+  /** Asked in place of the system's, "192.0.2.53" or "192.0.2.53:5353"; empty: the system's. */
+  readonly dnsServers: readonly string[];
   readonly media: {
     readonly workers: number;
     /** Largest coalescing delay of the packet loop, µs; 0 switches it off. */

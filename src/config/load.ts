@@ -229,6 +229,7 @@ function toNodeConfig(fields: NodeFields, { home: named, env, uid, hostname, cpu
     callsMax: fields.calls_max,
     invitesPerSecondPerSource: fields.invites_per_second_per_source,
     traceBytesMax: fields.trace_mb * 1024 * 1024,
+    dnsServers: fields.dns_servers,
     media: Object.freeze({
       workers: fields.media.workers ?? Math.max(1, Math.min(WORKERS_MAX, cpus - 1)),
       coalesceUs: fields.media.coalesce_us,

@@ -91,6 +91,16 @@ const transport: Reader<"UDP" | "TCP"> = (value, reading) => {
   return oneOf(["udp", "tcp"])(given, reading) === "tcp" ? "TCP" : given === "udp" ? "UDP" : undefined;
 };
 
+/** As Node's resolver takes it. */
+const dnsServer: Reader<string> = (value, reading) => {
+  const given = text(value, reading);
+  if (given === undefined || parseAddress(given) !== undefined) return given;
+  const parts = /^(?:\[([^\]]+)\]|([0-9.]+)):([0-9]{1,5})$/.exec(given);
+  const port = Number(parts?.[3]);
+  if (parts !== null && parseAddress(parts[1] ?? parts[2]!) !== undefined && port > 0 && port < 65_536) return given;
+  return reading.note(`${describe(given)} is not a DNS server`, "an address, with or without a port: 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353");
+};
+
 const node = {
   name: maybe(textLike(hostName, "a name", "e.g. sbc-1")),
   id: optional(textLike(/^[0-9a-z]{2}$/, "a node id", "two characters of 0-9 and a-z, different on each node, e.g. a1"), "00"),
@@ -99,6 +109,7 @@ const node = {
   calls_max: optional(integer(1, 1_000_000, "calls of the whole node"), 5_000),
   invites_per_second_per_source: optional(integer(1, 1_000_000, "INVITEs"), 2_000),
   trace_mb: optional(integer(1, 65_536, "megabytes of ladders"), 256),
+  dns_servers: optional(listOf(dnsServer), []),
   media: optional(readMedia, MEDIA_DEFAULTS),
 } satisfies Fields;
 

@@ -35,21 +35,23 @@ export interface DnsQuestions {
 /** Node tells no TTL of SRV records. */
 const SRV_TTL_MS = 60_000;
 const HOSTS_TTL_MS = 10_000;
+/** Far above what any service has; an answer with thousands is not to be kept. */
+const RECORDS_MAX = 64;
 const HOSTS_FILE = "/etc/hosts";
 /** Codes of c-ares for an authoritative "no". */
 const NEGATIVE = new Set(["ENOTFOUND", "ENODATA"]);
 
 export interface DnsOptions {
   /** For one question to one server, doubled with each of `tries`. */
-  readonly timeoutMs: number;
-  readonly tries: number;
-  /** "10.0.0.53" or "10.0.0.53:5353"; default: the system's. */
+  readonly timeoutMs?: number;
+  readonly tries?: number;
+  /** "10.0.0.53" or "10.0.0.53:5353"; none: the system's. */
   readonly servers?: readonly string[];
 }
 
-export function systemDns(options: DnsOptions = { timeoutMs: 700, tries: 2 }): DnsQuestions {
-  const resolver = new Resolver({ timeout: options.timeoutMs, tries: options.tries });
-  if (options.servers !== undefined) resolver.setServers(options.servers);
+export function systemDns({ timeoutMs = 700, tries = 2, servers = [] }: DnsOptions = {}): DnsQuestions {
+  const resolver = new Resolver({ timeout: timeoutMs, tries });
+  if (servers.length > 0) resolver.setServers(servers);
   const address = async (name: string, family: 4 | 6): Promise<DnsAnswer<string>> => {
     const local = await localAddresses(name, family);
     if (local.length > 0) return { type: "found", records: local, ttlMs: HOSTS_TTL_MS };
@@ -66,7 +68,10 @@ export function systemDns(options: DnsOptions = { timeoutMs: 700, tries: 2 }): D
       ask(async () => {
         const records = await resolver.resolveSrv(name);
         return {
-          records: records.map(({ priority, weight, port, name: host }) => ({ priority, weight, port, name: host })),
+          // Before the surplus is cut off: what is kept is what would be tried first.
+          records: records
+            .toSorted((a, b) => a.priority - b.priority)
+            .map(({ priority, weight, port, name: host }) => ({ priority, weight, port, name: host })),
           ttlMs: SRV_TTL_MS,
         };
       }),
@@ -76,7 +81,7 @@ export function systemDns(options: DnsOptions = { timeoutMs: 700, tries: 2 }): D
 async function ask<T>(question: () => Promise<{ records: readonly T[]; ttlMs: number }>): Promise<DnsAnswer<T>> {
   try {
     const { records, ttlMs } = await question();
-    return records.length === 0 ? { type: "none" } : { type: "found", records, ttlMs };
+    return records.length === 0 ? { type: "none" } : { type: "found", records: records.slice(0, RECORDS_MAX), ttlMs };
   } catch (error) {
     const { code, detail } = socketError(error);
     return NEGATIVE.has(code) ? { type: "none" } : { type: "failed", code, detail };

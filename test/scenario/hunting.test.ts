@@ -1,6 +1,7 @@
 /** Every row of the hunting table as it looks on the wire. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { Located } from "#call/ports.ts";
 import { audio, Stage } from "./stage.ts";
 
 const NONE = { headers: [], body: "" };
@@ -56,6 +57,22 @@ describe("the hunting table", () => {
       await secondAnswers(stage, call);
       assert.match(stage.cdr.attempts[0]!.reason, /NOT_FOUND/);
     }
+  });
+
+  test("a name server that says nothing takes no longer than a silent gateway; its late answer changes nothing", async () => {
+    const found = (address: string): Located => ({ ok: true, targets: [{ transport: "UDP", listener: "outside", address, port: 5060 }] });
+    const { promise, resolve } = Promise.withResolvers<Located>();
+    const stage = new Stage({ gateways: 2, locate: (host) => (host.endsWith(".1") ? promise : found(host)) });
+    const call = stage.dial();
+    await stage.wait(1990);
+    assert.equal(stage.gateway(2).invites.length, 0);
+    await stage.wait(20);
+    assert.equal(stage.gateway(2).invites.length, 1);
+    resolve(found("198.51.100.11"));
+    await stage.wait(10);
+    assert.equal(stage.gateway(1).invites.length, 0);
+    await secondAnswers(stage, call);
+    assert.match(stage.cdr.attempts[0]!.reason, /DNS_FAILED: no answer within 2000 ms/);
   });
 
   test("silent for tryTimeoutMs: next; its late 180 gets CANCEL", async () => {

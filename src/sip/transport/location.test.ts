@@ -197,3 +197,13 @@ test("a URI as text leads to targets or to none", async () => {
   assert.deepEqual(await locate("sip:nowhere.example:5060", "both"), []);
   assert.deepEqual(locate("not a URI", "both"), []);
 });
+
+test("a name that points at nobody, a multicast group or everybody has no address", async () => {
+  const a = { "gw.example": ["0.0.0.0", "224.0.0.5", "255.255.255.255", "240.0.0.1"], "half.example": ["0.0.0.0", "10.0.0.7"] };
+  const srvs = { "_sip._udp.gw.example": [srv(0, 0, 5060, "gw.example")] };
+  assert.equal(short(await locator({ a }).locate(uri("sip:gw.example:5060"), "both")), "NOT_FOUND");
+  assert.equal(short(await locator({ a, srv: srvs }).locate(uri("sip:gw.example"), "both")), "NOT_FOUND");
+  assert.equal(short(await locator({ a }).locate(uri("sip:half.example:5060"), "both")), "UDP 10.0.0.7 5060");
+  const aaaa = { "gw.example": ["::", "ff02::1"] };
+  assert.equal(short(await locator({ aaaa }).locate(uri("sip:gw.example:5060"), "six")), "NOT_FOUND");
+});

@@ -68,6 +68,17 @@ function following<T, R>(value: Eventually<T>, use: (value: T) => Eventually<R>)
   return value instanceof Promise ? value.then(use) : use(value);
 }
 
+/**
+ * Nobody can be called at 0.0.0.0, which Linux takes for the machine itself, at a multicast address or at all hosts of
+ * a network: a name that says so has no address. Private ones are taken, as a name of a VPN has them.
+ */
+const UNSENDABLE = /^(0\.|2[23]\d\.|24\d\.|25[0-5]\.|::$|ff[0-9a-f]{2}:|::ffff:0\.)/i;
+function sendable(answer: DnsAnswer<string>): DnsAnswer<string> {
+  if (answer.type !== "found" || !answer.records.some((address) => UNSENDABLE.test(address))) return answer;
+  const records = answer.records.filter((address) => !UNSENDABLE.test(address));
+  return records.length === 0 ? { type: "none" } : { ...answer, records };
+}
+
 export function createLocator(options: LocatorOptions): Locator {
   const { listeners, random = systemRandom } = options;
   const cache = new DnsCache(options.dns, options.clock);
@@ -84,9 +95,9 @@ export function createLocator(options: LocatorOptions): Locator {
   }
 
   function addressesOf(name: string, family: 4 | 6 | undefined): Eventually<DnsAnswer<string>> {
-    if (family === 4) return cache.a(name);
-    if (family === 6) return cache.aaaa(name);
-    return following(cache.a(name), (answer) => (answer.type === "found" ? answer : cache.aaaa(name)));
+    if (family === 4) return following(cache.a(name), sendable);
+    if (family === 6) return following(cache.aaaa(name), sendable);
+    return following(addressesOf(name, 4), (answer) => (answer.type === "found" ? answer : addressesOf(name, 6)));
   }
 
   function locateByAddress(host: string, port: number, transport: TransportName, place: Place): Eventually<Located> {
