@@ -5,6 +5,7 @@
  * Deliberately nothing about what goes out, and no rule for anything but Tandem: a table of one's own stays one's own.
  */
 import { parseAddress, parseNetwork } from "#routing/addresses.ts";
+import { asDialled } from "#routing/peer-numbers.ts";
 import type { Listener, Peer, Snapshot } from "#routing/snapshot.ts";
 import type { Config } from "./config.ts";
 import { parsePeerUri } from "./peer-uri.ts";
@@ -78,7 +79,8 @@ function sipRules(listener: Listener, peers: readonly Peer[], resolved: Resolved
     notes.push(`Listener ${listener.name} lets the kernel choose its port: no rule can name it.`);
     return [];
   }
-  const here = peers.filter((peer) => peer.listener === listener.name || (peer.kind === "trunk" && peer.register?.listener === listener.name));
+  // What a called peer sends in a call comes to the listener that the call left by.
+  const here = peers.filter((peer) => peer.listener === listener.name || asDialled(peer).listener === listener.name || (peer.kind === "trunk" && peer.register?.listener === listener.name));
   const digest = here.filter((peer) => peer.digest !== undefined).map(({ name }) => name);
   if (digest.length > 0) notes.push(`SIP to listener ${listener.name} is let in from anywhere: ${digest.join(", ")} prove${digest.length === 1 ? "s" : ""} by digest, not by address.`);
   const family = familyOf(listener.address);
