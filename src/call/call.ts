@@ -607,7 +607,7 @@ const outcomeOfRejection = (status: number): Outcome =>
         ? "busy"
         : status === 480
           ? "no_answer"
-          : status >= 600
+          : status >= 600 || status === 433
             ? "rejected"
             : "failed";
 

@@ -112,6 +112,7 @@ export function outcomeOf(status: number, q850?: number): Outcome {
       return "media_failed";
     case 503:
       return "capacity";
+    case 433:
     case 603:
     case 607:
     case 608:

@@ -208,12 +208,12 @@ function expand(input: PlanInput, route: Route, caller: string): DialPlan {
   };
 }
 
-/** A backup that the route also names for itself is no longer one. */
+/** A backup that the route also names for itself is no longer one: it is tried where the route says. */
 function unbind(attempts: PlannedAttempt[], name: string): void {
-  const at = attempts.findIndex(({ peer, backup }) => backup !== undefined && peer.name === name);
+  const at = attempts.findIndex(({ peer, backup }) => backup?.on !== undefined && peer.name === name);
   if (at < 0) return;
-  const { backup: _, ...alone } = attempts[at]!;
-  attempts[at] = alone;
+  const { backup: _, ...alone } = attempts.splice(at, 1)[0]!;
+  attempts.push(alone);
 }
 
 const NOT_SHOWN = "may not be shown";

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import type { DialPlan, PeerHealth } from "./decision.ts";
 import { explainPlan, renderExplanation } from "./explain.ts";
 import { readNumberPattern, type NumberRewrite } from "./number-pattern.ts";
 import { isFailure, IDENTITY_AS_IT_IS } from "./peer-rules.ts";
 import { type PlanInput, planCall } from "./plan-dial.ts";
-import { makeDid, makeGateway, makeRule, makeSnapshot, makeTrunk } from "./testing.ts";
+import { makeDid, makeGateway, makeRule, makeSnapshot, makeTrunk, tenant } from "./testing.ts";
 import type { Trunk } from "./snapshot.ts";
 
 const rules = (match: string, replace: string): readonly NumberRewrite[] => {
@@ -128,5 +129,34 @@ test("each failure has its words", () => {
   assert.ok(is("5xx", 503, "capacity") && is("403 503", 503, "capacity") && is("no_answer", 0, "no_answer"));
   assert.ok(
     !is("5xx network timeout capacity", 403, "carrier_blocked") && !is("capacity", 503, "capacity") && !is("network", 500, "failed"),
+  );
+});
+
+test("whatever the backups, each trunk is tried once at most, is of the tenant and up, and backups stand behind their trunk", () => {
+  const names = ["a", "b", "c", "d"] as const;
+  const someNames = fc.subarray([...names]);
+  const trunk = fc.record({ backups: someNames, up: fc.boolean(), full: fc.boolean(), theirs: fc.boolean(), capacity: fc.boolean() });
+  fc.assert(
+    fc.property(fc.tuple(trunk, trunk, trunk, trunk), fc.shuffledSubarray([...names]), (drawn, targets) => {
+      const facts = new Map(names.map((name, i) => [name as string, drawn[i]!]));
+      const trunks = names.map((name) => {
+        const { backups, theirs, capacity } = facts.get(name)!;
+        const fields = { backupTrunks: backups.filter((one) => one !== name), backupOn: capacity ? ["capacity"] : ["5xx"] };
+        return makeTrunk(name, { ...fields, ...(theirs && { tenant: tenant("them") }) });
+      });
+      const healthOf = (name: string) => ({ up: facts.get(name)!.up, calls: facts.get(name)!.full ? 1_000 : 0, restsUntilMs: 0 });
+      const decided = plan(trunks, targets, { healthOf });
+      const attempts = decided.type === "dial" ? decided.attempts : [];
+      assert.equal(new Set(attempts.map(({ peer }) => peer.name)).size, attempts.length);
+      for (const [i, { peer, backup }] of attempts.entries()) {
+        const { up, full, theirs } = facts.get(peer.name)!;
+        assert.ok(up && !full && !theirs, peer.name);
+        if (backup?.on === undefined) continue;
+        // Before it stand its trunk and other backups of the same, and nothing else.
+        const before = attempts.slice(0, i).findLast((one) => one.backup?.of !== backup.of);
+        assert.equal(before?.peer.name, backup.of);
+      }
+    }),
+    { numRuns: 1000 },
   );
 });
