@@ -32,6 +32,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   admission: ["routing", "sip/auth(t)", "sip/dialog", "sip/message(t)", "sip/transaction(t)", "sip/transport(t)"],
   phone: ["sip/auth(t)", "sip/dialog", "sip/transaction", "sip/transport", "sip/message", "sdp", "net", "media"],
   import: ["routing"],
+  api: ["store", "config", "call", "cdr(t)"],
   cli: ["call", "config", "import", "routing", "journal", "cdr(t)", "observe"],
 };
 
@@ -39,6 +40,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 const NARROWED: readonly { readonly from: string; readonly to: string; readonly only: readonly string[] }[] = [
   { from: "call", to: "media", only: ["media/engine.ts"] },
   { from: "cli", to: "call", only: ["call/control.ts"] },
+  { from: "api", to: "call", only: ["call/control.ts"] },
   { from: "phone", to: "media", only: ["media/rtp/", "media/codec/"] },
 ];
 const IMPORTS_NOTHING = ["call/control.ts"];

@@ -3,11 +3,13 @@ import type { Kysely } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
 import { calls } from "./0001-calls.ts";
 import { resources } from "./0002-resources.ts";
+import { identities } from "./0003-identities.ts";
 
 /** Names are for ever: they stand in every database. */
 const MIGRATIONS: Record<string, Migration> = {
   "0001-calls": calls,
   "0002-resources": resources,
+  "0003-identities": identities,
 };
 
 /** Idempotent. @returns the names of those that ran now. @throws when one failed; nothing of it stays */

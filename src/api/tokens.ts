@@ -1,0 +1,54 @@
+/** Bearer tokens: short JWTs (RFC 7519) and API keys, both read to a principal here and nowhere else. */
+import { createHash, randomBytes } from "node:crypto";
+import { jwtVerify, SignJWT } from "jose";
+import type { IdentityStore } from "#store/identity-store.ts";
+import { isRole, isScope, type Principal, type Reach, SCOPES_OF_ROLE } from "./access.ts";
+import { ISSUER, type TokenClaims } from "./local-token.ts";
+
+export const TOKEN_LIFETIME_S = 900;
+export const REFRESH_LIFETIME_MS = 30 * 86_400_000;
+const KEY_PREFIX = "tdm_";
+const SECRET_BYTES = 24;
+/** Longer ones are nobody's. */
+const BEARER_CHARS_MAX = 4_096;
+
+/** A secret that is random enough to be kept as a plain hash. */
+export const newSecret = (): string => randomBytes(SECRET_BYTES).toString("base64url");
+export const newKey = (): string => KEY_PREFIX + newSecret();
+export const hashOfSecret = (secret: string): string => createHash("sha256").update(secret).digest("hex");
+
+export function signToken(key: Uint8Array, { name, role, tenant }: TokenClaims, nowMs: number): Promise<string> {
+  const iat = Math.floor(nowMs / 1000);
+  return new SignJWT({ role, tenant })
+    .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+    .setIssuer(ISSUER)
+    .setSubject(name)
+    .setIssuedAt(iat)
+    .setExpirationTime(iat + TOKEN_LIFETIME_S)
+    .sign(key);
+}
+
+/** @returns who it proves; undefined: nobody */
+export async function readBearer(key: Uint8Array, bearer: string, store: IdentityStore, nowMs: number): Promise<Principal | undefined> {
+  if (bearer.length > BEARER_CHARS_MAX) return undefined;
+  if (bearer.startsWith(KEY_PREFIX)) return readKey(bearer, store);
+  try {
+    const { payload } = await jwtVerify(bearer, key, {
+      algorithms: ["HS256"],
+      issuer: ISSUER,
+      currentDate: new Date(nowMs),
+      requiredClaims: ["exp", "sub"],
+    });
+    const { sub = "", role, tenant } = payload;
+    if (!isRole(role) || typeof tenant !== "string" || tenant === "") return undefined;
+    return { name: sub, reach: tenant as Reach, scopes: new Set(SCOPES_OF_ROLE[role]) };
+  } catch {
+    return undefined;
+  }
+}
+
+function readKey(bearer: string, store: IdentityStore): Principal | undefined {
+  const found = store.keyByHash(hashOfSecret(bearer));
+  if (found === undefined) return undefined;
+  return { name: `key ${found.name}`, reach: found.tenant as Reach, scopes: new Set(found.scopes.filter(isScope)) };
+}

@@ -1,0 +1,63 @@
+/** Users, keys and refresh tokens in SQLite. */
+import { DatabaseSync } from "node:sqlite";
+import type { IdentityStore, StoredKey, StoredRefresh, StoredUser } from "../identity-store.ts";
+import { BUSY_TIMEOUT_MS } from "./open-sqlite.ts";
+
+const USER = 'select id, tenant, name, role, password_hash as "passwordHash", created_at_ms as "createdAtMs" from api_user';
+const KEY = 'select id, tenant, name, scopes, hash, created_by as "createdBy", created_at_ms as "createdAtMs" from api_key';
+const REFRESH =
+  'delete from api_refresh where hash = ? returning id, tenant, user_name as "userName", hash, expires_at_ms as "expiresAtMs"';
+
+type KeyRow = Omit<StoredKey, "scopes"> & { readonly scopes: string };
+const toKey = (row: KeyRow): StoredKey => ({ ...row, scopes: row.scopes.split(" ") });
+
+/** The database must be of today's schema (openSqliteStore brings it there). @throws what SQLite says */
+export function openSqliteIdentities(path: string): IdentityStore {
+  const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+  db.exec("pragma synchronous = full;");
+  const user = db.prepare(`${USER} where name = ?`);
+  const key = db.prepare(`${KEY} where hash = ?`);
+  return {
+    users: (tenant) =>
+      db.prepare(`${USER} where tenant = ? or ? = '*' order by name`).all(tenant, tenant) as unknown as readonly StoredUser[],
+    userNamed: (name) => user.get(name) as StoredUser | undefined,
+    addUser({ id, tenant, name, role, passwordHash, createdAtMs }) {
+      const insert = db.prepare(
+        "insert into api_user (id, tenant, name, role, password_hash, created_at_ms) values (?, ?, ?, ?, ?, ?) on conflict (name) do nothing",
+      );
+      return insert.run(id, tenant, name, role, passwordHash, createdAtMs).changes > 0;
+    },
+    removeUser(name) {
+      db.prepare("delete from api_refresh where user_name = ?").run(name);
+      db.prepare("delete from api_user where name = ?").run(name);
+    },
+    keys: (tenant) =>
+      (db.prepare(`${KEY} where tenant = ? or ? = '*' order by id`).all(tenant, tenant) as unknown as readonly KeyRow[]).map(toKey),
+    keyByHash(hash) {
+      const row = key.get(hash) as KeyRow | undefined;
+      return row === undefined ? undefined : toKey(row);
+    },
+    addKey({ id, tenant, name, scopes, hash, createdBy, createdAtMs }) {
+      const insert = db.prepare(
+        "insert into api_key (id, tenant, name, scopes, hash, created_by, created_at_ms) values (?, ?, ?, ?, ?, ?, ?)",
+      );
+      insert.run(id, tenant, name, scopes.join(" "), hash, createdBy, createdAtMs);
+    },
+    removeKey: (id) => void db.prepare("delete from api_key where id = ?").run(id),
+    addRefresh({ id, tenant, userName, hash, expiresAtMs }) {
+      db.prepare("insert into api_refresh (id, tenant, user_name, hash, expires_at_ms) values (?, ?, ?, ?, ?)").run(
+        id,
+        tenant,
+        userName,
+        hash,
+        expiresAtMs,
+      );
+    },
+    takeRefresh(hash, nowMs) {
+      const found = db.prepare(REFRESH).get(hash) as StoredRefresh | undefined;
+      db.prepare("delete from api_refresh where expires_at_ms < ?").run(nowMs);
+      return found !== undefined && found.expiresAtMs > nowMs ? found : undefined;
+    },
+    close: () => db.close(),
+  };
+}
