@@ -17,6 +17,7 @@ import type { DialPlan } from "#routing/decision.ts";
 import type { CallUnderWay } from "#routing/loops.ts";
 import type { GatewayGroup, Peer } from "#routing/snapshot.ts";
 import type { HeaderField, ReceivedRequest } from "#sip/message/message.ts";
+import { ownText } from "#sip/message/received-message.ts";
 import { q850CauseOf } from "#sip/message/reason.ts";
 import { reasonPhraseOf } from "#sip/message/reason-phrases.ts";
 import { withoutTag } from "#sip/dialog/dialog.ts";
@@ -146,10 +147,10 @@ export class Call implements LegOwner {
     this.#invite = invite;
     const { request, flow } = invite;
     const facts: LegFacts = {
-      sipCallId: request.callId(),
+      sipCallId: ownText(request.callId()),
       remoteAddress: `${flow.transport.toLowerCase()}:${flow.remoteAddress}:${flow.remotePort}`,
-      from: withoutTag(request.header("from") ?? ""),
-      to: withoutTag(request.header("to") ?? ""),
+      from: ownText(withoutTag(request.header("from") ?? "")),
+      to: ownText(withoutTag(request.header("to") ?? "")),
     };
     this.#a = new Leg(this, "a", "a", this.source, facts);
     invite.onCancelled = (cancel) => this.guard(() => this.#callerGone(cancel));

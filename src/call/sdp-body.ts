@@ -4,9 +4,11 @@
  * Nested multiparts and transfer encodings other than the identity are deliberately not understood.
  */
 import type { ReceivedCommon } from "#sip/message/message.ts";
+import { ownText } from "#sip/message/received-message.ts";
 
 export type SdpBody =
   | { readonly type: "none" }
+  /** The text is a copy: calls keep it, and the message should not live as long. */
   | { readonly type: "sdp"; readonly text: string }
   /** A body that is not, and does not contain, a session description. */
   | { readonly type: "other" };
@@ -18,11 +20,11 @@ const OTHER: SdpBody = { type: "other" };
 export function sdpBodyOf(message: ReceivedCommon): SdpBody {
   if (message.body === "") return NONE;
   const type = message.contentType();
-  if (type === "application/sdp") return { type: "sdp", text: message.body };
+  if (type === "application/sdp") return { type: "sdp", text: ownText(message.body) };
   if (!type.startsWith("multipart/")) return OTHER;
   const boundary = /;\s*boundary\s*=\s*(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(message.header("content-type") ?? "");
   const text = boundary === null ? undefined : sdpPart(message.body, boundary[1] ?? boundary[2]!);
-  return text === undefined ? OTHER : { type: "sdp", text };
+  return text === undefined ? OTHER : { type: "sdp", text: ownText(text) };
 }
 
 function sdpPart(body: string, boundary: string): string | undefined {

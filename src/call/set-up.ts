@@ -13,6 +13,7 @@ import type { HeaderField, ReceivedRequest, ReceivedResponse } from "#sip/messag
 import { writeHostPort } from "#sip/message/parse-host.ts";
 import { parseNameAddr } from "#sip/message/parse-name-addr.ts";
 import { parseUri } from "#sip/message/parse-uri.ts";
+import { ownText } from "#sip/message/received-message.ts";
 import { reasonPhraseOf } from "#sip/message/reason-phrases.ts";
 import type { Dialog, IncomingInvite, RequestParts } from "#sip/dialog/user-agent.ts";
 import { Attempt, type AttemptOwner, targetText } from "./attempt.ts";
@@ -91,7 +92,10 @@ export class SetUp implements AttemptOwner {
     const looked = this.#hunt.stage === "answered" ? attempts.slice(0, this.#hunt.candidate) : attempts;
     const passedOver = looked.filter(({ peer, backup }) => backup?.on !== undefined && !tried.has(peer.name));
     if (passedOver.length === 0) return this.#plan.skipped;
-    return [...this.#plan.skipped, ...passedOver.map(({ peer, backup }) => ({ peer: peer.name, reason: `backup of ${backup!.of} for ${backup!.on!.join(", ")} only` }))];
+    return [
+      ...this.#plan.skipped,
+      ...passedOver.map(({ peer, backup }) => ({ peer: peer.name, reason: `backup of ${backup!.of} for ${backup!.on!.join(", ")} only` })),
+    ];
   }
   /** Where the call is going now. */
   get towards(): string {
@@ -326,7 +330,12 @@ export class SetUp implements AttemptOwner {
       branchPrefix: token,
       maxForwards: this.#maxForwards(),
     };
-    const leg = new Leg(call, "b", name, peer, { sipCallId: token, remoteAddress: targetText(target), from: from.localUri, to: remoteUri });
+    const leg = new Leg(call, "b", name, peer, {
+      sipCallId: token,
+      remoteAddress: targetText(target),
+      from: ownText(from.localUri),
+      to: ownText(remoteUri),
+    });
     const attempt = new Attempt(this, number, planned, target, leg, ports.clock);
     attempt.parameters = parameters;
     this.#attempt = attempt;
