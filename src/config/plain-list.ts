@@ -87,9 +87,12 @@ function readEntries(
 
 function readFlowEntry(pairs: string): Record<string, string> | undefined {
   const entry: Record<string, string> = {};
-  for (const [, key, value] of pairs.matchAll(FLOW_PAIR) as Iterable<readonly [string, string, string]>) {
+  FLOW_PAIR.lastIndex = 0;
+  // Not matchAll: it copies the expression for every line.
+  for (let pair = FLOW_PAIR.exec(pairs); pair !== null; pair = FLOW_PAIR.exec(pairs)) {
+    const key = pair[1]!;
     if (Object.hasOwn(entry, key)) return undefined;
-    entry[key] = unquote(value);
+    entry[key] = unquote(pair[2]!);
   }
   return entry;
 }

@@ -115,10 +115,11 @@ function namedTwice(written: Entry, stored: StoredEntries): readonly Finding[] {
   const spaces = [PEERS, ["dids"], ["outbound"]] as const;
   const twice: Finding[] = [];
   for (const sections of spaces) {
+    // Usually the file has none of what the store has in masses.
+    if (!sections.some((section) => Array.isArray(written[section]))) continue;
     const names = new Map<string, StoredSection>();
     for (const section of sections as readonly StoredSection[])
       for (const entry of stored.sections[section]) for (const name of namesOf(section, entry)) names.set(name, section);
-    if (names.size === 0) continue;
     for (const section of sections as readonly StoredSection[]) {
       const entries = written[section];
       if (!Array.isArray(entries)) continue;

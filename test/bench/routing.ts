@@ -1,17 +1,23 @@
 /**
- * `./dev bench routing [--quick] [--dids N] [--gateways N]`: how long a decision takes, and how long a reload, with
- * a large deployment. The last line is one JSON object.
+ * `./dev bench routing [--quick] [--dids N] [--gateways N]`: how long a decision takes, how long a reload, and how
+ * long `tandem apply`, with a large deployment. The last line is one JSON object.
  *
  * A decision is what an INVITE costs before anything is sent: who is calling, which DID, in which order its group is
  * tried with health of all of them at hand. A reload is the file read and checked in its thread, handed over and put
  * in force; meanwhile the longest time in which the event loop did nothing else is measured, as that is what calls feel.
+ * An apply is that for resources of the store: compared, checked, written in one transaction. With --quick the last
+ * part, beside calls of a running Tandem, is left out.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { seededRandom } from "#base/random.ts";
+import { applyApart } from "#config/apply-apart.ts";
+import { listenersKey } from "#config/check-listeners.ts";
 import { loadApart } from "#config/load-apart.ts";
+import { type LoadedConfig, loadText } from "#config/load.ts";
 import type { SourceFacts } from "#routing/decision.ts";
 import { diceOf } from "#routing/groups.ts";
 import { createIdentifier } from "#routing/identify.ts";
@@ -19,6 +25,7 @@ import { createHealth } from "#routing/peer-health.ts";
 import { planCall } from "#routing/plan-dial.ts";
 import type { Snapshot } from "#routing/snapshot.ts";
 import { warmIndex } from "#routing/snapshot-index.ts";
+import { type LiveApply, applyLive } from "./apply-live.ts";
 
 const PER_GROUP = 5;
 const TENANTS = 20;
@@ -66,7 +73,8 @@ interface Applied {
   readonly longestStallMs: number;
 }
 
-async function apply(file: string, home: string): Promise<Applied> {
+/** How long the rest takes to be in force, and how long it held up whoever shares the event loop. */
+async function timed(load: () => Promise<LoadedConfig>): Promise<Applied> {
   const startedMs = performance.now();
   let lastMs = startedMs;
   let longestStallMs = 0;
@@ -78,7 +86,7 @@ async function apply(file: string, home: string): Promise<Applied> {
     if (going) setImmediate(look);
   };
   setImmediate(look);
-  const loaded = await loadApart(new URL("../../src/config-main.ts", import.meta.url), { file, home, generation: 2 });
+  const loaded = await load();
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems.slice(0, 3)));
   const { snapshot } = loaded.config;
   warmIndex(snapshot);
@@ -87,6 +95,40 @@ async function apply(file: string, home: string): Promise<Applied> {
   look();
   going = false;
   return { snapshot, ms, longestStallMs };
+}
+
+const reload = (file: string, home: string): Promise<Applied> =>
+  timed(() => loadApart(new URL("../../src/config-main.ts", import.meta.url), { file, home, generation: 2 }));
+
+/** Listeners stay in the file; all the rest goes to an empty store. */
+const SPOOL = "apply-0000000000000000.yaml";
+async function apply(text: string, folder: string): Promise<Applied> {
+  const home = mkdtempSync(join(folder, "home-"));
+  const file = join(home, "tandem.yaml");
+  const resources = text.slice(text.indexOf("trunks:"));
+  writeFileSync(file, text.slice(0, text.indexOf("trunks:")));
+  writeFileSync(join(home, SPOOL), resources);
+  const listeners = loadText(readFileSync(file, "utf8"), file, {
+    env: {},
+    readFile: () => "",
+    uid: 1000,
+    hostname: "bench",
+    cpus: 2,
+    home,
+  });
+  if (!listeners.ok) throw new Error(JSON.stringify(listeners.problems));
+  const sha256 = createHash("sha256").update(resources).digest("hex");
+  return timed(async () => {
+    const { outcome, loaded } = await applyApart(new URL("../../src/apply-main.ts", import.meta.url), {
+      file,
+      home,
+      generation: 2,
+      wish: { spool: SPOOL, sha256, file: "resources.yaml", tenant: undefined, prune: true, commit: true, expectedGeneration: undefined },
+      openListeners: listenersKey(listeners.config.snapshot.listeners.values()),
+    });
+    if (!outcome.ok || loaded === undefined) throw new Error(outcome.ok ? "nothing changed" : outcome.message);
+    return loaded;
+  });
 }
 
 interface Decided {
@@ -153,6 +195,13 @@ function decide(snapshot: Snapshot, dids: number, decisions: number): Decided {
   return { p50Us: at(0.5), p99Us: at(0.99), p999Us: at(0.999), planned };
 }
 
+async function medianOf(what: string, run: () => Promise<Applied>): Promise<Applied> {
+  const rounds = [await run(), await run(), await run()];
+  for (const { ms, longestStallMs } of rounds)
+    console.log(`${what} ${Math.round(ms)} ms, longest stall of the event loop ${longestStallMs.toFixed(1)} ms`);
+  return rounds.toSorted((a, b) => a.ms - b.ms)[1]!;
+}
+
 export async function bench(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
@@ -165,11 +214,17 @@ export async function bench(args: readonly string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "bench-routing-"));
   try {
     const file = join(folder, "tandem.yaml");
-    writeFileSync(file, deployment(dids, gateways));
-    const rounds = [await apply(file, folder), await apply(file, folder), await apply(file, folder)];
-    for (const { ms, longestStallMs } of rounds)
-      console.log(`apply ${Math.round(ms)} ms, longest stall of the event loop ${longestStallMs.toFixed(1)} ms`);
-    const { snapshot, ms, longestStallMs } = rounds.toSorted((a, b) => a.ms - b.ms)[1]!;
+    const text = deployment(dids, gateways);
+    writeFileSync(file, text);
+    const { snapshot, ...reloaded } = await medianOf("reload", () => reload(file, folder));
+    const applied = await medianOf("apply", () => apply(text, folder));
+    let live: LiveApply | undefined;
+    if (values["quick"] !== true) {
+      live = await applyLive(text.slice(text.indexOf("trunks:")).replaceAll(" probe: yes,", ""));
+      console.log(
+        `apply beside calls: command ${Math.round(live.commandMs)} ms, ${live.callsMeanwhile} new calls meanwhile, ${live.lost} lost, slowest set-up ${live.slowestMeanwhileMs.toFixed(1)} ms (before ${live.slowestBeforeMs.toFixed(1)} ms); killed signalling is back after ${live.restartMs} ms`,
+      );
+    }
     const decided = decide(snapshot, dids, decisions);
     if (decided.planned !== decisions) console.log(`${decisions - decided.planned} decisions found no usable gateway`);
     console.log(`decision p50 ${decided.p50Us} µs, p99 ${decided.p99Us} µs, p99.9 ${decided.p999Us} µs`);
@@ -182,8 +237,11 @@ export async function bench(args: readonly string[]): Promise<void> {
         decisionP50Us: decided.p50Us,
         decisionP99Us: decided.p99Us,
         decisionP999Us: decided.p999Us,
-        applyMs: Math.round(ms),
-        applyLongestStallMs: Math.round(longestStallMs * 10) / 10,
+        reloadMs: Math.round(reloaded.ms),
+        reloadLongestStallMs: Math.round(reloaded.longestStallMs * 10) / 10,
+        applyMs: Math.round(applied.ms),
+        applyLongestStallMs: Math.round(applied.longestStallMs * 10) / 10,
+        live,
       }),
     );
   } finally {

@@ -35,7 +35,8 @@ export async function openSqliteResources(path: string): Promise<ResourceStore> 
   // Migrations are the store's.
   await (await openSqliteStore(path)).close();
   const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
-  db.exec("pragma synchronous = full;");
+  // A large change stays in memory until it is whole; the store's own connection copies it into the file later.
+  db.exec("pragma synchronous = full; pragma cache_size = -65536; pragma wal_autocheckpoint = 0;");
   return {
     state: () => settled(() => readState(db)),
     commit: (change) => settled(() => commit(db, change)),
