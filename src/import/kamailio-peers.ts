@@ -339,7 +339,7 @@ const CARRIER_NAME = /CARRIER|TELECOM|TRUNK|PROVIDER/;
 export function carriersOf({ definitions }: KamailioCfg): readonly { readonly name: string; readonly uri: PeerUri; readonly at: Located<string> }[] {
   return [...definitions].flatMap(([name, at]) => {
     if (!CARRIER_NAME.test(name) || /PORT|TRANSPORT|GROUP|_ID$/.test(name)) return [];
-    const port = definitions.get(`${name}_PORT`)?.value ?? definitions.get(name.replace(/_IP$/, "_PORT"))?.value;
+    const port = definitions.get(`${name.replace(/_IP$/, "")}_PORT`)?.value;
     const uri = readUri(port === undefined || /:[0-9]+$/.test(at.value) ? at.value : `${at.value}:${port}`);
     return typeof uri === "string" || (parseAddress(uri.host) === undefined && !uri.host.includes(".")) ? [] : [{ name, uri, at }];
   });
