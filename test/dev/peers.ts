@@ -13,12 +13,15 @@ const PEERS: Readonly<Record<string, string>> = {
   "espeak-ng": "espeak-ng",
   pocketsphinx_batch: "pocketsphinx",
   ip: "iproute2",
+  mariadbd: "mariadb-server-core",
+  "mariadb-dump": "mariadb-client",
   gcc: "gcc",
   tcpdump: "tcpdump",
 };
 /** Packages with no program of their own, and the file that shows they are there. */
 const EXTRAS: Readonly<Record<string, string>> = {
   "pocketsphinx-en-us": "/usr/share/pocketsphinx/model/en-us/en-us/mdef",
+  "kamailio-mysql-modules": "/usr/share/kamailio/mysql/dispatcher-create.sql",
   "libc6-dev": "/usr/include/stdio.h",
 };
 

@@ -108,9 +108,6 @@ request_route {
   );
 
 async function runKamailio(lab: Lab, host: Host, more: readonly string[], script: string): Promise<Child> {
-  const name = `kamailio${started++}`;
-  const folder = join(lab.folder, name);
-  mkdirSync(folder);
   const modules = ["tm", "sl", "rr", "pv", "maxfwd", "textops", "siputils", "xlog", ...more];
   const config = `#!KAMAILIO
 debug=2
@@ -127,8 +124,15 @@ ${modules.map((module) => `loadmodule "${module}.so"\n`).join("")}
 modparam("rr", "enable_double_rr", 1)
 modparam("tm", "fr_timer", 5000)
 ${script}`;
-  const file = join(folder, "proxy.cfg");
-  writeFileSync(file, config);
+  return startKamailioWith(lab, host, { "proxy.cfg": config });
+}
+
+/** With a configuration of one's own: the first of the files, which may include the others. It must listen on TCP 5060 of the host. */
+export async function startKamailioWith(lab: Lab, host: Host, files: Readonly<Record<string, string>>): Promise<Child> {
+  const folder = join(lab.folder, `kamailio${started++}`);
+  mkdirSync(folder);
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  const file = join(folder, Object.keys(files)[0]!);
   const child = lab.start(host, "kamailio", ["-f", file, "-L", moduleFolder(), "-DD", "-E", "-m", "32", "-M", "4", "-Y", folder, "-P", join(folder, "pid")]);
   // Its children end with it only when it is asked politely.
   lab.atEnd(async () => {
