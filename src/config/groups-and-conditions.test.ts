@@ -74,10 +74,12 @@ dids:
     assert.match(rules("")[0] ?? "", /night is never reached/);
   });
 
-  test("examples/vodafone-groups loads without a warning", () => {
-    const text = readFileSync(new URL("../../examples/vodafone-groups/tandem.yaml", import.meta.url), "utf8");
-    const loaded = loadText(text, "tandem.yaml", INPUT);
-    assert.ok(loaded.ok, JSON.stringify(loaded));
-    assert.deepEqual(loaded.warnings, []);
-  });
+  for (const example of ["vodafone-groups", "exolve-livekit"]) {
+    test(`examples/${example} loads without a warning`, () => {
+      const text = readFileSync(new URL(`../../examples/${example}/tandem.yaml`, import.meta.url), "utf8");
+      const loaded = loadText(text, "tandem.yaml", INPUT);
+      assert.ok(loaded.ok, JSON.stringify(loaded));
+      assert.deepEqual(loaded.warnings, []);
+    });
+  }
 });

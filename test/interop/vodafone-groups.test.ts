@@ -17,7 +17,7 @@ import { ROOT } from "../dev/root.ts";
 import { type Host, type RunningTandem, namespaceLab, startTandem } from "../kit/lab.ts";
 import { skipWithoutRoot } from "../kit/peers.ts";
 import { type RunningSipp, type SippOptions, runSipp, startSipp } from "../kit/sipp.ts";
-import { ANSWERING, ack, ackFailure, answer, bye, invite, pause, recv, respond, respondWithin, uac, uas } from "../kit/sipp-scenario.ts";
+import { ANSWERING, PROBED, ack, ackFailure, bye, invite, pause, recv, uac } from "../kit/sipp-scenario.ts";
 
 const CALLS = 2_000;
 /** As many as one question for CDRs may get well within its limit. */
@@ -29,22 +29,6 @@ const trying = recv(100, { optional: true });
 const ringing = recv(180, { optional: true });
 const calling = (talkMs: number): string => uac([invite(), trying, ringing, recv(200), ack(), pause(talkMs), bye(), recv(200)]);
 const refused = (status: number): string => uac([invite(), trying, ringing, recv(status), ackFailure()]);
-
-/** Answers calls, and OPTIONS with 200: a probe is a call of one request to sipp. */
-const GATEWAY = uas([
-  '<recv request="OPTIONS" optional="true" next="1" rrs="true" crlf="true"></recv>',
-  recv("INVITE"),
-  respond(180, "Ringing"),
-  answer(),
-  recv("ACK"),
-  recv("BYE", { timeoutMs: 30_000 }),
-  respondWithin(200, "OK"),
-  '<nop next="2"></nop>',
-  '<label id="1"/>',
-  respond(200, "OK"),
-  '<label id="2"/>',
-  "<nop></nop>",
-]);
 
 async function until<T>(what: string, look: () => Promise<T | undefined>, timeoutMs = 30_000): Promise<T> {
   const endMs = performance.now() + timeoutMs;
@@ -71,7 +55,7 @@ test("a carrier, three groups of seven gateways, two tenants", { skip: skipWitho
   } as const;
   type Name = keyof typeof gateways;
   const startGateway = (name: Name): RunningSipp =>
-    startSipp(lab, hostAt(gateways[name]), GATEWAY, undefined, { transport: name.startsWith("livekit") ? "t1" : "u1", mediaPort: 9_000 });
+    startSipp(lab, hostAt(gateways[name]), PROBED, undefined, { transport: name.startsWith("livekit") ? "t1" : "u1", mediaPort: 9_000 });
   const running = new Map<Name, RunningSipp>();
   for (const name of Object.keys(gateways) as Name[]) running.set(name, startGateway(name));
 

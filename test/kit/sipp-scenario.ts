@@ -122,3 +122,19 @@ export const uas = (steps: readonly Step[]): string => scenario("uas", steps);
 
 /** What most gateways do. */
 export const ANSWERING = uas([recv("INVITE"), respond(180, "Ringing"), answer(), recv("ACK"), recv("BYE"), respondWithin(200, "OK")]);
+
+/** The same, and OPTIONS is answered 200: a probe is a call of one request to sipp. */
+export const PROBED = uas([
+  '<recv request="OPTIONS" optional="true" next="1" rrs="true" crlf="true"></recv>',
+  recv("INVITE"),
+  respond(180, "Ringing"),
+  answer(),
+  recv("ACK"),
+  recv("BYE", { timeoutMs: 30_000 }),
+  respondWithin(200, "OK"),
+  '<nop next="2"></nop>',
+  '<label id="1"/>',
+  respond(200, "OK"),
+  '<label id="2"/>',
+  "<nop></nop>",
+]);
