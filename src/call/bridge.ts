@@ -109,6 +109,13 @@ export class Bridge {
     this.#call.journalMedia();
   }
 
+  /** The call is over. RFC 3261 §15.1.2: "MUST still respond to any pending requests", with 487. */
+  end(): void {
+    const offered = this.#offered;
+    this.#offered = undefined;
+    if (offered?.pending() === true) offered.refuse(487);
+  }
+
   /** Before BYE: the ACK that this leg is owed, without which BYE is wrong (RFC 3261 §15). */
   settleAck(leg: Leg, dialog: Dialog): void {
     const owed = this.#owedAck;

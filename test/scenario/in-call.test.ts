@@ -223,6 +223,22 @@ describe("UPDATE", () => {
     await endQuietly(stage, call);
   });
 
+  test("that waits for the far end when the call ends is answered 487 (RFC 3261 §15.1.2)", async () => {
+    for (const ender of ["carrier", "g1"]) {
+      const stage = new Stage();
+      const call = await stage.answered();
+      stage.gateway(1).onDialogRequest = () => undefined;
+      stage.carrier.request(call.dialog!, "UPDATE", hold(CARRIER, 4000));
+      await stage.wait(10);
+      if (ender === "carrier") call.dialog!.bye();
+      else stage.gateway(1).dialog!.bye();
+      await stage.wait(10);
+      assert.ok(stage.received("carrier").includes("487 UPDATE"), ender);
+      assert.deepEqual(await stage.quiet(), []);
+      assert.equal(stage.cdrs.length, 1);
+    }
+  });
+
   test("as re-INVITE where the far end lacks it", async () => {
     const stage = new Stage();
     // A gateway that never heard of UPDATE says so in Allow.
