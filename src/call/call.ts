@@ -117,8 +117,11 @@ export class Call implements LegOwner {
   get underWay(): CallUnderWay | undefined {
     const core = this.#core;
     if (core === undefined) return undefined;
-    const to = this.#b?.peer.name ?? this.#setUp?.towards ?? "";
+    const to = this.#towards;
     return { callId: this.id, route: core.route, called: core.called, caller: core.caller, to, answered: this.#answered !== undefined };
+  }
+  get #towards(): readonly string[] {
+    return this.#b === undefined ? (this.#setUp?.towards ?? []) : [this.#b.peer.name];
   }
   get running(): boolean {
     return this.#state === "answered";
@@ -216,10 +219,7 @@ export class Call implements LegOwner {
   }
 
   journalSetUp(setUp: SetUp): void {
-    this.ports.journal.append(this.id, this.#tenant, { attempt: attemptSection(setUp.attempt) });
-  }
-  abortSide(name: string): void {
-    this.media.abort(name);
+    this.ports.journal.append(this.id, this.#tenant, { attempt: attemptSections(setUp) });
   }
 
   #callerGone(cancel: ReceivedRequest): void {
@@ -355,7 +355,7 @@ export class Call implements LegOwner {
     if (this.#state === "ending") return;
     if (this.#setUp !== undefined) {
       // The hunt refuses upward, and `onRefused` ends the call.
-      return this.#setUp.step({ type: "stop", status: outcome === "media_failed" ? 500 : 480, reason });
+      return this.#setUp.stop(outcome === "media_failed" ? 500 : 480, reason);
     }
     if (!this.running) return this.#refuse({ status: 480, q850, outcome, reason }, [], endedBy);
     this.#end({ outcome, sipStatus: 200, q850, endedBy, reason });
@@ -379,11 +379,7 @@ export class Call implements LegOwner {
     this.#setUp = undefined;
     try {
       if (setUp !== undefined) {
-        const { attempt } = setUp;
-        attempt?.invite?.abandon();
-        setUp.giveUp();
-        // Its 2xx came already: only ACK and BYE end that (RFC 3261 §13.2.2.4).
-        attempt?.dialog?.bye([q850Reason(41)]);
+        setUp.giveUp([q850Reason(41)]);
         if (setUp.invite.pending) setUp.invite.reject(500, reasonPhraseOf(500), [q850Reason(41)]);
         this.#attempts = setUp.ended;
       } else if (this.#invite?.pending === true) this.#invite.reject(500, reasonPhraseOf(500), [q850Reason(41)]);
@@ -401,7 +397,6 @@ export class Call implements LegOwner {
     this.#setUp = undefined;
     this.#invite = undefined;
     this.#durationTimer?.cancel();
-    this.#bridge.end();
     const { clock } = this.ports;
     const nowMs = clock.nowMs();
     const answered = this.#answered;
@@ -476,7 +471,7 @@ export class Call implements LegOwner {
       caller: core?.caller ?? "",
       called: core?.called ?? "",
       from: this.source.name,
-      to: this.#b?.peer.name ?? this.#setUp?.towards ?? "",
+      to: this.#towards.join(", "),
       startedAtMs: core?.startedAtMs ?? 0,
       answeredAtMs: this.#answered?.answeredAtMs,
       held: this.#held,
@@ -498,7 +493,7 @@ export class Call implements LegOwner {
     const incoming = this.#incoming ?? null;
     const [b, { state: media }] = [this.#b, this.media];
     if (this.#answered === undefined || dialogA === undefined || b?.dialog === undefined || media === undefined) {
-      return { ...core, incoming, attempt: attemptSection(this.#setUp?.attempt) };
+      return { ...core, incoming, attempt: attemptSections(this.#setUp) };
     }
     const { answeredAtMs, setupMs } = this.#answered;
     const callee = { kind: b.peer.kind, name: b.peer.name };
@@ -547,7 +542,7 @@ export class Call implements LegOwner {
 
   /** Ends a call that was being set up when the former process died (RFC 3261 §9.1 for what was out). */
   closeSetUp(recovered: Extract<Recovered, { readonly type: "set-up" }>): void {
-    const { core, incoming, attempt, ended } = recovered;
+    const { core, incoming, attempts, ended } = recovered;
     const { ports } = this;
     this.#core = core;
     this.#state = "ending";
@@ -555,25 +550,20 @@ export class Call implements LegOwner {
     const reason = "restart during set-up";
     if (ended === undefined) {
       if (incoming !== undefined) ports.answerRaw(incoming.wire, incoming.flow, incoming.localTag, 500, reasonPhraseOf(500));
-      if (attempt !== undefined) this.calls.agent.recoverInvite({ ...attempt.parameters, headers: [], body: "" });
-    }
-    if (attempt !== undefined && ended === undefined) {
-      const { number, peer, startedAtMs, parameters } = attempt;
-      this.#attempts = [
-        {
-          number,
-          peer: peer.name,
-          peerKind: peer.kind,
-          target: parameters.requestUri,
-          startedAtMs,
-          postDialDelayMs: undefined,
-          durationMs: Math.max(0, ports.clock.wallMs() - startedAtMs),
-          status: 0,
-          q850: undefined,
-          outcome: "failed",
-          reason,
-        },
-      ];
+      for (const { parameters } of attempts) this.calls.agent.recoverInvite({ ...parameters, headers: [], body: "" });
+      this.#attempts = attempts.map(({ number, peer, startedAtMs, parameters }) => ({
+        number,
+        peer: peer.name,
+        peerKind: peer.kind,
+        target: parameters.requestUri,
+        startedAtMs,
+        postDialDelayMs: undefined,
+        durationMs: Math.max(0, ports.clock.wallMs() - startedAtMs),
+        status: 0,
+        q850: undefined,
+        outcome: "failed",
+        reason,
+      }));
     }
     void this.ports.media.release(this.id);
     const endedAtMs = ports.clock.wallMs();
@@ -613,8 +603,9 @@ const outcomeOfRejection = (status: number): Outcome =>
             ? "rejected"
             : "failed";
 
-function attemptSection(attempt: Attempt | undefined): AttemptSection | null {
-  if (attempt?.parameters === undefined) return null;
-  const { number, planned, startedAtMs, parameters } = attempt;
-  return { number, peer: { kind: planned.peer.kind, name: planned.peer.name }, startedAtMs, parameters };
+function attemptSections(setUp: SetUp | undefined): readonly AttemptSection[] | null {
+  const sections = (setUp?.attempts ?? []).flatMap(({ number, planned, startedAtMs, parameters }) =>
+    parameters === undefined ? [] : { number, peer: { kind: planned.peer.kind, name: planned.peer.name }, startedAtMs, parameters },
+  );
+  return sections.length === 0 ? null : sections;
 }

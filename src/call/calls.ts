@@ -24,7 +24,7 @@ import type { CallSummary } from "./control.ts";
 import { ownCallsIn } from "./own-marks.ts";
 import type { CallPorts, Flow } from "./ports.ts";
 import { type PeerName, readSections } from "./recovery.ts";
-import { contactOf } from "./set-up.ts";
+import { contactOf } from "./lane.ts";
 
 export interface RestoreReport {
   readonly running: number;

@@ -3,8 +3,8 @@
  * (state, event) → state + moves over the plan's candidates; `call.ts` runs the moves.
  *
  * RFC 3261 §16.7 step 6 (choosing the best response), RFC 3263 §4.3 (further addresses of one name),
- * RFC 3398 §7.2.4.1 (status → Q.850), RFC 3960 (early media). One attempt runs at a time: forking in
- * parallel is deliberately absent. Nothing here knows SIP messages, SDP or timers; `deadlineMs` says when
+ * RFC 3398 §7.2.4.1 (status → Q.850), RFC 3960 (early media). One attempt runs at a time: who rings at once
+ * hunts at once, each in a lane of its own (`lane.ts`). Nothing here knows SIP messages, SDP or timers; `deadlineMs` says when
  * the owner must send `clock`.
  */
 import { outcomeOf, type Outcome } from "#cdr/outcome.ts";
@@ -43,6 +43,8 @@ export interface HuntState {
   /** When the set-up budget is over. */
   readonly budgetEndMs: number;
   readonly best: Ending | undefined;
+  /** Others are tried when this hunt has come to its end, so its last candidate is not the call's last. */
+  readonly more: boolean;
 }
 
 export type HuntEvent =
@@ -69,6 +71,8 @@ export type HuntEvent =
   | { readonly type: "transport-error"; readonly code: string }
   | { readonly type: "clock" }
   | { readonly type: "caller-gone" }
+  /** A lane that rang at the same time was answered. */
+  | { readonly type: "elsewhere"; readonly reason: string }
   | { readonly type: "stop"; readonly status: number; readonly reason: string };
 
 export type HuntMove =
@@ -84,8 +88,11 @@ export type HuntMove =
   | { readonly type: "rest"; readonly seconds: number }
   | { readonly type: "provisional"; readonly status: number; readonly sdp: boolean }
   | { readonly type: "accept" }
-  /** The final response to the caller. */
-  | { readonly type: "refuse"; readonly ending: Ending };
+  /**
+   * The final response to the caller. `exhausted`: no candidate is left; else it is a verdict that ends the call
+   * whoever else there is. `own`: what it was made from, before it was put in words for the caller.
+   */
+  | { readonly type: "refuse"; readonly ending: Ending; readonly own: Ending; readonly exhausted: boolean };
 
 export interface HuntStep {
   readonly state: HuntState;
@@ -101,17 +108,19 @@ export const NEXT_ON = [408, 430, 480] as const;
 export const NEXT_ON_FROM_GATEWAY = [401, 403, 404, 407, 488] as const;
 const STOP_ALWAYS = [486, 600, 603, 604, 606] as const;
 
-export function beginHunt(candidates: readonly HuntCandidate[], times: HuntTimes, nowMs: number): HuntStep {
+/** @param startedMs when the set-up began, for its budget */
+export function beginHunt(candidates: readonly HuntCandidate[], times: HuntTimes, startedMs: number, more = false): HuntStep {
   const state: HuntState = {
     stage: "dialling",
     candidate: 0,
     addressesLeft: 0,
     redirects: 0,
-    deadlineMs: nowMs + times.setupBudgetMs,
-    budgetEndMs: nowMs + times.setupBudgetMs,
+    deadlineMs: startedMs + times.setupBudgetMs,
+    budgetEndMs: startedMs + times.setupBudgetMs,
     best: undefined,
+    more,
   };
-  if (candidates.length === 0) return refuse(state, { status: 0, q850: 38, outcome: "failed", reason: "no candidate" });
+  if (candidates.length === 0) return refuse(state, { status: 0, q850: 38, outcome: "failed", reason: "no candidate" }, [], true);
   return { state, moves: [{ type: "dial", candidate: 0 }] };
 }
 
@@ -120,7 +129,7 @@ export function hunt(state: HuntState, event: HuntEvent, candidates: readonly Hu
   const candidate = candidates[state.candidate]!;
   /** Nobody is left to move to when it stays silent, or rings in vain. */
   const last = (outcome: "timeout" | "no_answer"): boolean =>
-    following(state.candidate, { status: 0, outcome }, candidates) === candidates.length;
+    !state.more && following(state.candidate, { status: 0, outcome }, candidates) === candidates.length;
   switch (event.type) {
     case "sent":
       return {
@@ -159,6 +168,11 @@ export function hunt(state: HuntState, event: HuntEvent, candidates: readonly Hu
       return clock(state, candidates, times, nowMs);
     case "caller-gone": {
       const ending: Ending = { status: 487, q850: 16, outcome: "cancelled", reason: "the caller cancelled" };
+      return { state: { ...state, stage: "over", deadlineMs: Infinity }, moves: [{ type: "leave", how: "cancel", ending }] };
+    }
+    case "elsewhere": {
+      // Q.850 26: non-selected user clearing.
+      const ending: Ending = { status: 487, q850: 26, outcome: "cancelled", reason: event.reason };
       return { state: { ...state, stage: "over", deadlineMs: Infinity }, moves: [{ type: "leave", how: "cancel", ending }] };
     }
     case "stop": {
@@ -292,7 +306,7 @@ function next(
     return { state: { ...state, stage: "dialling", deadlineMs: state.budgetEndMs, best }, moves: [leave, { type: "dial-next-address" }] };
   }
   const candidate = following(state.candidate, ending, candidates);
-  if (candidate >= candidates.length) return refuse({ ...state, best }, best, [leave]);
+  if (candidate >= candidates.length) return refuse({ ...state, best }, best, [leave], true);
   return {
     state: { ...state, stage: "dialling", candidate, addressesLeft: 0, redirects: 0, deadlineMs: state.budgetEndMs, best },
     moves: [leave, { type: "dial", candidate }],
@@ -313,20 +327,20 @@ function refuseOurselves(state: HuntState, ending: Ending, how: "done" | "cancel
     state: { ...state, stage: "over", deadlineMs: Infinity, best: ending },
     moves: [
       { type: "leave", how, ending: { ...ending, status: 0 } },
-      { type: "refuse", ending },
+      { type: "refuse", ending, own: ending, exhausted: false },
     ],
   };
 }
 
-function refuse(state: HuntState, ending: Ending, before: readonly HuntMove[] = []): HuntStep {
+function refuse(state: HuntState, ending: Ending, before: readonly HuntMove[] = [], exhausted = false): HuntStep {
   return {
     state: { ...state, stage: "over", deadlineMs: Infinity, best: ending },
-    moves: [...before, { type: "refuse", ending: upward(ending) }],
+    moves: [...before, { type: "refuse", ending: upward(ending), own: ending, exhausted }],
   };
 }
 
 /** RFC 3261 §16.7 step 6: 6xx first, then the lowest class; what a person did before what a machine failed at. */
-function better(a: Ending | undefined, b: Ending): Ending {
+export function better(a: Ending | undefined, b: Ending): Ending {
   return a === undefined || rank(b) < rank(a) ? b : a;
 }
 

@@ -3,7 +3,8 @@
  * session that carries it (RFC 3264 offer/answer, RFC 3960 early media). Both sides' descriptions are
  * generated (`sdp/relay-description.ts`); nothing of one side's text reaches the other.
  *
- * Side "a" is the caller's and stays for the whole call; "b" is replaced with every gateway tried. The
+ * Side "a" is the caller's and stays for the whole call; every gateway tried has a side of its own, and "b" is
+ * the one whose description was taken last: several may ring at once. The
  * description that reached the caller first is pinned: it is what any later answer says. Who sends which
  * SIP message is `call.ts`'s and `bridge.ts`'s business.
  */
@@ -85,6 +86,12 @@ interface Pending {
   readonly sentBefore: string;
 }
 
+/** A gateway that is being tried. */
+interface Tried {
+  readonly stream: Stream;
+  readonly peer: Peer;
+}
+
 /** What we generated, and the payload types of its audio. */
 type Said =
   | { readonly ok: true; readonly sdp: string; readonly formats: readonly string[] }
@@ -100,6 +107,10 @@ export class MediaSession {
   #b: Stream | undefined;
   #callerPeer: Peer;
   #calleePeer: Peer | undefined;
+  /** Sides of the gateways that are being tried. */
+  #tried: Map<SideName, Tried> | undefined;
+  /** The first question to the engine, which makes the session: others wait for its end. */
+  #opening: Promise<unknown> | undefined;
   /** The caller's offer, parsed, while hunting; undefined for a late offer and after the answer. */
   #callerOffer: SessionDescription | undefined;
   #callerOfferText = "";
@@ -140,7 +151,7 @@ export class MediaSession {
   }
   /** True while the engine should hold ports for both sides. */
   get prepared(): boolean {
-    return this.#a !== undefined && this.#b !== undefined;
+    return this.#a !== undefined && (this.#b !== undefined || (this.#tried?.size ?? 0) > 0);
   }
   /** The first codec of the description in force at this side. */
   codec(side: Side): string {
@@ -160,6 +171,17 @@ export class MediaSession {
 
   /** Ports for a gateway's side, and with the first one for the caller's. */
   async prepare(name: SideName, callee: Peer, calleeAddress: string, callerAddress: string): Promise<Prepared> {
+    while (this.#a === undefined && this.#opening !== undefined) await this.#opening;
+    const prepared = this.#prepare(name, callee, calleeAddress, callerAddress);
+    if (this.#a !== undefined) return prepared;
+    this.#opening = prepared.catch(() => undefined);
+    try {
+      return await prepared;
+    } finally {
+      this.#opening = undefined;
+    }
+  }
+  async #prepare(name: SideName, callee: Peer, calleeAddress: string, callerAddress: string): Promise<Prepared> {
     const rtcpMux = this.#wantsMux;
     const sides: PrepareSide[] = [];
     const caller = this.#callerPeer;
@@ -172,16 +194,15 @@ export class MediaSession {
     const localB = prepared.local[name];
     if (this.#a === undefined && localA !== undefined) this.#a = this.#newStream("a", localA, rtcpMux, 0);
     if (localB === undefined || this.#a === undefined) return { ok: false, code: "REFUSED", detail: "the engine named no port" };
-    this.#b = this.#newStream(name, localB, rtcpMux, 1);
-    this.#calleePeer = callee;
-    this.#timeoutMs = shorter(caller.mediaTimeoutMs, callee.mediaTimeoutMs);
+    this.#tried ??= new Map();
+    this.#tried.set(name, { stream: this.#newStream(name, localB, rtcpMux, 1), peer: callee });
     return prepared;
   }
 
-  /** The offer for the gateway that was prepared last; reduced to what is pinned at the caller. */
-  offerCallee(): Told {
-    const stream = this.#b!;
-    const codecs = this.#codecsToward("b");
+  /** The offer for a gateway whose side is prepared; reduced to what is pinned at the caller. */
+  offerCallee(name: SideName): Told {
+    const { stream, peer } = this.#tried!.get(name)!;
+    const codecs = codecRule(peer, this.#callerPeer);
     if (this.#callerOffer === undefined) {
       const names = codecs === undefined || codecs.only ? (codecs?.order ?? []) : withUsual(codecs.order);
       return this.#say(stream, (origin) => ({ ok: true, value: ownOffer(names, origin, stream.local) }));
@@ -202,17 +223,20 @@ export class MediaSession {
   }
 
   /**
-   * The gateway's description, early or final. It gets the caller's audio from now on.
+   * A gateway's description, early or final. It gets the caller's audio from now on.
    * @param toCaller whether the description goes to the caller now; then it is pinned
    * @returns what to tell the caller; for a late offer that is an offer
    */
-  calleeAnswers(text: string, toCaller: boolean): Told {
-    const callee = this.#b!;
+  calleeAnswers(name: SideName, text: string, toCaller: boolean): Told {
+    const { stream: callee, peer } = this.#tried!.get(name)!;
     const parsed = parseSdp(text);
     if (!parsed.ok) return failed(`answer: ${parsed.reason}`);
     const remote = remoteOf(parsed.value, callee.rtcpMux);
     if (remote === undefined) return failed("the answer declines the audio");
     callee.take(text, parsed.value);
+    this.#b = callee;
+    this.#calleePeer = peer;
+    this.#timeoutMs = shorter(this.#callerPeer.mediaTimeoutMs, peer.mediaTimeoutMs);
     if (this.#callerOffer === undefined) return toCaller ? this.#offerCaller(parsed.value) : { ok: true, sdp: "" };
     const caller = this.#a!;
     if (toCaller && this.#pinned === undefined) {
@@ -243,10 +267,12 @@ export class MediaSession {
   settled(): void {
     this.#callerOffer = undefined;
     this.#callerOfferText = "";
+    this.#tried = undefined;
   }
 
   /** A gateway was left behind. */
   abort(name: SideName): void {
+    this.#tried?.delete(name);
     if (this.#b?.name === name) this.#b = undefined;
     this.#engine.abort(this.id, name);
   }

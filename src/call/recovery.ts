@@ -35,7 +35,7 @@ export interface IncomingSection {
   /** Of the answer, once there is one: what the callee's response passed on. */
   readonly headers?: readonly HeaderField[];
 }
-/** The INVITE that is out; removed by the answer. */
+/** An INVITE that is out; all are removed by the answer. */
 export interface AttemptSection {
   readonly number: number;
   readonly peer: PeerName;
@@ -55,7 +55,8 @@ export interface AnsweredSection {
 export interface CallSections {
   readonly core?: CoreSection;
   readonly incoming?: IncomingSection | null;
-  readonly attempt?: AttemptSection | null;
+  /** Those that are out: several while gateways ring at once. A former version wrote the one without the list. */
+  readonly attempt?: readonly AttemptSection[] | AttemptSection | null;
   readonly answered?: AnsweredSection;
   readonly dialogA?: DialogState;
   readonly dialogB?: DialogState;
@@ -79,7 +80,7 @@ export type Recovered =
       readonly type: "set-up";
       readonly core: CoreSection;
       readonly incoming: IncomingSection | undefined;
-      readonly attempt: AttemptSection | undefined;
+      readonly attempts: readonly AttemptSection[];
       readonly ended: CallEnding | undefined;
     }
   /** Nothing of it can be understood; its record is closed all the same. */
@@ -103,6 +104,6 @@ export function readSections(written: Readonly<Record<string, unknown>>): Recove
       has(media, "a", "b");
     return whole ? { type: "answered", core, answered, dialogA, dialogB, media, incoming, ended } : { type: "unreadable" };
   }
-  const attempt = has(sections.attempt, "parameters", "peer") ? sections.attempt! : undefined;
-  return { type: "set-up", core, incoming, attempt, ended };
+  const attempts = [sections.attempt ?? []].flat().filter((attempt) => has(attempt, "parameters", "peer"));
+  return { type: "set-up", core, incoming, attempts, ended };
 }

@@ -53,6 +53,8 @@ export interface PlannedAttempt {
   readonly caller: string;
   /** The group that offered it, whose capacity it takes as well. */
   readonly group?: GatewayGroup;
+  /** Neighbours that say the same ring at once; absent: it is tried when those before it have failed. */
+  readonly together?: string;
   /** It stands in for the trunk before it, only after a failure that `on` names; without `on`: in any case. */
   readonly backup?: { readonly of: string; readonly on?: readonly string[] };
 }

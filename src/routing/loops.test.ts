@@ -5,7 +5,7 @@ import { makeGateway, makeTrunk } from "./testing.ts";
 
 const AI = makeGateway("ai");
 const CARRIER = makeTrunk("carrier");
-const OFFERED: CallUnderWay = { callId: "c1", route: "did +1555", called: "+1555", caller: "+49301", to: "ai", answered: false };
+const OFFERED: CallUnderWay = { callId: "c1", route: "did +1555", called: "+1555", caller: "+49301", to: ["other", "ai"], answered: false };
 const loop = (facts: Partial<LoopFacts>): string | undefined =>
   findLoop({ source: AI, called: "+1555", caller: "+49301", route: "outbound world", carried: [], underWay: [], ...facts });
 
@@ -13,7 +13,7 @@ test("a new call is no loop", () => {
   assert.equal(loop({}), undefined);
   assert.equal(loop({ underWay: [OFFERED], caller: "+49302" }), undefined);
   assert.equal(loop({ underWay: [OFFERED], called: "+1556" }), undefined);
-  assert.equal(loop({ underWay: [{ ...OFFERED, to: "other" }] }), undefined);
+  assert.equal(loop({ underWay: [{ ...OFFERED, to: ["other"] }] }), undefined);
   assert.equal(loop({ underWay: [{ ...OFFERED, caller: "" }], caller: "" }), undefined, "withheld numbers say nothing");
 });
 
@@ -32,6 +32,6 @@ test("a gateway may forward to another number, and may call after it answered", 
 });
 
 test("a spiral is none: the carrier returns a gateway's call to one of our own numbers", () => {
-  const out: CallUnderWay = { callId: "c2", route: "outbound world", called: "+1555", caller: "+49301", to: "carrier", answered: false };
+  const out: CallUnderWay = { callId: "c2", route: "outbound world", called: "+1555", caller: "+49301", to: ["carrier"], answered: false };
   assert.equal(loop({ source: CARRIER, route: "did +1555", carried: [out], underWay: [out] }), undefined);
 });

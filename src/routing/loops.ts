@@ -12,8 +12,8 @@ export interface CallUnderWay {
   readonly route: string;
   readonly called: string;
   readonly caller: string;
-  /** Peer that it goes to now. */
-  readonly to: string;
+  /** Peers that it goes to now: several while they ring at once. */
+  readonly to: readonly string[];
   readonly answered: boolean;
 }
 
@@ -32,12 +32,12 @@ export interface LoopFacts {
 export function findLoop({ source, called, caller, route, carried, underWay }: LoopFacts): string | undefined {
   for (const call of carried) {
     if (call.route === route) return `loop: our own call ${call.callId} came back by ${source.name} to ${route}`;
-    if (source.kind === "gateway" && call.to === source.name && call.called === called)
+    if (source.kind === "gateway" && call.to.includes(source.name) && call.called === called)
       return `loop: ${source.name} sent our own call ${call.callId} back to us`;
   }
   if (source.kind !== "gateway" || caller === "") return undefined;
   for (const call of underWay) {
-    if (!call.answered && call.to === source.name && call.called === called && call.caller === caller)
+    if (!call.answered && call.to.includes(source.name) && call.called === called && call.caller === caller)
       return `loop: ${source.name} is being offered this call (${call.callId}) and calls ${called} in turn`;
   }
   return undefined;
