@@ -397,6 +397,7 @@ export class Call implements LegOwner {
     this.#setUp = undefined;
     this.#invite = undefined;
     this.#durationTimer?.cancel();
+    this.#bridge.end();
     const { clock } = this.ports;
     const nowMs = clock.nowMs();
     const answered = this.#answered;
