@@ -12,6 +12,7 @@ import type { HeaderField, ReceivedResponse } from "#sip/message/message.ts";
 import { writeHostPort } from "#sip/message/parse-host.ts";
 import { parseNameAddr } from "#sip/message/parse-name-addr.ts";
 import { parseUri } from "#sip/message/parse-uri.ts";
+import { ownText } from "#sip/message/received-message.ts";
 import type { Dialog, IncomingInvite } from "#sip/dialog/user-agent.ts";
 import { Attempt, type AttemptOwner, targetText } from "./attempt.ts";
 import { type Caller, callerToward, nameAddr } from "./caller-identity.ts";
@@ -334,7 +335,12 @@ export class Lane implements AttemptOwner {
       branchPrefix: token,
       maxForwards: this.#maxForwards(),
     };
-    const leg = new Leg(call, "b", name, peer, { sipCallId: token, remoteAddress: targetText(target), from: from.localUri, to: remoteUri });
+    const leg = new Leg(call, "b", name, peer, {
+      sipCallId: token,
+      remoteAddress: targetText(target),
+      from: ownText(from.localUri),
+      to: ownText(remoteUri),
+    });
     const attempt = new Attempt(this, number, planned, target, leg, ports.clock);
     attempt.parameters = parameters;
     this.#attempt = attempt;

@@ -73,10 +73,14 @@ export class SetUp implements LaneOwner {
   get skipped(): Dialling["skipped"] {
     const tried = new Set(this.#ended.map(({ peer }) => peer));
     const { attempts, skipped } = this.plan;
-    const looked = this.#answeredBy === undefined ? attempts : attempts.slice(0, attempts.findIndex(({ peer }) => peer.name === this.#answeredBy));
+    const answered = attempts.findIndex(({ peer }) => peer.name === this.#answeredBy);
+    const looked = answered === -1 ? attempts : attempts.slice(0, answered);
     const passedOver = looked.filter(({ peer, backup }) => backup?.on !== undefined && !tried.has(peer.name));
     if (passedOver.length === 0) return skipped;
-    return [...skipped, ...passedOver.map(({ peer, backup }) => ({ peer: peer.name, reason: `backup of ${backup!.of} for ${backup!.on!.join(", ")} only` }))];
+    return [
+      ...skipped,
+      ...passedOver.map(({ peer, backup }) => ({ peer: peer.name, reason: `backup of ${backup!.of} for ${backup!.on!.join(", ")} only` })),
+    ];
   }
   /** Where the call is going now. */
   get towards(): readonly string[] {
