@@ -65,7 +65,7 @@ async function apply(): Promise<{ readonly outcome: ApplyOutcome; readonly loade
       if (typeof text !== "string") unreadable = text.reason;
       const state = readSqliteResources(join(folder, "tandem.db"));
       const plan = planApply(
-        { text: typeof text === "string" ? text : "", file: wish.file, tenant: wish.tenant, prune: wish.prune },
+        { text: typeof text === "string" ? text : "", file: wish.file, tenant: wish.tenant, prune: wish.prune, origin: wish.origin, remove: wish.remove },
         state,
       );
       const hash = plan.ok ? hashOf(plan.after) : "";

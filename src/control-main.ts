@@ -10,6 +10,7 @@ import { reportGateways } from "#call/gateways-report.ts";
 import type { TestTickets } from "#call/test-tickets.ts";
 import type { Publish } from "#observe/event.ts";
 import type { LadderRing } from "#observe/ladder-ring.ts";
+import type { PeerTotalsSink } from "#observe/peer-totals.ts";
 import type { DialPlan } from "#routing/decision.ts";
 import { explainPlan } from "#routing/explain.ts";
 import type { Health } from "#routing/peer-health.ts";
@@ -41,6 +42,9 @@ export interface House {
   readonly configFile: string;
   readonly startedAtMs: number;
   readonly counters: () => Readonly<Record<string, number>>;
+  readonly peerTotals: PeerTotalsSink;
+  /** For the API; whoever reaches the control port may have one. */
+  readonly token: ControlAbilities["token"];
   /** The decision that a call would get; takes no group's turn. */
   readonly plan: (source: Peer, called: string, caller: string) => DialPlan;
   readonly reload: ControlAbilities["reload"];
@@ -59,8 +63,12 @@ export function controlAbilities(house: House): ControlAbilities {
 
   function trunkReports(): readonly TrunkReport[] {
     const registered = new Map(registrations.list().map(({ trunk, ...report }) => [trunk, report]));
-    return Array.from(house.snapshot().trunks.values(), ({ name, tenant, listener, uri, callsMax: most }) => ({
+    return Array.from(house.snapshot().trunks.values(), ({ name, tenant, listener, uri, callsMax: most, title, provider, maintenance }) => ({
       name,
+      title: title ?? name,
+      provider: provider ?? name,
+      maintenance: maintenance === true,
+      totals: house.peerTotals.of(name),
       tenant,
       listener,
       uri: uri ?? "",
@@ -137,6 +145,7 @@ export function controlAbilities(house: House): ControlAbilities {
     },
     reload: house.reload,
     apply: house.apply,
+    token: house.token,
     trunks: trunkReports,
     gateways: () =>
       reportGateways({

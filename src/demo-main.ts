@@ -128,7 +128,7 @@ export async function demo(options: DemoOptions): Promise<number> {
 
 function startTandem(home: string, config: string) {
   const entry = fileURLToPath(new URL("./cli-main.ts", import.meta.url));
-  const env = { ...process.env, TANDEM_HOME: home, XDG_RUNTIME_DIR: home, NO_COLOR: "1" };
+  const env = { ...process.env, TANDEM_HOME: home, XDG_RUNTIME_DIR: home, NO_COLOR: "1", TANDEM_API: "off" };
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", entry, "start", "--config", config, "--home", home], { stdio: ["ignore", "pipe", "pipe"], env });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));

@@ -14,6 +14,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import pino, { type DestinationStream } from "pino";
 import { MethodTable } from "#admission/method-table.ts";
+import { type ApiThread, startApi } from "#api/api-thread.ts";
+import { signLocalToken, tokenKey } from "#api/local-token.ts";
 import { systemClock as clock } from "#base/clock.ts";
 import { CallIds, TokenSigner } from "#base/ids.ts";
 import { systemRandom as random } from "#base/random.ts";
@@ -36,6 +38,7 @@ import { serveJsonLines } from "#net/json-lines.ts";
 import { createCounters } from "#observe/counters.ts";
 import { openLadderRing } from "#observe/ladder-ring.ts";
 import { createLog } from "#observe/log.ts";
+import { createPeerTotals } from "#observe/peer-totals.ts";
 import { createPublisher } from "#observe/publish.ts";
 import { LADDER_FOLDER } from "#observe/read-ladder.ts";
 import type { DialPlan, PeerHealth } from "#routing/decision.ts";
@@ -61,6 +64,7 @@ import { createLocator, textLocator } from "#sip/transport/location.ts";
 import { ListenerOpenError } from "#sip/transport/listener.ts";
 import { type OpenTransportLayer, createTransportLayer } from "#sip/transport/transport-layer.ts";
 import type { Flow } from "#sip/transport/transport.ts";
+import { EVERY_TENANT } from "#store/cdr-store.ts";
 import { readSqliteEntries } from "#store/sqlite/sqlite-resources.ts";
 import { startStore } from "#store/store-client.ts";
 import { openDrainList } from "#trunk/drain-list.ts";
@@ -83,6 +87,10 @@ const BYE_MS = 2_000;
 const RAW_REPEATS_MS = [0, T1_MS, 3 * T1_MS, 7 * T1_MS];
 /** The store thread begins when calls are taken: both would compete for one processor. */
 const STORE_DELAY_MS = 150;
+/** And the API when the machine has caught its breath. */
+const API_DELAY_MS = 500;
+/** Of what `tandem token` prints. */
+const LOCAL_TOKEN_S = 12 * 3_600;
 const LOG_WRITE_BYTES = 8 << 10;
 const LOG_DELAY_MS = 100;
 
@@ -140,7 +148,8 @@ const ladder = openLadderRing({
   ringBytes: node.traceBytesMax,
   onProblem: (reason) => log.line("warn", reason),
 });
-const publisher = createPublisher([counters, ladder, log], clock, (sink, error) =>
+const peerTotals = createPeerTotals();
+const publisher = createPublisher([counters, ladder, log, peerTotals], clock, (sink, error) =>
   log.line("error", `${sink.name} is cut off: ${String(error)}`),
 );
 const { publish } = publisher;
@@ -466,6 +475,12 @@ const abilities = controlAbilities({
     ...prefixed("transactions", transactions.counters),
     ...prefixed("journal", journal.counters),
   }),
+  peerTotals,
+  token(role, tenant = EVERY_TENANT) {
+    const nowMs = clock.wallMs();
+    const token = signLocalToken(tokenKey(key), { name: "local", role, tenant }, nowMs, LOCAL_TOKEN_S);
+    return { token, expiresAtMs: nowMs + LOCAL_TOKEN_S * 1000, url: api?.url };
+  },
   plan: (source, called, caller) => planFrom(source, called, caller, { seed: String(random.fraction()), taken: false }),
   reload,
   apply: (wish) => afterReloads(() => applyNow(wish)),
@@ -543,6 +558,28 @@ const controlServer = await serveJsonLines({
   },
 });
 
+const api: ApiThread | undefined =
+  node.api === undefined
+    ? undefined
+    : startApi({
+        entry: new URL("./api-main.ts", import.meta.url),
+        clock,
+        startDelayMs: API_DELAY_MS,
+        options: {
+          home: node.home,
+          controlPath: join(node.runDir, "control.sock"),
+          address: node.api.address,
+          port: node.api.port,
+          version: VERSION,
+          key: tokenKey(key),
+        },
+        onListening(url, firstLogin) {
+          process.stdout.write(`tandem api: ${url}/docs; tandem token prints a token\n`);
+          if (firstLogin !== undefined) process.stdout.write(`${firstLogin}\n`);
+        },
+        onProblem: (reason) => log.line(node.api?.asked === true ? "error" : "warn", reason),
+      });
+
 // Being told to go
 let going = false;
 async function shutDown(): Promise<void> {
@@ -555,6 +592,7 @@ async function shutDown(): Promise<void> {
   const untilMs = clock.nowMs() + BYE_MS;
   while ((calls.size > 0 || agent.dialogs > 0 || registeredSomewhere) && clock.nowMs() < untilMs)
     await new Promise((resolve) => setTimeout(resolve, 20));
+  await api?.close();
   controlServer.close();
   await transport.close();
   journal.close();

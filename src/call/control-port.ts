@@ -2,7 +2,7 @@
  * Executes what the call-control port is told. Every ability is an argument, so this file is the list
  * of what an operator can do, and nothing else.
  */
-import type { CallSummary, ControlCommand, GatewaysReport, StatusReport, TestCallTicket, TrunkReport } from "./control.ts";
+import type { CallSummary, ControlCommand, GatewaysReport, StatusReport, TestCallTicket, TokenReport, TrunkReport } from "./control.ts";
 
 export interface ControlAbilities {
   status(): StatusReport;
@@ -16,12 +16,16 @@ export interface ControlAbilities {
   trace(call: string | undefined): Promise<unknown>;
   testCall(number: string, trunk: string | undefined): Outcome<TestCallTicket>;
   reload(): Promise<Outcome<unknown>>;
+  token(role: TokenRole, tenant: string | undefined): TokenReport;
   apply(wish: Extract<ControlCommand, { readonly type: "apply" }>): Promise<Outcome<unknown>>;
   gateways(): GatewaysReport;
   trunks(): readonly TrunkReport[];
   drainGateway(name: string, draining: boolean): Outcome<unknown>;
   drain(timeoutMs: number): Promise<unknown>;
 }
+
+export type TokenRole = Extract<ControlCommand, { readonly type: "token" }>["role"];
+const TOKEN_ROLES: readonly TokenRole[] = ["owner", "operator", "viewer"];
 
 export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly code: string; readonly message: string };
 
@@ -71,6 +75,8 @@ async function perform(command: ControlCommand, abilities: ControlAbilities): Pr
       return abilities.reload();
     case "apply":
       return abilities.apply(command);
+    case "token":
+      return done(abilities.token(command.role, command.tenant));
     case "gateways":
       return done(abilities.gateways());
     case "trunks":
@@ -101,6 +107,11 @@ function readCommand(value: unknown): ControlCommand | undefined {
       return { type };
     case "apply":
       return readApply(value as Fields);
+    case "token": {
+      const { role, tenant } = value as Fields;
+      const known = TOKEN_ROLES.find((one) => one === role);
+      return known !== undefined && maybeText(tenant) ? { type, role: known, tenant: tenant ?? undefined } : undefined;
+    }
     case "drain-gateway":
       return text(name) && typeof draining === "boolean" ? { type, name, draining } : undefined;
     case "call":
@@ -126,9 +137,15 @@ function readCommand(value: unknown): ControlCommand | undefined {
   }
 }
 
-function readApply({ spool, sha256, file, tenant, prune, commit, expectedGeneration }: Fields): ControlCommand | undefined {
+const isNamed = (value: unknown): value is { readonly kind: string; readonly name: string } =>
+  typeof value === "object" && value !== null && text((value as Fields)["kind"]) && text((value as Fields)["name"]);
+
+function readApply({ spool, sha256, file, tenant, prune, commit, expectedGeneration, origin, remove }: Fields): ControlCommand | undefined {
   if (!text(spool) || !text(sha256) || !text(file) || !maybeText(tenant) || typeof prune !== "boolean" || typeof commit !== "boolean") return undefined;
   const expected = expectedGeneration ?? undefined;
   if (expected !== undefined && !Number.isInteger(expected)) return undefined;
-  return { type: "apply", spool, sha256, file, tenant: tenant ?? undefined, prune, commit, expectedGeneration: expected as number | undefined };
+  const removals = remove ?? [];
+  if (!Array.isArray(removals) || !removals.every(isNamed) || (origin !== undefined && origin !== "api")) return undefined;
+  const more = { expectedGeneration: expected as number | undefined, origin: origin as "api" | undefined, remove: removals };
+  return { type: "apply", spool, sha256, file, tenant: tenant ?? undefined, prune, commit, ...more };
 }

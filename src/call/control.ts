@@ -33,7 +33,13 @@ export type ControlCommand =
       readonly commit: boolean;
       /** Of the stored resources that the user was shown; undefined: he wasn't. */
       readonly expectedGeneration: number | undefined;
+      /** Whose wish it is; absent: a file's. What the API declares is no file's to prune. */
+      readonly origin?: "api" | undefined;
+      /** To be taken out beside what the file says. */
+      readonly remove?: readonly { readonly kind: string; readonly name: string }[] | undefined;
     }
+  /** A token for the API that is good for a while: whoever reaches this port may do everything anyway. */
+  | { readonly type: "token"; readonly role: "owner" | "operator" | "viewer"; readonly tenant: string | undefined }
   /** Groups, gateways and how they are. */
   | { readonly type: "gateways" }
   /** Trunks, and how we are registered there. */
@@ -70,6 +76,13 @@ export interface TrunkReport {
   readonly uri: string;
   readonly calls: number;
   readonly callsMax: number;
+  readonly title: string;
+  /** The company behind it; its name where none was said. */
+  readonly provider: string;
+  /** Takes calls neither way. */
+  readonly maintenance: boolean;
+  /** Since the start; outbound are attempts. */
+  readonly totals: { readonly inbound: CallTotals; readonly outbound: CallTotals };
   /** Undefined: it wants none. */
   readonly registration:
     | {
@@ -84,6 +97,19 @@ export interface TrunkReport {
         readonly failures: number;
       }
     | undefined;
+}
+
+export interface CallTotals {
+  readonly calls: number;
+  readonly answered: number;
+  readonly seconds: number;
+}
+
+export interface TokenReport {
+  readonly token: string;
+  readonly expiresAtMs: number;
+  /** "http://127.0.0.1:8080"; undefined: the API is off. */
+  readonly url: string | undefined;
 }
 
 export interface GatewaysReport {

@@ -7,7 +7,7 @@ import type { ConfigProblem } from "./config.ts";
 import { LOADER_LIMITS, type LoadApartOptions } from "./load-apart.ts";
 import { type FromLoader, LoadedParts, type ToLoader } from "./load-messages.ts";
 import type { LoadedConfig } from "./load.ts";
-import type { FieldChange, ResourceChange } from "./plan-apply.ts";
+import type { ApplyRequest, FieldChange, ResourceChange } from "./plan-apply.ts";
 import type { ResourceKind } from "./stored-resources.ts";
 
 /** More would only be read by somebody who means harm. */
@@ -30,6 +30,10 @@ export interface ApplyWish {
   readonly commit: boolean;
   /** What the changes were shown against; undefined: nobody looked. */
   readonly expectedGeneration: number | undefined;
+  /** Absent: a file's. */
+  readonly origin?: ApplyRequest["origin"];
+  /** To be taken out beside what the file says. */
+  readonly remove?: ApplyRequest["remove"];
 }
 
 export interface ApplyApartOptions extends LoadApartOptions {

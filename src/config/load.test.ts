@@ -52,6 +52,7 @@ test("a small file gets its defaults", () => {
     callsMax: 5_000,
     invitesPerSecondPerSource: 2_000,
     traceBytesMax: 268_435_456,
+    api: { address: "127.0.0.1", port: 8080, asked: false },
     dnsServers: [],
     media: { workers: 3, coalesceUs: 1_000, sockets: undefined, engine: "embedded", rtpengines: [], interfaces: {} },
   });

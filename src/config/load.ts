@@ -217,6 +217,13 @@ function locator(file: string, document: Extract<ReadDocument, { ok: true }>): (
   return ({ path, message, remedy }) => ({ file, line: document.lineOf(path), field: pathText(path), message, remedy });
 }
 
+/** On by default, for this machine only. The environment may switch the default off, not what the file asks for. */
+function apiOf({ api }: NodeFields, env: LoadInput["env"]): NodeConfig["api"] {
+  if (api?.enabled === false || (api === undefined && env["TANDEM_API"] === "off")) return undefined;
+  return Object.freeze({ address: api?.address ?? API_DEFAULT.address, port: api?.port ?? API_DEFAULT.port, asked: api !== undefined });
+}
+const API_DEFAULT = { address: "127.0.0.1", port: 8080 };
+
 function toNodeConfig(fields: NodeFields, { home: named, env, uid, hostname, cpus }: LoadInput): NodeConfig {
   const home = homeFolder(named, fields.home, env, uid);
   const homeWasNamed = Boolean(named || env["TANDEM_HOME"] || fields.home);
@@ -229,6 +236,7 @@ function toNodeConfig(fields: NodeFields, { home: named, env, uid, hostname, cpu
     callsMax: fields.calls_max,
     invitesPerSecondPerSource: fields.invites_per_second_per_source,
     traceBytesMax: fields.trace_mb * 1024 * 1024,
+    api: apiOf(fields, env),
     dnsServers: fields.dns_servers,
     media: Object.freeze({
       workers: fields.media.workers ?? Math.max(1, Math.min(WORKERS_MAX, cpus - 1)),

@@ -27,6 +27,8 @@ import { suggestion } from "./suggest.ts";
 
 /** Who declared what came by apply. */
 export const MANAGED_BY_APPLY = "apply";
+/** Who declared what came by the API: no file's to prune. */
+export const MANAGED_BY_API = "api";
 
 export interface ApplyRequest {
   readonly text: string;
@@ -36,6 +38,10 @@ export interface ApplyRequest {
   readonly tenant: string | undefined;
   /** Remove what an earlier apply brought and the file no longer has. */
   readonly prune: boolean;
+  /** Absent: a file's wish, which then manages what it names. The API leaves that as it was. */
+  readonly origin?: "api" | undefined;
+  /** To be taken out beside what the file says. */
+  readonly remove?: readonly { readonly kind: string; readonly name: string }[] | undefined;
 }
 
 export interface FieldChange {
@@ -200,8 +206,9 @@ function compare(
   for (const { kind, name, tenant, entry, index } of declared) {
     written.ofKind(kind).set(name, index);
     const position = kind === "outbound" ? (positions.get(name) ?? 0) : 0;
-    const record: StoredRecord = { kind, name, tenant, managedBy: MANAGED_BY_APPLY, position, body: canonicalJson(entry) };
     const former = stored.ofKind(kind).get(name);
+    const managedBy = request.origin === "api" ? (former?.managedBy ?? MANAGED_BY_API) : MANAGED_BY_APPLY;
+    const record: StoredRecord = { kind, name, tenant, managedBy, position, body: canonicalJson(entry) };
     if (former !== undefined && same(former, record)) {
       unchanged++;
       continue;
@@ -214,6 +221,12 @@ function compare(
     if (managedBy !== MANAGED_BY_APPLY || written.ofKind(kind).has(name)) continue;
     if (request.tenant !== undefined && tenant !== request.tenant) continue;
     changes.push({ change: "remove", kind, name, tenant, record: former, former });
+    replaced.set(former, undefined);
+  }
+  for (const { kind, name } of request.remove ?? []) {
+    const former = records.find((record) => record.kind === kind && record.name === name);
+    if (former === undefined || (request.tenant !== undefined && former.tenant !== request.tenant)) continue;
+    changes.push({ change: "remove", kind: former.kind, name, tenant: former.tenant, record: former, former });
     replaced.set(former, undefined);
   }
   const after: StoredRecord[] = [];

@@ -141,6 +141,8 @@ function toPeer(fields: PeerFields | TrunkFields, onlyListener: string, callsMax
     fromDomain: fields.from_domain,
     ...toAccounts(fields, fields.uri, fields.listener ?? onlyListener, secrets),
     ...(fields.probe === undefined ? {} : { probe: fields.probe }),
+    ...(fields.title === undefined ? {} : { title: fields.title }),
+    ...(fields.provider === undefined ? {} : { provider: fields.provider }),
     ...(fields.drain ? { drain: true } : {}),
     ...(fields.maintenance ? { maintenance: true } : {}),
     ...(fields.blocked_prefixes.length > 0 ? { blockedPrefixes: fields.blocked_prefixes } : {}),

@@ -59,7 +59,7 @@ const identity = object({
   anonymous_calls: optional(oneOf(["take", "refuse"]), "take"),
 });
 
-const calls = integer(1, 1_000_000, "calls at a time");
+const calls = integer(0, 1_000_000, "calls at a time; 0 for none this way");
 const callsPerSecond = integer(1, 10_000, "new calls a second");
 
 /** @param name reads a listener's name */

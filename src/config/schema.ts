@@ -5,7 +5,7 @@
  */
 import { bareNumber, isE164 } from "#routing/numbers.ts";
 import { parseAddress, parseNetwork } from "#routing/addresses.ts";
-import { type Conditions, GROUP_ALGORITHMS, type GroupAlgorithm, type RouteTarget } from "#routing/snapshot.ts";
+import { type Conditions, GROUP_ALGORITHMS, type RouteTarget } from "#routing/snapshot.ts";
 import { OUTBOUND_PREFIX_MAX, didKey } from "#routing/snapshot-index.ts";
 import { caller, conditions } from "./condition-fields.ts";
 import { accountFields, registerField } from "./account-schema.ts";
@@ -101,6 +101,22 @@ const dnsServer: Reader<string> = (value, reading) => {
   return reading.note(`${describe(given)} is not a DNS server`, "an address, with or without a port: 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353");
 };
 
+/** `no`, or where it listens; what isn't said is as without it. */
+const readApi: Reader<ApiFields> = (value, reading) => {
+  if (isMapping(value)) {
+    const read = apiFields(value, reading);
+    return read && { enabled: true, ...read };
+  }
+  const enabled = yesNo(value, reading);
+  return enabled === undefined ? undefined : { enabled, address: undefined, port: undefined };
+};
+const apiFields = object({ address: maybe(address), port: maybe(integer(0, 65_535, "port; 0 lets the kernel choose")) });
+export interface ApiFields {
+  readonly enabled: boolean;
+  readonly address: string | undefined;
+  readonly port: number | undefined;
+}
+
 const node = {
   name: maybe(textLike(hostName, "a name", "e.g. sbc-1")),
   id: optional(textLike(/^[0-9a-z]{2}$/, "a node id", "two characters of 0-9 and a-z, different on each node, e.g. a1"), "00"),
@@ -109,6 +125,7 @@ const node = {
   calls_max: optional(integer(1, 1_000_000, "calls of the whole node"), 5_000),
   invites_per_second_per_source: optional(integer(1, 1_000_000, "INVITEs"), 2_000),
   trace_mb: optional(integer(1, 65_536, "megabytes of ladders"), 256),
+  api: maybe(readApi),
   dns_servers: optional(listOf(dnsServer), []),
   media: optional(readMedia, MEDIA_DEFAULTS),
 } satisfies Fields;
@@ -179,6 +196,8 @@ const peer = {
   caller_number: optional(text, ""),
   from_domain: optional(addressOrHost, ""),
   probe: maybe(probe),
+  title: maybe(textLike(/^[^\p{Cc}]{1,200}$/u, "a title", "what people call it, in one line")),
+  provider: maybe(name),
   drain: optional(yesNo, false),
   maintenance: optional(yesNo, false),
   blocked_prefixes: optional(listOf(prefix), []),
@@ -193,10 +212,6 @@ const member = {
   priority: optional(integer(0, 1_000, "priority; lower is tried first"), 1),
   weight: optional(integer(1, 10_000, "weight"), 1),
 } satisfies Fields;
-const algorithm: Reader<GroupAlgorithm> = (value, reading) =>
-  value === "parallel"
-    ? reading.note("algorithm parallel is not built in this version", `one of ${GROUP_ALGORITHMS.join(", ")}`)
-    : oneOf(GROUP_ALGORITHMS)(value, reading);
 const memberFields = object(member);
 const memberOrName: Reader<Of<typeof member>> = (value, reading) =>
   memberFields(typeof value === "string" ? { gateway: value } : value, reading);
@@ -204,7 +219,7 @@ const group = {
   name: required(name, "e.g. name: ai"),
   tenant: optional(name, "default"),
   gateways: required(listOf(memberOrName), "gateways: [livekit-1, livekit-2]"),
-  algorithm: optional(algorithm, "weighted"),
+  algorithm: optional(oneOf(GROUP_ALGORITHMS), "weighted"),
   calls_max: maybe(integer(1, 1_000_000, "calls at a time of its gateways together")),
 } satisfies Fields;
 

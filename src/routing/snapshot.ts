@@ -124,6 +124,10 @@ interface PeerCommon extends PeerRules {
   readonly digest?: DigestUser;
   /** Undefined: not probed. */
   readonly probe?: ProbePolicy;
+  /** What people call it. */
+  readonly title?: string;
+  /** The company behind it: what reports and metrics are grouped by. */
+  readonly provider?: string;
   /** No new calls to it; those that run go on, and calls from it are taken. */
   readonly drain?: boolean;
   /** Drained, and calls from it are refused too. */
@@ -151,7 +155,16 @@ export interface GroupMember {
   readonly weight: number;
 }
 /** Who of one priority is tried first; `groups.ts` says how. */
-export const GROUP_ALGORITHMS = ["weighted", "round_robin", "hash_caller", "hash_call_id", "strict_priority", "least_calls"] as const;
+export const GROUP_ALGORITHMS = [
+  "weighted",
+  "round_robin",
+  "hash_caller",
+  "hash_call_id",
+  "strict_priority",
+  "least_calls",
+  // All of one priority ring at once.
+  "parallel",
+] as const;
 export type GroupAlgorithm = (typeof GROUP_ALGORITHMS)[number];
 
 export interface GatewayGroup {

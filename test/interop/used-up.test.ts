@@ -212,6 +212,7 @@ describe("a start that can't succeed says why and ends", { skip: skipWithout() }
       "env",
       [
         `TANDEM_HOME=${home}`,
+        "TANDEM_API=off",
         `XDG_RUNTIME_DIR=${home}`,
         "NO_COLOR=1",
         process.execPath,

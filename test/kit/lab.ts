@@ -160,7 +160,7 @@ export async function startTandem(_t: Scope, lab: Lab, yaml: string): Promise<Ru
   mkdirSync(home, { recursive: true });
   const config = join(lab.folder, "tandem.yaml");
   writeFileSync(config, yaml);
-  const env = ["env", `TANDEM_HOME=${home}`, `XDG_RUNTIME_DIR=${home}`, "NO_COLOR=1"];
+  const env = ["env", `TANDEM_HOME=${home}`, `XDG_RUNTIME_DIR=${home}`, "NO_COLOR=1", "TANDEM_API=off"];
   const node = [process.execPath, "--disable-warning=ExperimentalWarning", join(ROOT, "src/cli-main.ts")];
   const child = lab.start(lab.sbcPrivate, env[0]!, [...env.slice(1), ...node, "start", "--config", config]);
   const tandem: RunningTandem = {

@@ -1,0 +1,78 @@
+/**
+ * What each trunk and gateway had of calls since the start: for metrics and statistics. Counted as it happens, so
+ * that nobody has to read CDRs for it.
+ */
+import type { Stamped } from "./event.ts";
+
+export interface WayTotals {
+  readonly calls: number;
+  readonly answered: number;
+  /** Talked, of calls that are over. */
+  readonly seconds: number;
+}
+export interface PeerTotals {
+  readonly inbound: WayTotals;
+  /** Attempts: a call that hunts counts once at each peer tried. */
+  readonly outbound: WayTotals;
+}
+
+type Counting = { -readonly [K in keyof WayTotals]: WayTotals[K] };
+
+export interface PeerTotalsSink {
+  readonly name: string;
+  accept(stamped: Stamped): void;
+  of(peer: string): PeerTotals;
+}
+
+/** Names come from the configuration, but reloads may bring ever new ones. */
+const PEERS_MAX = 20_000;
+const nothing = (): Counting => ({ calls: 0, answered: 0, seconds: 0 });
+
+export function createPeerTotals(): PeerTotalsSink {
+  const totals = new Map<string, { readonly inbound: Counting; readonly outbound: Counting }>();
+  /** Call → who calls and who answered. */
+  const live = new Map<string, { readonly from: string; to: string }>();
+  const at = (peer: string) => {
+    let found = totals.get(peer);
+    if (found === undefined) {
+      found = { inbound: nothing(), outbound: nothing() };
+      if (totals.size < PEERS_MAX) totals.set(peer, found);
+    }
+    return found;
+  };
+  return {
+    name: "peer totals",
+    accept({ event }) {
+      switch (event.type) {
+        case "call-started":
+          at(event.peer).inbound.calls++;
+          if (event.callId !== undefined) live.set(event.callId, { from: event.peer, to: "" });
+          return;
+        case "call-answered": {
+          const call = live.get(event.callId ?? "");
+          if (call !== undefined) call.to = event.peer;
+          return;
+        }
+        case "attempt-ended": {
+          const { outbound } = at(event.peer);
+          outbound.calls++;
+          if (event.outcome === "answered") outbound.answered++;
+          return;
+        }
+        case "call-ended": {
+          const call = live.get(event.callId ?? "");
+          if (call === undefined) return;
+          live.delete(event.callId ?? "");
+          if (event.outcome !== "answered") return;
+          const { inbound } = at(call.from);
+          inbound.answered++;
+          inbound.seconds += event.durationMs / 1000;
+          if (call.to !== "") at(call.to).outbound.seconds += event.durationMs / 1000;
+          return;
+        }
+        default:
+      }
+    },
+    of: (peer) => totals.get(peer) ?? { inbound: nothing(), outbound: nothing() },
+  };
+}
