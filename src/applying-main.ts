@@ -13,6 +13,8 @@ import { APPLY_BYTES_MAX, SPOOL_NAME, type ApplyOutcome, type ApplyWish, applyAp
 export interface SpoolOptions {
   /** As given; "-" is standard input. */
   readonly file: string;
+  /** What stands there, where it is at hand. */
+  readonly text?: string;
   readonly home: string;
   /** --config */
   readonly config: string | undefined;
@@ -23,7 +25,7 @@ export interface SpoolOptions {
 
 export function spoolApply(options: SpoolOptions): { readonly apply: ApplyDesk["apply"]; remove(): void } {
   const { home, config, tenant, prune } = options;
-  const text = readText(options.file);
+  const text = options.text ?? readText(options.file);
   const spool = `apply-${randomBytes(8).toString("hex")}.yaml`;
   const path = join(home, spool);
   mkdirSync(home, { recursive: true, mode: 0o700 });

@@ -152,11 +152,12 @@ command(
       .option("--carriers <group>", "group of the address table that carriers are in", "1")
       .option("--gateways <group>", "group of the address table that gateways are in", "2")
       .option("--out <file>", "write the configuration there")
-      .option("--apply", "write the configuration in force, and have a running Tandem read it")
+      .option("--apply", "add it to the configuration that is there, as tandem apply does; where none is, write one")
+      .option("-y, --yes", "--apply without asking")
       .option("--replace", "an existing file is kept as <file>.before")
       .option("--all", "show every row"),
-  async (context, global, system: string, given: Partial<ImportOptions>) => {
-    const [{ importFrom }, { loadText }] = await Promise.all([import("#cli/import.ts"), import("#config/load.ts")]);
+  async (context, global, system: string, given: Partial<ImportOptions> & { readonly yes?: boolean }) => {
+    const [{ importFrom }, { loadText, loadConfig }] = await Promise.all([import("#cli/import.ts"), import("#config/load.ts")]);
     const input = loadInput(global);
     return importFrom(
       context,
@@ -164,7 +165,6 @@ command(
       { dump: [], dispatcher: [], address: [], cfg: [], rtpengine: [], listen: [], carriers: "1", gateways: "2", out: undefined, apply: false, replace: false, all: false, ...given },
       {
         readFile: (path) => readFileSync(path === "-" ? 0 : path, "utf8"),
-        configFile: global.config ?? process.env["TANDEM_CONFIG"] ?? "tandem.yaml",
         exists: existsSync,
         write: (path, text, keep) => {
           if (keep !== undefined) renameSync(path, keep);
@@ -172,11 +172,24 @@ command(
           writeFileSync(path, text, { mode: 0o600 });
         },
         check: (text, file) => loadText(text, file, input),
-        reload: async () => {
-          const control = await context.control().catch(() => undefined);
-          if (control === undefined) return false;
-          await control.ask({ type: "reload" });
-          return true;
+        inForce: () => {
+          const file = global.config ?? process.env["TANDEM_CONFIG"] ?? "tandem.yaml";
+          if ((global.config !== undefined || process.env["TANDEM_CONFIG"] !== undefined) && !existsSync(file)) return { file, listeners: undefined };
+          const found = loadConfig(input);
+          if (found.ok) return { file: found.config.file, listeners: [...found.config.snapshot.listeners.values()] };
+          // Without any configuration the only problem names none.
+          if (found.problems[0]?.file === "") return { file, listeners: undefined };
+          throw new ControlError("CONFIGURATION", "the configuration that is there has problems; see tandem check");
+        },
+        apply: async (asked, text) => {
+          const [{ apply }, { spoolApply, askPerson }] = await Promise.all([import("#cli/apply.ts"), import("./applying-main.ts")]);
+          const { home, runDir } = await places(global);
+          const spooled = spoolApply({ file: "(imported)", text, home, config: global.config, tenant: undefined, prune: false, connect: () => connect(runDir) });
+          try {
+            return await apply(asked, { apply: spooled.apply, yes: given.yes === true, ask: asked.json || process.stdin.isTTY !== true ? undefined : askPerson });
+          } finally {
+            spooled.remove();
+          }
         },
       },
     );

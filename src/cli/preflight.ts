@@ -5,7 +5,8 @@
 import type { TrunkReport } from "#call/control.ts";
 import { parsePeerUri } from "#config/peer-uri.ts";
 import { sameAddress } from "#routing/addresses.ts";
-import { formatNumber, isE164, toCanonical } from "#routing/numbers.ts";
+import { isE164 } from "#routing/numbers.ts";
+import { asDialled, numberFrom, numberToward } from "#routing/peer-numbers.ts";
 import type { Listener, NumberFormat, Peer, Snapshot } from "#routing/snapshot.ts";
 import { type CommandContext, ControlError, EXIT_FAILED, EXIT_OK } from "./context.ts";
 import { type Style, paint, printable, table } from "./table.ts";
@@ -79,7 +80,7 @@ const fail = (step: Step, found: string, remedy: string): PreflightStep => ({ st
 const skip = (step: Step, found: string, remedy = ""): PreflightStep => ({ step, verdict: "skip", found, remedy });
 
 async function walk(peer: Peer, snapshot: Snapshot, tools: PreflightTools): Promise<readonly PreflightStep[]> {
-  const listener = snapshot.listeners.get(peer.listener);
+  const listener = snapshot.listeners.get(asDialled(peer).listener);
   const still = [numbersOf(peer, snapshot), recognisedBy(peer)];
   if (listener === undefined) return still;
   if (peer.uri === undefined) {
@@ -170,14 +171,15 @@ function codecsOf({ codecs, status }: Asked, peer: Peer): PreflightStep {
 
 const EXAMPLE = "+15551234567";
 
-function numbersOf({ numbers, tenant }: Peer, { dids }: Snapshot): PreflightStep {
-  const own = [...dids.values()].find((did) => did.tenant === tenant && isE164(did.number))?.number;
+function numbersOf(peer: Peer, { dids }: Snapshot): PreflightStep {
+  const own = [...dids.values()].find((did) => did.tenant === peer.tenant && isE164(did.number))?.number;
   const number = own ?? EXAMPLE;
-  const written = formatNumber(number, numbers, number);
-  const back = toCanonical(written, numbers);
-  const national = nationalExample(numbers);
-  const found = [`out: ${number} is written ${written}`, `in: ${written} is read ${back}`, ...(national === undefined ? [] : [`${national} is read ${toCanonical(national, numbers)}`])].join("; ");
-  if (back === number) return pass("numbers", found);
+  const written = numberToward(peer, number, number, "called");
+  const national = nationalExample(peer.numbers);
+  const comes = [written, ...(national === undefined || national === written ? [] : [national])];
+  const found = [`out: ${number} is written ${written}`, ...comes.map((one) => `in: ${one} is read ${numberFrom(peer, one, "called")}`)].join("; ");
+  // Rules of one's own need not be the same both ways.
+  if (peer.rewrite !== undefined || numberFrom(peer, written, "called") === number) return pass("numbers", found);
   return fail("numbers", found, "numbers: country_code, national_prefix and international_prefix as the provider sends them");
 }
 
@@ -191,5 +193,5 @@ function recognisedBy(peer: Peer): PreflightStep {
     ...(peer.kind === "trunk" && peer.register !== undefined ? ["the Contact that we registered"] : []),
   ];
   if (by.length > 0) return pass("recognised", by.join("; "));
-  return peer.kind === "trunk" ? fail("recognised", "nothing: its calls meet silence", "addresses: that it calls from, or digest:") : skip("recognised", "nothing: calls go there, none come from there");
+  return skip("recognised", "nothing: calls go there, none come from there", peer.kind === "trunk" ? "addresses: that it calls from, or digest:, if it should call in" : "");
 }

@@ -159,20 +159,7 @@ export class Gateways {
       const numeric = parseAddress(uri.host) !== undefined && !own.some((one) => sameAddress(one, uri.host));
       return { ...peer, addresses: [...(numeric ? [uri.host] : []), ...own] };
     });
-    return [...made, ...made.flatMap((peer) => this.#callingIn(peer)), ...this.#extra];
-  }
-
-  /** A socket says where calls to it leave; calls from it go on coming to the public side's first listener. */
-  #callingIn(peer: DraftPeer): readonly DraftPeer[] {
-    const { listeners, names, rows } = this.#making;
-    const uri = readUri(peer.uri ?? "");
-    const host = typeof uri === "string" ? "" : uri.host;
-    const addresses = peer.addresses ?? (parseAddress(host) === undefined ? [] : [host]);
-    const listener = listeners.towards(host, "public");
-    if (addresses.length === 0 || listener === peer.listener) return [];
-    const name = names.give(`${peer.name}-in`);
-    rows.push({ source: `gateway ${peer.name}`, what: `calls from it to listener ${listener}`, became: `gateway ${name}`, note: `calls to it leave by ${peer.listener}` });
-    return [{ name, listener, addresses }];
+    return [...made, ...this.#extra];
   }
 
   #addSet(set: number, destinations: readonly Destination[]): void {
@@ -202,13 +189,15 @@ export class Gateways {
     if (listeners.isOwn(uri.host, uri.port ?? 5060)) return "our own listener: calls would come back to us";
     const notes = uri.cut.map((part) => `without ${part}`);
     const { attributes } = destination;
-    const listener = listenerOf(this.#making, attributes.get("socket"), uri.host, "public", notes);
+    // A socket says where calls to it leave; calls from it come to the public side's first listener.
+    const egress = listenerOf(this.#making, attributes.get("socket"), uri.host, "public", notes);
+    const listener = listeners.towards(uri.host, "public");
     const callsMax = Number(attributes.get("maxload") ?? 0) || undefined;
     const disabled = (destination.flags & DISABLED) !== 0;
-    const key = [uri.uri, listener, callsMax, disabled].join(" ");
+    const key = [uri.uri, egress, callsMax, disabled].join(" ");
     const known = this.#made.get(key);
     if (known !== undefined) return { ...known, notes: ["the same gateway as in another set"] };
-    listeners.need(listener, uri.transport, destination.source);
+    listeners.need(egress, uri.transport, destination.source);
     const proxy = readUri(attributes.get("obproxy") ?? "");
     if (typeof proxy !== "string") notes.push("obproxy was for pings only; outbound_proxy takes calls too");
     if (attributes.has("ping_from")) notes.push("ping_from is not taken: probes come from our own address");
@@ -220,6 +209,7 @@ export class Gateways {
     const peer: DraftPeer = {
       name: names.give(destination.description, nameOfHost(uri.host)),
       listener,
+      ...(egress === listener ? {} : { egress_listener: egress }),
       uri: uri.uri,
       ...(callsMax === undefined ? {} : { calls_max: callsMax }),
       ...(disabled ? { drain: "yes" } : {}),

@@ -152,9 +152,10 @@ test("whatever is left behind has a row with its reason", () => {
   assert.equal(move.rows.some(({ what }) => /listen tls/.test(what)), false, "a branch of ifdef that doesn't apply is not read");
 });
 
-test("a gateway whose calls leave by a second port is still known where its calls come in", () => {
+test("a gateway whose calls leave by a second socket is known where its calls come in", () => {
   const { draft } = importKamailio(WHOLE);
-  assert.deepEqual(draft.gateways.find(({ name }) => name === "low-in"), { name: "low-in", listener: "public", addresses: ["192.0.2.1"] });
+  const { listener, egress_listener } = draft.gateways.find(({ name }) => name === "low")!;
+  assert.deepEqual([listener, egress_listener], ["public", "public-5080"]);
 });
 
 test("a dump alone takes its listeners from sockets; without any it says what is missing", () => {

@@ -32,6 +32,7 @@ export interface DraftListener {
 export interface DraftPeer {
   readonly name: string;
   readonly listener: string;
+  readonly egress_listener?: string;
   readonly uri?: string;
   readonly addresses?: readonly string[];
   readonly calls_max?: number;
