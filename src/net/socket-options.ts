@@ -5,6 +5,7 @@
  */
 
 import { isIP } from "node:net";
+import { DatagramCalls } from "./datagram-calls.ts";
 
 /** Room for the datagrams that come while the event loop is busy; a few hundred by default are not enough. */
 export const BUFFER_BYTES = 4 * 1024 * 1024;
@@ -25,6 +26,8 @@ export interface Descriptors {
    * @param joining true for a further socket on a port that already has one of ours
    */
   datagram(address: string, port: number, options: SocketOptions, joining: boolean): number;
+  /** For the sockets of `datagram`. */
+  readonly calls: DatagramCalls;
   /** A bound TCP socket to listen on. */
   stream(address: string, port: number, options: SocketOptions): number;
 }
@@ -61,6 +64,7 @@ export async function loadDescriptors(): Promise<Descriptors | undefined> {
   const bufferBytes = Buffer.alloc(4);
   bufferBytes.writeInt32LE(BUFFER_BYTES);
   return {
+    calls: new DatagramCalls(ffi),
     datagram: (address, port, options, joining) => {
       const fd = open(ffi.SOCK_DGRAM, address, port, options, joining);
       // Beyond net.core.rmem_max needs CAP_NET_ADMIN; without it, what that bound allows is granted later.

@@ -6,12 +6,15 @@
  * Addresses are numeric; nothing here asks DNS. IP_RECVERR is never set: Node aborts on it.
  */
 import dgram from "node:dgram";
+import type { DatagramCalls } from "./datagram-calls.ts";
 import { type SocketError, socketError } from "./socket-error.ts";
 import { BUFFER_BYTES, type Descriptors, type SocketOptions } from "./socket-options.ts";
 
 /** A freed port can be taken by somebody between the two binds of `openUdpSocket`; then it starts over. */
 const BIND_ATTEMPTS = 8;
 const PORT_MAX = 65_535;
+/** Read in one event of dgram; more wait for the next, so that other sockets have their turn. */
+const DATAGRAMS_PER_EVENT = 31;
 
 export interface UdpSocketUser {
   /** The receiver may keep the buffer. */
@@ -36,18 +39,31 @@ export class UdpSocket {
   readonly address: string;
   readonly port: number;
   readonly #socket: dgram.Socket;
+  readonly #direct: Direct | undefined;
   #open = true;
 
-  /** @param socket bound */
-  constructor(socket: dgram.Socket, user: UdpSocketUser) {
+  /**
+   * @param socket bound
+   * @param direct where its descriptor is known and foreign calls work
+   */
+  constructor(socket: dgram.Socket, user: UdpSocketUser, direct?: Direct) {
     this.#socket = socket;
+    this.#direct = direct;
     const bound = socket.address();
     this.address = bound.address;
     this.port = bound.port;
     socket.on("message", (bytes, remote) => {
       // A datagram that was already read from the kernel may arrive after close().
-      if (this.#open) user.onDatagram(bytes, remote.address, remote.port);
+      if (!this.#open) return;
+      user.onDatagram(bytes, remote.address, remote.port);
+      // What waits behind it is cheaper to read here than through another event each.
+      if (this.#open && direct !== undefined) direct.calls.receive(direct.fd, DATAGRAMS_PER_EVENT, take, fail);
     });
+    const take = (bytes: Buffer, address: string, port: number): boolean => {
+      user.onDatagram(bytes, address, port);
+      return this.#open;
+    };
+    const fail = (error: SocketError): void => user.onError(error);
     socket.removeAllListeners("error");
     socket.on("error", (error) => {
       if (this.#open) user.onError(socketError(error));
@@ -64,6 +80,11 @@ export class UdpSocket {
   send(bytes: Buffer, address: string, port: number, onError: (error: SocketError) => void): void {
     if (!this.#open) return queueMicrotask(() => onError(CLOSED));
     if (!(port > 0 && port <= PORT_MAX)) return queueMicrotask(() => onError(badPort(port)));
+    if (this.#direct !== undefined) {
+      const failure = this.#direct.calls.sendTo(this.#direct.fd, bytes, address, port);
+      if (failure === undefined) return;
+      if (failure !== "full") return queueMicrotask(() => onError(failure));
+    }
     this.#socket.send(bytes, port, address, (error) => {
       if (error !== null) onError(socketError(error));
     });
@@ -72,6 +93,11 @@ export class UdpSocket {
   /** Sends to the peer that the socket is connected to. */
   sendToPeer(bytes: Buffer, onError: (error: SocketError) => void): void {
     if (!this.#open) return queueMicrotask(() => onError(CLOSED));
+    if (this.#direct !== undefined) {
+      const failure = this.#direct.calls.send(this.#direct.fd, bytes);
+      if (failure === undefined) return;
+      if (failure !== "full") return queueMicrotask(() => onError(failure));
+    }
     this.#socket.send(bytes, (error) => {
       if (error !== null) onError(socketError(error));
     });
@@ -82,6 +108,11 @@ export class UdpSocket {
     this.#open = false;
     this.#socket.close();
   }
+}
+
+interface Direct {
+  readonly fd: number;
+  readonly calls: DatagramCalls;
 }
 
 const CLOSED: SocketError = { code: "CLOSED", detail: "the socket is closed" };
@@ -102,7 +133,10 @@ export interface UdpSocketExtras {
  * the port is first bound without by another socket, to find out whether it is taken.
  */
 export function openUdpSocket(wanted: UdpAddress, user: UdpSocketUser, extras?: UdpSocketExtras): UdpSocket {
-  if (extras !== undefined) return new UdpSocket(adopt(wanted, extras, false), user);
+  if (extras !== undefined) {
+    const { socket, direct } = adopt(wanted, extras, false);
+    return new UdpSocket(socket, user, direct);
+  }
   for (let attempt = 1; ; attempt++) {
     const probe = createSocket(wanted.address, false);
     let port: number;
@@ -129,15 +163,16 @@ export function openUdpSocket(wanted: UdpAddress, user: UdpSocketUser, extras?: 
  */
 export function connectUdpSocket(local: UdpSocket, peer: UdpAddress, user: UdpSocketUser, extras?: UdpSocketExtras): UdpSocket | undefined {
   let socket: dgram.Socket | undefined;
+  let direct: Direct | undefined;
   try {
     if (extras === undefined) {
       socket = createSocket(local.address, true);
       socket.bindSync({ address: local.address, port: local.port });
     } else {
-      socket = adopt(local, extras, true);
+      ({ socket, direct } = adopt(local, extras, true));
     }
     socket.connectSync(peer.port, peer.address);
-    return new UdpSocket(socket, user);
+    return new UdpSocket(socket, user, direct);
   } catch {
     socket?.close();
     return undefined;
@@ -145,11 +180,11 @@ export function connectUdpSocket(local: UdpSocket, peer: UdpAddress, user: UdpSo
 }
 
 /** @param joining true for a further socket on a port that already has one of ours */
-function adopt(wanted: UdpAddress, extras: UdpSocketExtras, joining: boolean): dgram.Socket {
+function adopt(wanted: UdpAddress, extras: UdpSocketExtras, joining: boolean): { readonly socket: dgram.Socket; readonly direct: Direct } {
   const fd = extras.descriptors.datagram(wanted.address, wanted.port, extras.options, joining);
   const socket = createSocket(wanted.address, true);
   socket.bind({ fd });
-  return socket;
+  return { socket, direct: { fd, calls: extras.descriptors.calls } };
 }
 
 function createSocket(address: string, reuseAddr: boolean): dgram.Socket {
