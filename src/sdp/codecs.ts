@@ -32,8 +32,17 @@ const PAYLOAD_TYPE_MAX = 127;
 const CLOCK_RATE_MAX = 192_000;
 const CHANNELS_MAX = 255;
 
+let lastMedia: MediaDescription | undefined;
+let lastCodecs: readonly Codec[] = [];
+
 /** The formats in the order of the m-line; those that nobody described are left out. */
-export function codecsOf(media: MediaDescription): Codec[] {
+export function codecsOf(media: MediaDescription): readonly Codec[] {
+  // One description is asked for several times in a row, and never changes.
+  if (media !== lastMedia) [lastMedia, lastCodecs] = [media, readCodecs(media)];
+  return lastCodecs;
+}
+
+function readCodecs(media: MediaDescription): Codec[] {
   const rtpmaps = new Map<number, string>();
   const fmtps = new Map<number, string>();
   for (const { name, value } of media.attributes) {
