@@ -3,17 +3,16 @@ import type { CallId, TokenSigner } from "#base/ids.ts";
 import type { ReceivedRequest } from "#sip/message/message.ts";
 
 const BRANCH = /;\s*branch\s*=\s*z9hG4bK([^;,\s]+)/i;
-const TAG = /;\s*tag\s*=\s*([^;,\s]+)/i;
-const CONTACT_USER = /sips?:([^@;>\s]+)@/i;
 /** Hops that are looked at. */
 const VIAS_MAX = 10;
 
 export function ownCallsIn(request: ReceivedRequest, signer: TokenSigner): readonly CallId[] {
   const vias = request.headerValues("via").slice(0, VIAS_MAX);
+  const contact = request.contact();
   const marks = [
     request.callId(),
-    TAG.exec(request.header("from") ?? "")?.[1],
-    CONTACT_USER.exec(request.header("contact") ?? "")?.[1],
+    request.fromTag(),
+    contact.ok && contact.value !== "star" ? contact.value?.uri.user : undefined,
     ...vias.map((via) => BRANCH.exec(via)?.[1]),
   ];
   const found = new Set<CallId>();
