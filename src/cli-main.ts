@@ -380,15 +380,16 @@ command("preflight <peer>", "everything between us and a trunk or gateway: DNS, 
   const [{ preflight }, loaded, { networkInterfaces }] = await Promise.all([import("#cli/preflight.ts"), loadWhole(global), import("node:os")]);
   if (!loaded.ok) throw new ControlError("CONFIGURATION", "the configuration has problems; see tandem check");
   const [locate, { preflightAsk, tryConnect }] = await Promise.all([systemLocator(loaded.config.node.dnsServers), import("./preflight-main.ts")]);
-  const own = new Set(Object.values(networkInterfaces()).flatMap((faces) => faces?.map(({ address }) => address) ?? []));
+  // All of 127/8 is this machine's.
+  const deviceOf = (own: string): string | undefined => (own.startsWith("127.") ? "lo" : Object.entries(networkInterfaces()).find(([, faces]) => faces?.some(({ address }) => address === own))?.[0]);
   return preflight(context, loaded.config.snapshot, name, {
     locate: async (uri) => {
       const located = await locate(uri);
       return located.ok ? located : { ok: false, reason: `${located.code}: ${located.detail}` };
     },
     localAddressTowards: (address) => localAddressTowards(address, undefined),
-    // All of 127/8 is this machine's.
-    isLocal: (address) => own.has(address) || address.startsWith("127.") || address === "0.0.0.0" || address === "::",
+    isLocal: (address) => deviceOf(address) !== undefined || address === "0.0.0.0" || address === "::",
+    sameDevice: (a, b) => deviceOf(a) !== undefined && deviceOf(a) === deviceOf(b),
     connect: tryConnect,
     ask: (method, peer, from, withAccount) => preflightAsk(method, peer, withAccount, (host) => phoneFor(["UDP", "TCP"], host, from === "0.0.0.0" || from === "::" ? undefined : from)),
     trunks: async () => {

@@ -20,6 +20,7 @@ const TOOLS: PreflightTools = {
   locate: async () => ({ ok: true, targets: [{ transport: "UDP", address: "192.0.2.1", port: 5060 }] }),
   localAddressTowards: async () => "203.0.113.1",
   isLocal: () => true,
+  sameDevice: () => false,
   connect: async () => ({ ok: true, detail: "open", roundTripMs: 1 }),
   ask: async () => answer(200, "200 OK"),
   trunks: async () => undefined,
@@ -70,6 +71,7 @@ test("each thing that can stand between is named", async () => {
   assert.match(down.said("port"), /^fail: .*ECONNREFUSED/);
   assert.match(down.said("options"), /^fail: no response/);
   assert.match(down.said("source"), /^fail: the route to 192\.0\.2\.1 leaves from 10\.0\.0\.5/);
+  assert.match((await run("plain", { localAddressTowards: async () => "10.0.0.5", sameDevice: () => true })).said("source"), /^pass: 203\.0\.113\.1 of listener public, on the device/);
   assert.match((await run("plain", { isLocal: () => false })).said("source"), /^fail: .*no address of this machine/);
   assert.match((await run("plain", { ask: async () => ({ ...answer(200, "200 OK"), codecs: ["opus"] }) })).said("codecs"), /^fail: opus; ours are PCMA/);
   assert.match((await run("plain", { ask: async () => answer(503, "503 Service Unavailable") })).said("options"), /^fail: 503/);

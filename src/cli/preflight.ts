@@ -36,6 +36,8 @@ export interface PreflightTools {
   /** The address that the kernel would send from; undefined: there is no route. */
   localAddressTowards(address: string): Promise<string | undefined>;
   isLocal(address: string): boolean;
+  /** Two addresses of this machine on one device: whichever is bound, packets take the same way. */
+  sameDevice(a: string, b: string): boolean;
   connect(address: string, port: number, from: string | undefined): Promise<{ readonly ok: boolean; readonly detail: string; readonly roundTripMs: number }>;
   /** OPTIONS, or a REGISTER that only asks. `from`: a local address. */
   ask(method: "OPTIONS" | "REGISTER", peer: Peer, from: string | undefined, withAccount: boolean): Promise<Asked>;
@@ -114,6 +116,7 @@ async function sourceOf(target: string, listener: Listener, tools: PreflightTool
   const used = await tools.localAddressTowards(target);
   if (used === undefined) return fail("source", `no route to ${target}`, `ip route get ${target}`);
   if (sameAddress(used, address) || address === "0.0.0.0" || address === "::") return pass("source", `${used}, as listener ${name}${told}`, "the provider must allow it");
+  if (tools.sameDevice(used, address)) return pass("source", `${address} of listener ${name}, on the device that the route takes${told}`, "the provider must allow it");
   return fail("source", `the route to ${target} leaves from ${used}, listener ${name} has ${address}${told}`, `ip route get ${target} from ${address}; another listener, or a route by its device`);
 }
 
