@@ -400,6 +400,7 @@ export function q850Of(status: number): number | undefined {
     case 402:
     case 403:
     case 407:
+    case 433:
     case 603:
       return 21;
     case 404:
