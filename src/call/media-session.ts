@@ -8,6 +8,7 @@
  * description that reached the caller first is pinned: it is what any later answer says. Who sends which
  * SIP message is `call.ts`'s and `bridge.ts`'s business.
  */
+import { isIP } from "node:net";
 import type { CallId } from "#base/ids.ts";
 import type { Commit, LocalMedia, MediaEngine, PrepareSide, Prepared, RemoteMedia, SessionStats, SideName } from "#media/engine.ts";
 import type { Peer } from "#routing/snapshot.ts";
@@ -233,6 +234,8 @@ export class MediaSession {
     if (!parsed.ok) return failed(`answer: ${parsed.reason}`);
     const remote = remoteOf(parsed.value, callee.rtcpMux);
     if (remote === undefined) return failed("the answer declines the audio");
+    // RFC 8866 §5.7 allows a name, which no engine resolves: without learning, nothing would ever be heard there.
+    if (isIP(remote.address) === 0 && !peer.nat) return failed(`the answer has no address for its audio, but "${remote.address}"`);
     callee.take(text, parsed.value);
     this.#b = callee;
     this.#calleePeer = peer;
