@@ -5,6 +5,7 @@
  * Lenient where devices err: quotes may be missing or stand where none belong, commas may be doubled.
  */
 import { type Parsed, malformed, parsed } from "#base/bytes.ts";
+import { ownText } from "#sip/message/received-message.ts";
 import { quote, unquote } from "#sip/message/quoted-string.ts";
 import { type Algorithm, type Qop, algorithmNamed } from "./algorithms.ts";
 
@@ -58,7 +59,8 @@ function digestsIn(line: string): readonly Fields[] {
       current = name.toLowerCase() === "digest" ? new Map() : undefined;
       if (current !== undefined) found.push(current);
     } else if (current !== undefined && !current.has(name.toLowerCase())) {
-      current.set(name.toLowerCase(), unquote(value));
+      // Nonces and realms are remembered longer than the message lives.
+      current.set(name.toLowerCase(), ownText(unquote(value)));
     }
   }
   return found;
