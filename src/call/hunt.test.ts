@@ -48,6 +48,38 @@ const failure = (status: number, more: Partial<Extract<HuntEvent, { type: "respo
 });
 const clock: HuntEvent = { type: "clock" };
 
+describe("a lane among others", () => {
+  const ring: HuntEvent = { type: "provisional", status: 180, sdp: false };
+  const begun = (more: boolean) =>
+    hunt(hunt(beginHunt([gateway], TIMES, 0, more).state, sent, [gateway], TIMES, 0).state, ring, [gateway], TIMES, 0).state;
+
+  test("its last candidate rings no longer than others while there is more to try", () => {
+    assert.equal(begun(true).deadlineMs, TIMES.ringTimeoutMs);
+    assert.equal(begun(false).deadlineMs, TIMES.setupBudgetMs);
+  });
+
+  test("an answer elsewhere cancels it (Q.850 26, non-selected user clearing)", () => {
+    const { state, moves } = hunt(begun(false), { type: "elsewhere", reason: "g2 was faster" }, [gateway], TIMES, 5);
+    assert.equal(state.stage, "over");
+    assert.deepEqual(moves, [
+      { type: "leave", how: "cancel", ending: { status: 487, q850: 26, outcome: "cancelled", reason: "g2 was faster" } },
+    ]);
+  });
+
+  test("its last word says whether it ran out of candidates, or was told by a person", () => {
+    const last = (status: number) => hunt(begun(false), failure(status), [gateway], TIMES, 5).moves.at(-1);
+    for (const [status, exhausted] of [
+      [404, true],
+      [500, true],
+      [486, false],
+      [603, false],
+    ] as const) {
+      const move = last(status);
+      assert.deepEqual(move?.type === "refuse" && [move.own.status, move.exhausted], [status, exhausted]);
+    }
+  });
+});
+
 describe("the hunting table", () => {
   test("transport or DNS error: next at once", () => {
     assert.deepEqual(

@@ -163,6 +163,16 @@ function checkGroup(group: GatewayGroup, i: number, checking: Checking): void {
       "leave them out, or algorithm: weighted, hash_caller, hash_call_id or least_calls",
     );
   }
+  if (group.algorithm === "parallel") {
+    for (const [priority, { length }] of Map.groupBy(group.members, (member) => member.priority)) {
+      if (length > RING_AT_ONCE_MAX)
+        error(
+          ["groups", i, "gateways"],
+          `${length} gateways of priority ${priority} would ring at once`,
+          `at most ${RING_AT_ONCE_MAX} of one priority`,
+        );
+    }
+  }
   const seen = new Set<string>();
   for (const [j, { gateway }] of group.members.entries()) {
     const path = ["groups", i, "gateways", j];
@@ -270,8 +280,10 @@ class RouteCheck {
 
 const isConditional = ({ when, callers }: Conditions): boolean => when !== undefined || callers !== undefined;
 
+/** Each is a call of its own to its gateway, with ports of its own. */
+const RING_AT_ONCE_MAX = 10;
 /** Algorithms that weights say nothing to. */
-const UNWEIGHTED: readonly (string | undefined)[] = ["round_robin", "strict_priority"];
+const UNWEIGHTED: readonly (string | undefined)[] = ["round_robin", "strict_priority", "parallel"];
 
 function checkHunt(hunt: HuntTimes, path: Path, error: Note): void {
   if (hunt.setupBudgetMs < hunt.tryTimeoutMs) {

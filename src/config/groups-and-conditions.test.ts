@@ -49,7 +49,6 @@ dids:
       return loaded.problems.map(({ field, message }) => `${field}: ${message}`).join("; ");
     };
     assert.match(wrong("least_calls", "least_cals"), /^groups\[0\].algorithm: .*is not one of weighted/);
-    assert.match(wrong("least_calls", "parallel"), /parallel is not built in this version/);
     assert.match(wrong("calls_max: 10", "calls_max: 0"), /^groups\[0\].calls_max/);
     assert.match(wrong("every_s: 5", "every_s: 1, timeout_ms: 3000"), /^gateways\[0\].probe: .*next probe comes after 1 s/);
     assert.match(wrong("4xx", "7xx"), /accepted_codes\[1\]/);
@@ -58,6 +57,23 @@ dids:
     assert.match(wrong("Europe/Berlin", "Europe/Bonn"), /timezone: "Europe\/Bonn" is not a time zone/);
     assert.match(wrong("anonymous]", "nobody]"), /callers\[1\]: "nobody" is not a caller/);
     assert.match(wrong('uri: "sip:192.0.2.3", probe: yes', "addresses: [192.0.2.3], probe: yes"), /probe: b has no uri to probe/);
+  });
+
+  test("parallel rings ten of one priority at once, and weights say nothing to it", () => {
+    const names = Array.from({ length: 11 }, (_, i) => `g${i}`);
+    const file = (gateways: string): string => `
+listeners: [{ name: main, address: 192.0.2.1 }]
+trunks: [{ name: carrier, uri: "sip:192.0.2.9" }]
+gateways: [${names.map((name, i) => `{ name: ${name}, uri: "sip:192.0.2.${i + 10}" }`).join(", ")}]
+groups: [{ name: ai, algorithm: parallel, gateways: [${gateways}] }]
+dids: [{ number: "+15551234567", to: group ai }]
+`;
+    const refused = loadText(file(names.join(", ")), "tandem.yaml", INPUT);
+    assert.ok(!refused.ok);
+    assert.match(refused.problems[0]?.message ?? "", /11 gateways of priority 1 would ring at once/);
+    const weighted = loadText(file("{ gateway: g0, weight: 2 }, g1"), "tandem.yaml", INPUT);
+    assert.ok(weighted.ok, JSON.stringify(weighted));
+    assert.equal(weighted.config.snapshot.groups.get("ai")?.algorithm, "parallel");
   });
 
   test("two rules of one prefix are in order when the first asks for a time", () => {

@@ -1,5 +1,5 @@
 /** A decision for people: what `tandem route <number>` prints, as data and as lines. */
-import type { DialPlan, Identified, Skipped } from "./decision.ts";
+import type { DialPlan, Identified, PlannedAttempt, Skipped } from "./decision.ts";
 
 export interface RouteExplanation {
   readonly outcome: "dial" | "reject";
@@ -37,15 +37,22 @@ export function explainPlan(plan: DialPlan): RouteExplanation {
       skipped,
     };
   }
-  const attempts = plan.attempts.map(({ peer, requestUri, caller: shown, backup }) => ({
-    peer: peer.name,
-    kind: peer.kind,
-    listener: peer.listener,
-    requestUri,
-    caller: shown,
-    when: backup === undefined ? "" : `backup of ${backup.of}${backup.on === undefined ? "" : ` after ${backup.on.join(", ")}`}`,
+  const attempts = plan.attempts.map((attempt) => ({
+    peer: attempt.peer.name,
+    kind: attempt.peer.kind,
+    listener: attempt.peer.listener,
+    requestUri: attempt.requestUri,
+    caller: attempt.caller,
+    when: whenOf(attempt, plan.attempts),
   }));
   return { outcome: "dial", tenant, route, called, caller, status: 0, reason: "", attempts, skipped };
+}
+
+/** "" for one that is tried when those before it have failed. */
+function whenOf({ peer, backup, together }: PlannedAttempt, attempts: readonly PlannedAttempt[]): string {
+  if (backup !== undefined) return `backup of ${backup.of}${backup.on === undefined ? "" : ` after ${backup.on.join(", ")}`}`;
+  const others = together === undefined ? [] : attempts.filter((one) => one.together === together && one.peer !== peer);
+  return others.length === 0 ? "" : `at once with ${others.map((one) => one.peer.name).join(", ")}`;
 }
 
 export function renderExplanation(explanation: RouteExplanation): readonly string[] {

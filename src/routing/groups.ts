@@ -36,8 +36,9 @@ function scoreOf(group: GatewayGroup, facts: OrderFacts, algorithm: NonNullable<
     // A weighted shuffle: r^(1/weight), highest first (Efraimidis and Spirakis, 2006).
     case "weighted":
       return ({ weight }) => facts.dice() ** (1 / weight);
-    // Configured order.
+    // Configured order; those of parallel ring at once all the same.
     case "strict_priority":
+    case "parallel":
       return () => 0;
     case "round_robin":
       return byTurn(group, facts);

@@ -43,6 +43,33 @@ test("a DID's group is tried by priority", () => {
   assert.deepEqual(dialled(result), ["b", "c", "a"]);
 });
 
+test("gateways of one priority of a parallel group ring at once, those that can", () => {
+  const parallel = { ...group("ai", ["a"], ["b"], ["down"], ["c", 2]), algorithm: "parallel" } as const;
+  const result = plan(
+    {
+      trunks: [CARRIER],
+      gateways: ["a", "b", "c", "d", "down"].map((name) => makeGateway(name)),
+      groups: [parallel],
+      dids: [makeDid("+15551234567", { targets: [...TO_AI, { type: "gateway", gateway: "d" }] })],
+    },
+    { healthOf: (name) => ({ ...UP, up: name !== "down" }) },
+  );
+  assert.ok(result.type === "dial");
+  assert.deepEqual(
+    result.attempts.map(({ peer, together }) => [peer.name, together]),
+    [
+      ["a", "ai 1"],
+      ["b", "ai 1"],
+      ["c", "ai 2"],
+      ["d", undefined],
+    ],
+  );
+  assert.deepEqual(
+    explainPlan(result).attempts.map(({ when }) => when),
+    ["at once with b", "at once with a", "", ""],
+  );
+});
+
 test("targets are tried in order, and a peer named twice only once", () => {
   const targets: RouteTarget[] = [
     { type: "gateway", gateway: "b" },

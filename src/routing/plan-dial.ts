@@ -127,14 +127,14 @@ function expand(input: PlanInput, route: Route, caller: string): DialPlan {
     reasons.set(name, reason);
     return reason;
   };
-  const offer = (name: string, group?: GatewayGroup): void => {
+  const offer = (name: string, of: Pick<PlannedAttempt, "group" | "together"> = {}): void => {
     // Once a candidate, or once skipped, is enough.
     if (seen.has(name)) return unbind(attempts, name);
     seen.add(name);
     const reason = reasonAgainst(name);
     const peer = findPeer(input.snapshot, name);
     if (reason !== undefined) skipped.push({ peer: name, reason });
-    else if (peer !== undefined) attempts.push({ ...attemptTo(peer, input, route.called, caller), ...(group && { group }) });
+    else if (peer !== undefined) attempts.push({ ...attemptTo(peer, input, route.called, caller), ...of });
   };
   const offerTrunk = (name: string): void => {
     offer(name);
@@ -164,7 +164,8 @@ function expand(input: PlanInput, route: Route, caller: string): DialPlan {
       turn: input.turn ?? (() => 0),
       callsOf: (gateway) => input.healthOf(gateway)?.calls ?? 0,
     });
-    for (const { gateway } of order) offer(gateway, group);
+    for (const { gateway, priority } of order)
+      offer(gateway, group.algorithm === "parallel" ? { group, together: `${name} ${priority}` } : { group });
   };
 
   for (const target of route.targets) {
