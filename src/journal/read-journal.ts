@@ -26,8 +26,6 @@ export interface JournalContents {
   readonly segments: readonly string[];
 }
 
-export const NOTHING_FOUND: JournalContents = { live: [], ended: [], cuts: [], segments: [] };
-
 /** @throws where the folder can't be read: starting without it would lose calls */
 export function readJournal(dir: string): JournalContents {
   const fold = new JournalFold();

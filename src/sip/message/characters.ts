@@ -5,18 +5,16 @@ const UNRESERVED = 2;
 const USER = 4;
 const HOST = 8;
 const DIGIT = 16;
-const PARAMETER = 32;
 
 const CLASSES = new Uint8Array(256);
 const mark = (characters: string, bits: number): void => {
   for (const c of characters) CLASSES[c.charCodeAt(0)]! |= bits;
 };
-mark("0123456789", TOKEN | UNRESERVED | USER | HOST | DIGIT | PARAMETER);
-mark("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", TOKEN | UNRESERVED | USER | HOST | PARAMETER);
+mark("0123456789", TOKEN | UNRESERVED | USER | HOST | DIGIT);
+mark("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", TOKEN | UNRESERVED | USER | HOST);
 mark("-.!%*_+`'~", TOKEN);
-mark("-_.!~*'()", UNRESERVED | USER | PARAMETER);
+mark("-_.!~*'()", UNRESERVED | USER);
 mark("&=+$,;?/", USER);
-mark("[]/:&+$", PARAMETER);
 // "_" is not in the grammar of a host name and is in use.
 mark("-._", HOST);
 
@@ -32,16 +30,13 @@ export const SEMICOLON = 0x3b;
 export const EQUALS = 0x3d;
 export const LESS = 0x3c;
 export const GREATER = 0x3e;
-export const SLASH = 0x2f;
 export const QUESTION = 0x3f;
-export const AT = 0x40;
 
 export const isTokenCode = (code: number): boolean => (CLASSES[code]! & TOKEN) !== 0;
 export const isUserCode = (code: number): boolean => (CLASSES[code]! & USER) !== 0;
 export const isUnreservedCode = (code: number): boolean => (CLASSES[code]! & UNRESERVED) !== 0;
 export const isHostCode = (code: number): boolean => (CLASSES[code]! & HOST) !== 0;
 export const isDigitCode = (code: number): boolean => (CLASSES[code]! & DIGIT) !== 0;
-export const isUriParameterCode = (code: number): boolean => (CLASSES[code]! & PARAMETER) !== 0;
 export const isBlank = (code: number): boolean => code === SPACE || code === TAB;
 
 /** True for one or more token characters. */

@@ -3,7 +3,6 @@
  * one, so that the index of a message compares numbers. Unknown names have the number 0 and are
  * compared as text.
  */
-import { lowerCase } from "./characters.ts";
 
 /** Canonical name, compact form. The position is the number less one; Via … Record-Route are used by number. */
 const KNOWN: readonly (readonly [name: string, compact: string])[] = [
@@ -116,10 +115,4 @@ export const headerId = (name: string): number => BY_NAME.get(name) ?? headerIdA
 /** "v" and "VIA" → "Via"; an unknown name comes back as written. */
 export function canonicalName(name: string): string {
   return KNOWN[headerId(name) - 1]?.[0] ?? name;
-}
-
-/** Same header field: any case, compact or not. */
-export function sameHeaderName(a: string, b: string): boolean {
-  const id = headerId(a);
-  return id === UNKNOWN ? headerId(b) === UNKNOWN && lowerCase(a) === lowerCase(b) : id === headerId(b);
 }

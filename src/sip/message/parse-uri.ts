@@ -6,7 +6,7 @@
  * core's question, not this file's.
  */
 import { type Parsed, malformed, parsed } from "#base/bytes.ts";
-import { COLON, EQUALS, QUESTION, SEMICOLON, isUnreservedCode, isUserCode, lowerCase } from "./characters.ts";
+import { EQUALS, QUESTION, SEMICOLON, isUnreservedCode, isUserCode, lowerCase } from "./characters.ts";
 import type { Parameters, Uri } from "./message.ts";
 import { readHostPort, writeHostPort } from "./parse-host.ts";
 import { NO_PARAMETERS, writeParameters } from "./parse-parameters.ts";
@@ -180,9 +180,3 @@ export function writeUri(uri: Uri): string {
   const headers = uri.headers === undefined ? "" : `?${uri.headers}`;
   return `${uri.scheme}:${user}${writeHostPort(uri.host, uri.port)}${parameters}${headers}`;
 }
-
-/** True where the text starts with a scheme and a colon: tells an addr-spec from a display name. */
-export const startsWithScheme = (text: string): boolean => {
-  const colon = text.indexOf(":");
-  return colon > 0 && text.charCodeAt(colon) === COLON && SCHEME.test(lowerCase(text.slice(0, colon)));
-};
