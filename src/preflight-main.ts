@@ -9,7 +9,12 @@ import { parseSdp } from "#sdp/parse-sdp.ts";
 
 const CONNECT_MS = 4_000;
 
-export async function preflightAsk(method: "OPTIONS" | "REGISTER", peer: Peer, withAccount: boolean, openPhone: (host: string) => Promise<Phone>): Promise<Asked> {
+export async function preflightAsk(
+  method: "OPTIONS" | "REGISTER",
+  peer: Peer,
+  withAccount: boolean,
+  openPhone: (host: string) => Promise<Phone>,
+): Promise<Asked> {
   const register = peer.kind === "trunk" ? peer.register : undefined;
   const uri = method === "REGISTER" ? (register?.registrar ?? "") : (peer.uri ?? "");
   const phone = await openPhone(parsePeerUri(peer.outboundProxy ?? uri)?.host ?? "");
@@ -35,10 +40,19 @@ function codecNames(body: string): readonly string[] | undefined {
 }
 
 /** Opens a TCP connection and closes it. */
-export function tryConnect(address: string, port: number, from: string | undefined): Promise<{ readonly ok: boolean; readonly detail: string; readonly roundTripMs: number }> {
+export function tryConnect(
+  address: string,
+  port: number,
+  from: string | undefined,
+): Promise<{ readonly ok: boolean; readonly detail: string; readonly roundTripMs: number }> {
   const startMs = performance.now();
   return new Promise((resolve) => {
-    const socket = connect({ host: address, port, timeout: CONNECT_MS, ...(from === undefined || from === "0.0.0.0" || from === "::" ? {} : { localAddress: from }) });
+    const socket = connect({
+      host: address,
+      port,
+      timeout: CONNECT_MS,
+      ...(from === undefined || from === "0.0.0.0" || from === "::" ? {} : { localAddress: from }),
+    });
     const done = (ok: boolean, detail: string): void => {
       socket.destroy();
       resolve({ ok, detail, roundTripMs: performance.now() - startMs });

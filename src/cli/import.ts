@@ -50,33 +50,51 @@ const PLAIN_ROWS_MAX = 25;
 export async function importFrom(context: CommandContext, system: string, options: ImportOptions, places: ImportPlaces): Promise<number> {
   if (system !== "kamailio") throw new ControlError("USAGE", `"${system}" can't be imported; kamailio can`);
   if (options.apply && options.out !== undefined) throw new ControlError("USAGE", "--out or --apply, not both");
-  const move = importKamailio(readSources(options, places));
   const inForce = options.apply ? places.inForce() : undefined;
-  if (inForce?.listeners !== undefined) return applyBeside(context, move, inForce.listeners, options.all, places);
+  const sources = readSources(options, places);
+  if (inForce?.listeners !== undefined) return applyBeside(context, sources, inForce.listeners, options.all, places);
+  const move = importKamailio(sources);
   const file = inForce?.file ?? options.out ?? "tandem.yaml";
   const text = writeYaml(move.draft, headingOf(move));
   const loaded = move.problems.length > 0 ? undefined : places.check(text, file);
   const write = loaded?.ok === true && (options.apply || options.out !== undefined);
-  if (write && places.exists(file) && !options.replace) throw new ControlError("EXISTS", `${file} is there already; --replace keeps it as ${file}.before`);
+  if (write && places.exists(file) && !options.replace)
+    throw new ControlError("EXISTS", `${file} is there already; --replace keeps it as ${file}.before`);
   if (write) places.write(file, text, places.exists(file) ? `${file}.before` : undefined);
   show(context, { move, loaded, text, file, written: write, all: options.all });
   return loaded?.ok === true ? EXIT_OK : EXIT_FAILED;
 }
 
 /** Listeners are the file's; what is imported names them as it does. */
-async function applyBeside(context: CommandContext, move: Move, listeners: readonly Pick<Listener, "name" | "address" | "port">[], all: boolean, places: ImportPlaces): Promise<number> {
-  const renamed = new Map(move.draft.listeners.flatMap(({ name, address, port }) => {
-    const same = listeners.find((one) => one.port === port && sameAddress(one.address, address)) ?? listeners.find((one) => sameAddress(one.address, address));
-    return same === undefined ? [] : [[name, same.name] as const];
-  }));
+async function applyBeside(
+  context: CommandContext,
+  sources: KamailioSources,
+  listeners: readonly Pick<Listener, "name" | "address" | "port">[],
+  all: boolean,
+  places: ImportPlaces,
+): Promise<number> {
+  const known = listeners.map(({ name, address, port }) => `${name}=${address.includes(":") ? `[${address}]` : address}:${port}`);
+  const imported = importKamailio({ ...sources, listens: [...known, ...(sources.listens ?? [])] });
+  const move = { ...imported, rows: imported.rows.filter(({ source, what }) => source !== "--listen" || !known.includes(what)) };
+  const renamed = new Map(
+    move.draft.listeners.flatMap(({ name, address, port }) => {
+      const same =
+        listeners.find((one) => one.port === port && sameAddress(one.address, address)) ??
+        listeners.find((one) => sameAddress(one.address, address));
+      return same === undefined ? [] : [[name, same.name] as const];
+    }),
+  );
   const at = (name: string): string => renamed.get(name) ?? name;
   const peers = (list: readonly DraftPeer[]): readonly DraftPeer[] =>
-    list.map((peer) => ({ ...peer, listener: at(peer.listener), ...(peer.egress_listener === undefined ? {} : { egress_listener: at(peer.egress_listener) }) }));
+    list.map((peer) => ({
+      ...peer,
+      listener: at(peer.listener),
+      ...(peer.egress_listener === undefined ? {} : { egress_listener: at(peer.egress_listener) }),
+    }));
   const text = writeYaml({ ...move.draft, listeners: [], trunks: peers(move.draft.trunks), gateways: peers(move.draft.gateways) });
-  const missing = move.problems.filter((problem) => !problem.startsWith("no listener"));
   if (!context.json) showRows(context, move, all);
-  for (const problem of missing) context.warn(`${paint(context.look, "red", "missing")}: ${problem}`);
-  if (missing.length > 0) return EXIT_FAILED;
+  for (const problem of move.problems) context.warn(`${paint(context.look, "red", "missing")}: ${problem}`);
+  if (move.problems.length > 0) return EXIT_FAILED;
   if (!context.json) return places.apply(context, text);
   const said: string[] = [];
   const code = await places.apply({ ...context, print: (line) => void said.push(line) }, text);
@@ -117,7 +135,9 @@ function headingOf({ rows }: Move): readonly string[] {
   const left = rows.filter(({ became }) => became === "");
   return [
     "Imported from Kamailio. What was left behind:",
-    ...(left.length === 0 ? ["  nothing"] : left.slice(0, PLAIN_ROWS_MAX).map(({ source, what, note }) => `  ${source}: ${what}: ${note}`.replace(/[\r\n]+/g, " "))),
+    ...(left.length === 0
+      ? ["  nothing"]
+      : left.slice(0, PLAIN_ROWS_MAX).map(({ source, what, note }) => `  ${source}: ${what}: ${note}`.replace(/[\r\n]+/g, " "))),
     ...(left.length > PLAIN_ROWS_MAX ? [`  … and ${left.length - PLAIN_ROWS_MAX} more`] : []),
   ];
 }
@@ -137,7 +157,17 @@ function show(context: CommandContext, { move, loaded, text, file, written, all 
   const warnings = loaded?.ok === true ? loaded.warnings : [];
   const shownText = withoutSecrets(text, loaded?.ok === true ? loaded.config.snapshot : { trunks: new Map(), gateways: new Map() });
   if (context.json) {
-    context.print(JSON.stringify({ ok: loaded?.ok === true, rows: move.rows, missing: move.problems, problems, warnings, written: written ? file : "", yaml: shownText }));
+    context.print(
+      JSON.stringify({
+        ok: loaded?.ok === true,
+        rows: move.rows,
+        missing: move.problems,
+        problems,
+        warnings,
+        written: written ? file : "",
+        yaml: shownText,
+      }),
+    );
     return;
   }
   showRows(context, move, all);
@@ -151,12 +181,20 @@ function show(context: CommandContext, { move, loaded, text, file, written, all 
     return;
   }
   context.print(paint(look, "green", `${file} written`));
-  context.print(`next: tandem check -c ${file}; tandem firewall -c ${file}; tandem preflight -c ${file} <trunk or gateway>; tandem start -c ${file}`);
+  context.print(
+    `next: tandem check -c ${file}; tandem firewall -c ${file}; tandem preflight -c ${file} <trunk or gateway>; tandem start -c ${file}`,
+  );
 }
 
 function showRows(context: CommandContext, { rows }: Move, all: boolean): void {
   const { shown, hidden } = all ? { shown: rows, hidden: 0 } : shorten(rows);
-  context.print(table(context.look, ["From", "What", "Became", "Note"], shown.map(({ source, what, became, note }) => [source, what, became === "" ? "nothing" : became, note])));
+  context.print(
+    table(
+      context.look,
+      ["From", "What", "Became", "Note"],
+      shown.map(({ source, what, became, note }) => [source, what, became === "" ? "nothing" : became, note]),
+    ),
+  );
   if (hidden > 0) context.print(paint(context.look, "dim", `… and ${hidden} more that were simply taken; --all shows them`));
 }
 

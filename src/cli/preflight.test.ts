@@ -15,7 +15,16 @@ gateways: [{ name: in, addresses: [192.0.2.9] }]
 dids: [{ number: "+49301234567", to: gateway in }]
 `;
 const NO_CALLS: CallTotals = { calls: 0, answered: 0, seconds: 0 };
-const answer = (status: number, reason: string): Asked => ({ ok: status > 0 && status < 500, status, reason, roundTripMs: 1, target: "udp:192.0.2.1:5060", userAgent: "x", allow: "", codecs: undefined });
+const answer = (status: number, reason: string): Asked => ({
+  ok: status > 0 && status < 500,
+  status,
+  reason,
+  roundTripMs: 1,
+  target: "udp:192.0.2.1:5060",
+  userAgent: "x",
+  allow: "",
+  codecs: undefined,
+});
 const TOOLS: PreflightTools = {
   locate: async () => ({ ok: true, targets: [{ transport: "UDP", address: "192.0.2.1", port: 5060 }] }),
   localAddressTowards: async () => "203.0.113.1",
@@ -26,11 +35,20 @@ const TOOLS: PreflightTools = {
   trunks: async () => undefined,
 };
 
-async function run(name: string, tools: Partial<PreflightTools> = {}): Promise<{ readonly code: number; readonly said: (step: PreflightStep["step"]) => string }> {
+async function run(
+  name: string,
+  tools: Partial<PreflightTools> = {},
+): Promise<{ readonly code: number; readonly said: (step: PreflightStep["step"]) => string }> {
   const loaded = loadText(YAML, "t.yaml", { env: {}, readFile: () => "", uid: 0, hostname: "h", cpus: 2, home: "/h" });
   assert.ok(loaded.ok);
   let printed = "";
-  const context = { json: true, look: { terminal: false, columns: 100 }, print: (line: string) => void (printed += line), warn: () => undefined, control: () => Promise.reject(new Error("none")) } satisfies CommandContext;
+  const context = {
+    json: true,
+    look: { terminal: false, columns: 100 },
+    print: (line: string) => void (printed += line),
+    warn: () => undefined,
+    control: () => Promise.reject(new Error("none")),
+  } satisfies CommandContext;
   const code = await preflight(context, loaded.config.snapshot, name, { ...TOOLS, ...tools });
   const { steps } = JSON.parse(printed) as { readonly steps: readonly PreflightStep[] };
   return {
@@ -71,14 +89,23 @@ test("each thing that can stand between is named", async () => {
   assert.match(down.said("port"), /^fail: .*ECONNREFUSED/);
   assert.match(down.said("options"), /^fail: no response/);
   assert.match(down.said("source"), /^fail: the route to 192\.0\.2\.1 leaves from 10\.0\.0\.5/);
-  assert.match((await run("plain", { localAddressTowards: async () => "10.0.0.5", sameDevice: () => true })).said("source"), /^pass: 203\.0\.113\.1 of listener public, on the device/);
+  assert.match(
+    (await run("plain", { localAddressTowards: async () => "10.0.0.5", sameDevice: () => true })).said("source"),
+    /^pass: 203\.0\.113\.1 of listener public, on the device/,
+  );
   assert.match((await run("plain", { isLocal: () => false })).said("source"), /^fail: .*no address of this machine/);
-  assert.match((await run("plain", { ask: async () => ({ ...answer(200, "200 OK"), codecs: ["opus"] }) })).said("codecs"), /^fail: opus; ours are PCMA/);
+  assert.match(
+    (await run("plain", { ask: async () => ({ ...answer(200, "200 OK"), codecs: ["opus"] }) })).said("codecs"),
+    /^fail: opus; ours are PCMA/,
+  );
   assert.match((await run("plain", { ask: async () => answer(503, "503 Service Unavailable") })).said("options"), /^fail: 503/);
 });
 
 test("credentials are tried where they are asked for", async () => {
-  const challenging = (good: boolean): PreflightTools["ask"] => async (_method, _peer, _from, withAccount) => (withAccount && good ? answer(200, "200 OK") : answer(401, "401 Unauthorized"));
+  const challenging =
+    (good: boolean): PreflightTools["ask"] =>
+    async (_method, _peer, _from, withAccount) =>
+      withAccount && good ? answer(200, "200 OK") : answer(401, "401 Unauthorized");
   assert.match((await run("asked", { ask: challenging(true) })).said("digest"), /^pass: u was taken/);
   assert.match((await run("asked", { ask: challenging(false) })).said("digest"), /^fail: u: 401/);
   assert.match((await run("asked")).said("digest"), /^skip/);
@@ -86,8 +113,28 @@ test("credentials are tried where they are asked for", async () => {
 });
 
 test("registering is the running Tandem's to tell, and asked for without it", async () => {
-  const registration = { standing: "registered", sinceMs: 0, nextAtMs: 1, reason: "", registrar: "sip:sip.example.com", addressOfRecord: "sip:u@sip.example.com", failures: 0 } as const;
-  const trunk = { name: "registering", tenant: "default", listener: "public", uri: "", calls: 0, callsMax: 1, title: "", provider: "", maintenance: false, totals: { inbound: NO_CALLS, outbound: NO_CALLS }, registration } satisfies TrunkReport;
+  const registration = {
+    standing: "registered",
+    sinceMs: 0,
+    nextAtMs: 1,
+    reason: "",
+    registrar: "sip:sip.example.com",
+    addressOfRecord: "sip:u@sip.example.com",
+    failures: 0,
+  } as const;
+  const trunk = {
+    name: "registering",
+    tenant: "default",
+    listener: "public",
+    uri: "",
+    calls: 0,
+    callsMax: 1,
+    title: "",
+    provider: "",
+    maintenance: false,
+    totals: { inbound: NO_CALLS, outbound: NO_CALLS },
+    registration,
+  } satisfies TrunkReport;
   const methods: string[] = [];
   const ask: PreflightTools["ask"] = async (method) => {
     methods.push(method);
@@ -99,7 +146,10 @@ test("registering is the running Tandem's to tell, and asked for without it", as
   const alone = await run("registering", { ask });
   assert.match(alone.said("register"), /^pass: 200 OK to a REGISTER that only asks/);
   assert.deepEqual(methods, ["OPTIONS", "OPTIONS", "REGISTER"]);
-  const failed = await run("registering", { trunks: async () => [{ ...trunk, registration: { ...registration, standing: "failed", reason: "403 Forbidden" } }], ask: async () => answer(403, "403 Forbidden") });
+  const failed = await run("registering", {
+    trunks: async () => [{ ...trunk, registration: { ...registration, standing: "failed", reason: "403 Forbidden" } }],
+    ask: async () => answer(403, "403 Forbidden"),
+  });
   assert.match(failed.said("register"), /^fail: 403 Forbidden.*the running Tandem: failed, 403/);
   assert.match(failed.said("digest"), /^fail/);
 });

@@ -18,7 +18,8 @@ const shortened = (names: readonly string[]): string => {
 const notesOf = ({ notes }: Firewall): readonly string[] => notes.map((note) => `# ${note}`);
 const heading = ({ listener, what, protocol, sources }: FirewallRule): string =>
   `# ${what === "SIP" ? `SIP over ${protocol.toUpperCase()}` : what} to listener ${listener}${sources === undefined ? ", from anywhere" : ""}`;
-const portsOf = ({ portMin, portMax }: FirewallRule, dash: string): string => (portMin === portMax ? String(portMin) : `${portMin}${dash}${portMax}`);
+const portsOf = ({ portMin, portMax }: FirewallRule, dash: string): string =>
+  portMin === portMax ? String(portMin) : `${portMin}${dash}${portMax}`;
 
 function nft(firewall: Firewall): readonly string[] {
   const rules = firewall.rules.flatMap((rule) => {
@@ -28,7 +29,9 @@ function nft(firewall: Firewall): readonly string[] {
     const to = rule.address === undefined ? `meta nfproto ${rule.family === 4 ? "ipv4" : "ipv6"} ` : `${ip} daddr ${rule.address} `;
     const port = `${rule.protocol} dport ${portsOf(rule, "-")}`;
     if (rule.sources === undefined) return ["", `    ${heading(rule)}`, `    ${device}${to}${port} accept`];
-    const known = rule.sources.map(({ network, peers }) => `    ${device}${ip} saddr ${network} ${to}${port} accept comment "${shortened(peers)}"`);
+    const known = rule.sources.map(
+      ({ network, peers }) => `    ${device}${ip} saddr ${network} ${to}${port} accept comment "${shortened(peers)}"`,
+    );
     return ["", `    ${heading(rule)}`, ...known, `    ${device}${to}${port} drop`];
   });
   return [
@@ -66,7 +69,9 @@ function iptables(firewall: Firewall): readonly string[] {
     const start = `${programOf(rule.family)} -A TANDEM${rule.device === undefined ? "" : ` -i ${rule.device}`}`;
     const end = `${rule.address === undefined ? "" : ` -d ${rule.address}`} -p ${rule.protocol} --dport ${portsOf(rule, ":")}`;
     if (rule.sources === undefined) return ["", heading(rule), `${start}${end} -j ACCEPT`];
-    const known = rule.sources.map(({ network, peers }) => `${start} -s ${network}${end} -m comment --comment "${shortened(peers)}" -j ACCEPT`);
+    const known = rule.sources.map(
+      ({ network, peers }) => `${start} -s ${network}${end} -m comment --comment "${shortened(peers)}" -j ACCEPT`,
+    );
     return ["", heading(rule), ...known, `${start}${end} -j DROP`];
   });
   return ["#!/bin/sh", "# Tandem. Run as root; running it again replaces its chain.", ...notesOf(firewall), "set -e", ...begin, ...rules];
@@ -79,7 +84,11 @@ function ufw(firewall: Firewall): readonly string[] {
     const start = `ufw allow in${rule.device === undefined ? "" : ` on ${rule.device}`} proto ${rule.protocol}`;
     const end = `to ${rule.address ?? (rule.family === 4 ? "0.0.0.0/0" : "::/0")} port ${portsOf(rule, ":")}`;
     if (rule.sources === undefined) return ["", heading(rule), `${start} from any ${end} comment 'Tandem ${rule.what} ${rule.listener}'`];
-    return ["", heading(rule), ...rule.sources.map(({ network, peers }) => `${start} from ${network} ${end} comment 'Tandem ${shortened(peers)}'`)];
+    return [
+      "",
+      heading(rule),
+      ...rule.sources.map(({ network, peers }) => `${start} from ${network} ${end} comment 'Tandem ${shortened(peers)}'`),
+    ];
   });
   return [
     "#!/bin/sh",

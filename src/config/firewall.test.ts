@@ -34,7 +34,10 @@ test("names of peers, their proxies and registrars are asked for", () => {
 listeners: [{ name: a, address: 10.0.0.1 }]
 trunks: [{ name: t, uri: "sip:T.example.com", username: u, password: p, outbound_proxy: "sip:p.example.com:5090", register: { registrar: "sip:r.example.com" } }]
 gateways: [{ name: g, uri: "sip:10.0.0.3" }]`);
-  assert.deepEqual(namesToResolve(snapshot).map(({ host }) => host), ["t.example.com", "p.example.com", "r.example.com"]);
+  assert.deepEqual(
+    namesToResolve(snapshot).map(({ host }) => host),
+    ["t.example.com", "p.example.com", "r.example.com"],
+  );
 });
 
 test("nft gets a table of its own: SIP from who is known, nobody else, RTP from anywhere", () => {
@@ -65,7 +68,10 @@ meta nfproto ipv4 udp dport 30000-30003 accept
 
 test("iptables gets a chain of its own, for each family its program", () => {
   const text = rulesOf(renderFirewall(made, "iptables"));
-  assert.match(text, /^iptables -A TANDEM -i eth1 -s 10\.0\.1\.0\/24 -d 10\.0\.0\.1 -p udp --dport 5060 -m comment --comment "carrier" -j ACCEPT$/m);
+  assert.match(
+    text,
+    /^iptables -A TANDEM -i eth1 -s 10\.0\.1\.0\/24 -d 10\.0\.0\.1 -p udp --dport 5060 -m comment --comment "carrier" -j ACCEPT$/m,
+  );
   assert.match(text, /^iptables -A TANDEM -i eth1 -d 10\.0\.0\.1 -p udp --dport 5060 -j DROP$/m);
   assert.match(text, /^iptables -A TANDEM -p udp --dport 30000:30003 -j ACCEPT$/m);
   assert.match(text, /^ip6tables -C INPUT -j TANDEM 2>\/dev\/null \|\| ip6tables -I INPUT -j TANDEM$/m);
@@ -101,5 +107,8 @@ gateways: [{ name: g, listener: b, uri: "sip:gone.example.com" }, { name: d, lis
   assert.match(text, /Nobody with a known address uses listener b/);
   assert.match(text, /listener c is let in from anywhere: d proves by digest/);
   assert.match(text, /rtpengine/);
-  assert.equal(rules.some(({ listener, what }) => listener === "a" && what === "SIP"), false);
+  assert.equal(
+    rules.some(({ listener, what }) => listener === "a" && what === "SIP"),
+    false,
+  );
 });

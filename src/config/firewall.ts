@@ -64,9 +64,12 @@ export function firewallOf({ snapshot, node }: Pick<Config, "snapshot" | "node">
   const peers = peersOf(snapshot);
   const rules = [...snapshot.listeners.values()].flatMap((listener) => [...sipRules(listener, peers, resolved, notes), rtpRule(listener)]);
   const names = namesToResolve(snapshot);
-  if (names.some(({ host }) => resolved.has(host))) notes.push("Addresses of names are those of now: run this again when they change, e.g. from a timer.");
+  if (names.some(({ host }) => resolved.has(host)))
+    notes.push("Addresses of names are those of now: run this again when they change, e.g. from a timer.");
   for (const { host } of names) if (!resolved.has(host)) notes.push(`${host} has no address now, so nothing lets it in.`);
-  notes.push("RTP is let in from anywhere, as providers send it from changing addresses; Tandem itself takes it only from where SDP or signalling said.");
+  notes.push(
+    "RTP is let in from anywhere, as providers send it from changing addresses; Tandem itself takes it only from where SDP or signalling said.",
+  );
   if (node.media.engine === "rtpengine") notes.push("The RTP ports are rtpengine's: they must be those of its rtpengine.conf.");
   return { rules, notes };
 }
@@ -80,9 +83,17 @@ function sipRules(listener: Listener, peers: readonly Peer[], resolved: Resolved
     return [];
   }
   // What a called peer sends in a call comes to the listener that the call left by.
-  const here = peers.filter((peer) => peer.listener === listener.name || asDialled(peer).listener === listener.name || (peer.kind === "trunk" && peer.register?.listener === listener.name));
+  const here = peers.filter(
+    (peer) =>
+      peer.listener === listener.name ||
+      asDialled(peer).listener === listener.name ||
+      (peer.kind === "trunk" && peer.register?.listener === listener.name),
+  );
   const digest = here.filter((peer) => peer.digest !== undefined).map(({ name }) => name);
-  if (digest.length > 0) notes.push(`SIP to listener ${listener.name} is let in from anywhere: ${digest.join(", ")} prove${digest.length === 1 ? "s" : ""} by digest, not by address.`);
+  if (digest.length > 0)
+    notes.push(
+      `SIP to listener ${listener.name} is let in from anywhere: ${digest.join(", ")} prove${digest.length === 1 ? "s" : ""} by digest, not by address.`,
+    );
   const family = familyOf(listener.address);
   const sources = digest.length > 0 ? undefined : sourcesOf(here, family, resolved);
   if (sources?.length === 0) notes.push(`Nobody with a known address uses listener ${listener.name}: nothing is let in to its SIP port.`);

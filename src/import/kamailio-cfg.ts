@@ -85,7 +85,8 @@ export function readKamailioCfg(files: readonly SourceFile[]): KamailioCfg {
   return { definitions: lines.definitions, listens, aliases, parameters, selections, defaultPort, tcp };
 }
 
-const wholeNumber = (text = ""): number | undefined => (/^"?\s*[0-9]{1,9}\s*"?$/.test(text.trim()) ? Number(text.replaceAll('"', "")) : undefined);
+const wholeNumber = (text = ""): number | undefined =>
+  /^"?\s*[0-9]{1,9}\s*"?$/.test(text.trim()) ? Number(text.replaceAll('"', "")) : undefined;
 const hostOf = (text: string | undefined): string | undefined => (text === undefined ? undefined : parseSocket(text)?.host);
 const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
@@ -146,7 +147,10 @@ function uncommented(lines: readonly Line[]): readonly Line[] {
 }
 
 /** Definitions collected, branches of ifdef that don't apply left out, substitutions carried out. */
-function preprocess(lines: readonly Line[]): { readonly lines: readonly Line[]; readonly definitions: ReadonlyMap<string, Located<string>> } {
+function preprocess(lines: readonly Line[]): {
+  readonly lines: readonly Line[];
+  readonly definitions: ReadonlyMap<string, Located<string>>;
+} {
   const definitions = new Map<string, Located<string>>();
   const substitutions: (readonly [id: string, value: string])[] = [];
   const branches: boolean[] = [];
@@ -174,7 +178,11 @@ function preprocess(lines: readonly Line[]): { readonly lines: readonly Line[]; 
   return { lines: kept, definitions };
 }
 
-function substituted(text: string, substitutions: readonly (readonly [string, string])[], definitions: ReadonlyMap<string, Located<string>>): string {
+function substituted(
+  text: string,
+  substitutions: readonly (readonly [string, string])[],
+  definitions: ReadonlyMap<string, Located<string>>,
+): string {
   let result = text;
   for (const [id, value] of substitutions) if (result.includes(id)) result = result.replaceAll(id, () => value);
   // A define stands for whole words only.

@@ -56,7 +56,12 @@ export class Listeners {
       if (value.protocol !== "" && value.protocol !== "udp" && value.protocol !== "tcp") {
         this.#rows.push({ source, what, became: "", note: `${value.protocol.toUpperCase()} is not built in this version` });
       } else if (parseAddress(value.host) === undefined) {
-        this.#rows.push({ source, what, became: "", note: "a listener needs the address itself, not the name of a device: --listen <name>=<address>" });
+        this.#rows.push({
+          source,
+          what,
+          became: "",
+          note: "a listener needs the address itself, not the name of a device: --listen <name>=<address>",
+        });
       } else if (isAny(value.host) && value.advertised === undefined) {
         this.#rows.push({ source, what, became: "", note: "others must be told an address: --listen <name>=<address>" });
       } else {
@@ -69,7 +74,15 @@ export class Listeners {
       if (this.#entries.some((entry) => entry.address === address) || parseAddress(address) === undefined) continue;
       const { source } = cfg.definitions.get(`${side.toUpperCase()}_IP`)!;
       const port = Number(cfg.definitions.get(`${side.toUpperCase()}_PORT`)?.value ?? cfg.defaultPort) || cfg.defaultPort;
-      this.#add({ name: side, address, port, transports: ["udp", ...(cfg.tcp ? ["tcp"] : [])], advertised: undefined, source, what: `${side.toUpperCase()}_IP ${address}` });
+      this.#add({
+        name: side,
+        address,
+        port,
+        transports: ["udp", ...(cfg.tcp ? ["tcp"] : [])],
+        advertised: undefined,
+        source,
+        what: `${side.toUpperCase()}_IP ${address}`,
+      });
     }
     for (const { value, source } of cfg.aliases) this.#alias(value, source);
   }
@@ -81,7 +94,15 @@ export class Listeners {
     if (name === undefined || socket === undefined || parseAddress(socket.host) === undefined) return false;
     const side = slug(name);
     if (side === "private" || side === "public") this.#sides.set(socket.host, side);
-    this.#add({ name, address: socket.host, port: socket.port ?? SIP_PORT, transports: ["udp", "tcp"], advertised: undefined, source: "--listen", what: text });
+    this.#add({
+      name,
+      address: socket.host,
+      port: socket.port ?? SIP_PORT,
+      transports: ["udp", "tcp"],
+      advertised: undefined,
+      source: "--listen",
+      what: text,
+    });
     return true;
   }
 
@@ -91,15 +112,39 @@ export class Listeners {
       const socket = parseSocket(text);
       if (socket === undefined || parseAddress(socket.host) === undefined || isAny(socket.host)) continue;
       if (this.#entries.some((entry) => entry.address === socket.host && entry.port === (socket.port ?? SIP_PORT))) continue;
-      this.#add({ name: "", address: socket.host, port: socket.port ?? SIP_PORT, transports: ["udp", "tcp"], advertised: undefined, source, what: `socket ${text}` });
+      this.#add({
+        name: "",
+        address: socket.host,
+        port: socket.port ?? SIP_PORT,
+        transports: ["udp", "tcp"],
+        advertised: undefined,
+        source,
+        what: `socket ${text}`,
+      });
     }
     for (const { name, address } of this.#media?.interfaces ?? []) {
       if (this.#entries.some((entry) => entry.address === address)) continue;
-      this.#add({ name: "", address, port: SIP_PORT, transports: ["udp", "tcp"], advertised: undefined, source: this.#media!.source, what: `interface ${name}/${address}` });
+      this.#add({
+        name: "",
+        address,
+        port: SIP_PORT,
+        transports: ["udp", "tcp"],
+        advertised: undefined,
+        source: this.#media!.source,
+        what: `interface ${name}/${address}`,
+      });
     }
   }
 
-  #add(made: { readonly name: string; readonly address: string; readonly port: number; readonly transports: readonly string[]; readonly advertised: string | undefined; readonly source: string; readonly what: string }): void {
+  #add(made: {
+    readonly name: string;
+    readonly address: string;
+    readonly port: number;
+    readonly transports: readonly string[];
+    readonly advertised: string | undefined;
+    readonly source: string;
+    readonly what: string;
+  }): void {
     const { address, port, advertised, source, what } = made;
     let entry = this.#entries.find((one) => one.address === address && one.port === port);
     if (entry === undefined) {
@@ -154,7 +199,12 @@ export class Listeners {
     const entry = this.#entries.find((one) => one.name === name);
     if (entry === undefined || entry.transports.has(transport)) return;
     entry.transports.add(transport);
-    this.#rows.push({ source, what: `;transport=${transport}`, became: `${transport} on listener ${name}`, note: "it had no such socket; connections out need one" });
+    this.#rows.push({
+      source,
+      what: `;transport=${transport}`,
+      became: `${transport} on listener ${name}`,
+      note: "it had no such socket; connections out need one",
+    });
   }
 
   draft(): readonly DraftListener[] {
@@ -176,7 +226,9 @@ export class Listeners {
   #mediaOf(entry: Entry): DraftListener["media"] | undefined {
     const sharing = this.#entries.filter((one) => one.address === entry.address);
     if (this.#media === undefined && sharing.length === 1) return undefined;
-    const face = this.#media?.interfaces.find((one) => one.address === entry.address) ?? this.#media?.interfaces.find((one) => one.name === entry.name);
+    const face =
+      this.#media?.interfaces.find((one) => one.address === entry.address) ??
+      this.#media?.interfaces.find((one) => one.name === entry.name);
     const [min, max] = this.#media === undefined ? PORTS : [this.#media.portMin, this.#media.portMax];
     // An even first and an odd last port (RFC 3550 §11); listeners of one address share them out.
     const first = min + (min % 2);

@@ -23,7 +23,8 @@ export interface PeerUri {
   readonly cut: readonly string[];
 }
 
-const URI = /^(sips?:)?(?:([^@;?]*)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\.?)(?::([0-9]{1,5}))?((?:;[^?]*)?)(\?.*)?$/i;
+const URI =
+  /^(sips?:)?(?:([^@;?]*)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\.?)(?::([0-9]{1,5}))?((?:;[^?]*)?)(\?.*)?$/i;
 
 /** @returns a reason where it can't be taken */
 export function readUri(text: string): PeerUri | string {
@@ -31,10 +32,15 @@ export function readUri(text: string): PeerUri | string {
   if (parts === null) return "not a SIP URI of a host";
   const [, scheme = "", user, host, port, parameters = "", headers] = parts as unknown as (string | undefined)[];
   const transport = /;transport=([^;]*)/i.exec(parameters)?.[1]?.toLowerCase() ?? "";
-  if (/^sips:/i.test(scheme) || (transport !== "" && transport !== "udp" && transport !== "tcp")) return `${transport === "" ? "TLS" : transport.toUpperCase()} is not built in this version`;
+  if (/^sips:/i.test(scheme) || (transport !== "" && transport !== "udp" && transport !== "tcp"))
+    return `${transport === "" ? "TLS" : transport.toUpperCase()} is not built in this version`;
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) return `port ${port} is none`;
   const others = parameters.split(";").filter((one) => one !== "" && !/^transport=/i.test(one));
-  const cut = [...(user === undefined ? [] : [`user ${user}, where the called number goes`]), ...others.map((one) => `;${one}`), ...(headers === undefined ? [] : [headers])];
+  const cut = [
+    ...(user === undefined ? [] : [`user ${user}, where the called number goes`]),
+    ...others.map((one) => `;${one}`),
+    ...(headers === undefined ? [] : [headers]),
+  ];
   return {
     uri: `sip:${host}${port === undefined ? "" : `:${port}`}${transport === "" ? "" : `;transport=${transport}`}`,
     host: host!.replace(/^\[|\]$/g, ""),
@@ -94,7 +100,15 @@ export class Gateways {
 
   /** @returns the gateway's name, or undefined when it can't be one */
   addUri(uriText: string, source: string): string | undefined {
-    const destination = { source, set: DIRECT, uri: uriText, flags: 0, priority: 0, attributes: new Map<string, string>(), description: "" };
+    const destination = {
+      source,
+      set: DIRECT,
+      uri: uriText,
+      flags: 0,
+      priority: 0,
+      attributes: new Map<string, string>(),
+      description: "",
+    };
     const known = readUri(uriText);
     if (typeof known !== "string") {
       const same = [...this.#made.values()].find(({ uri }) => uri.uri === known.uri);
@@ -113,21 +127,38 @@ export class Gateways {
       const network = networkOf(row);
       const what = `address group ${row.group}, ${network ?? row.address}${row.tag === "" ? "" : ` (${row.tag})`}`;
       const note = row.port === 0 ? "" : "the source port isn't asked";
-      const byHost = [...this.#made.values()].find(({ uri }) => sameAddress(uri.host, row.address) || uri.host.toLowerCase() === row.address.toLowerCase());
+      const byHost = [...this.#made.values()].find(
+        ({ uri }) => sameAddress(uri.host, row.address) || uri.host.toLowerCase() === row.address.toLowerCase(),
+      );
       if (network === undefined) {
         const became = byHost === undefined ? "" : `gateway ${byHost.peer.name}`;
         rows.push({ source: row.source, what, became, note: "a name, not an address: give the gateway addresses:, or digest" });
       } else if (row.maskBits === 0) {
-        rows.push({ source: row.source, what, became: "", note: "everybody could call out: name addresses, or let gateways prove themselves by digest" });
+        rows.push({
+          source: row.source,
+          what,
+          became: "",
+          note: "everybody could call out: name addresses, or let gateways prove themselves by digest",
+        });
       } else if (byHost !== undefined) {
         this.#append(byHost.peer.name, network);
         rows.push({ source: row.source, what, became: `addresses of gateway ${byHost.peer.name}`, note });
       } else {
-        const byTag = row.tag === "" ? undefined : [...this.#made.values()].find(({ peer, destination }) => slug(row.tag) === peer.name || slug(row.tag) === slug(destination.description));
+        const byTag =
+          row.tag === ""
+            ? undefined
+            : [...this.#made.values()].find(
+                ({ peer, destination }) => slug(row.tag) === peer.name || slug(row.tag) === slug(destination.description),
+              );
         if (byTag === undefined) lonely.set(slug(row.tag) || row.source, [...(lonely.get(slug(row.tag) || row.source) ?? []), row]);
         else {
           this.#append(byTag.peer.name, network);
-          rows.push({ source: row.source, what, became: `addresses of gateway ${byTag.peer.name}`, note: [`by its tag`, note].filter(Boolean).join("; ") });
+          rows.push({
+            source: row.source,
+            what,
+            became: `addresses of gateway ${byTag.peer.name}`,
+            note: [`by its tag`, note].filter(Boolean).join("; "),
+          });
         }
       }
     }
@@ -141,7 +172,12 @@ export class Gateways {
     const name = names.give(first!.tag, `caller-${nameOfHost(first!.address)}`);
     this.#extra.push({ name, listener: listeners.towards(first!.address, "public"), addresses: same.map((row) => networkOf(row)!) });
     for (const row of same) {
-      rows.push({ source: row.source, what: `address group ${row.group}, ${networkOf(row)}${row.tag === "" ? "" : ` (${row.tag})`}`, became: `gateway ${name}`, note: "calls from there only: no destination has this address" });
+      rows.push({
+        source: row.source,
+        what: `address group ${row.group}, ${networkOf(row)}${row.tag === "" ? "" : ` (${row.tag})`}`,
+        became: `gateway ${name}`,
+        note: "calls from there only: no destination has this address",
+      });
     }
   }
 
@@ -169,7 +205,8 @@ export class Gateways {
       const what = `dispatcher set ${set}, ${destination.uri}${destination.description === "" ? "" : ` (${destination.description})`}`;
       const made = this.#gateway(destination);
       if (typeof made === "string") rows.push({ source: destination.source, what, became: "", note: made });
-      else if (members.some(({ gateway }) => gateway === made.peer.name)) rows.push({ source: destination.source, what, became: "", note: "stands in the set already" });
+      else if (members.some(({ gateway }) => gateway === made.peer.name))
+        rows.push({ source: destination.source, what, became: "", note: "stands in the set already" });
       else {
         members.push({ destination, gateway: made.peer.name });
         rows.push({ source: destination.source, what, became: `gateway ${made.peer.name} in group-${set}`, note: made.notes.join("; ") });
@@ -179,7 +216,12 @@ export class Gateways {
     const name = names.give(`group-${set}`);
     const { draft, note } = groupOf(name, members, algorithmOf(set, this.#making.cfg));
     this.groups.push(draft);
-    rows.push({ source: `dispatcher set ${set}`, what: `${members.length} ${members.length === 1 ? "destination" : "destinations"}`, became: `group ${name}`, note });
+    rows.push({
+      source: `dispatcher set ${set}`,
+      what: `${members.length} ${members.length === 1 ? "destination" : "destinations"}`,
+      became: `group ${name}`,
+      note,
+    });
   }
 
   #gateway(destination: Destination): (MadeGateway & { readonly notes: readonly string[] }) | string {
@@ -292,7 +334,8 @@ function groupOf(
   members: readonly { readonly destination: Destination; readonly gateway: string }[],
   number: number | undefined,
 ): { readonly draft: DraftGroup; readonly note: string } {
-  const numberOf = (destination: Destination, key: string): number => Math.min(Math.max(Number(destination.attributes.get(key) ?? 0) || 0, 0), 10_000);
+  const numberOf = (destination: Destination, key: string): number =>
+    Math.min(Math.max(Number(destination.attributes.get(key) ?? 0) || 0, 0), 10_000);
   const known = number === undefined ? undefined : ALGORITHMS[number];
   const has = (key: string): boolean => members.some(({ destination }) => numberOf(destination, key) > 0);
   const weightKey = known === undefined ? (has("weight") ? "weight" : has("rweight") ? "rweight" : undefined) : known.weight;
@@ -307,10 +350,16 @@ function groupOf(
     return { gateway, priority: tier + last, ...(weight > 0 ? { weight } : {}) };
   });
   const notes = [
-    number === undefined ? "no script says the algorithm: by priority, then by weight" : known === undefined ? `algorithm ${number} is unknown: by priority, then by weight` : `algorithm ${number}`,
+    number === undefined
+      ? "no script says the algorithm: by priority, then by weight"
+      : known === undefined
+        ? `algorithm ${number} is unknown: by priority, then by weight`
+        : `algorithm ${number}`,
     ...(known?.note === undefined ? [] : [known.note]),
     ...(flattened ? [`it takes all of the set whatever their priority; give gateways priority 1, 2 … if one is a reserve`] : []),
-    ...(byPriority && priorities.length > 1 ? [`priority ${priorities.join(" > ")} became ${priorities.map((_, i) => i + 1).join(", ")}: here the lower goes first`] : []),
+    ...(byPriority && priorities.length > 1
+      ? [`priority ${priorities.join(" > ")} became ${priorities.map((_, i) => i + 1).join(", ")}: here the lower goes first`]
+      : []),
   ];
   const algorithm = known?.name ?? "weighted";
   return { draft: { name, ...(algorithm === "weighted" ? {} : { algorithm }), gateways }, note: notes.join("; ") };
@@ -326,7 +375,9 @@ export function networkOf({ address, maskBits }: AllowedAddress): string | undef
 const CARRIER_NAME = /CARRIER|TELECOM|TRUNK|PROVIDER/;
 
 /** Definitions such as TELECOM_CARRIER_1: whom the script sends calls out to. */
-export function carriersOf({ definitions }: KamailioCfg): readonly { readonly name: string; readonly uri: PeerUri; readonly at: Located<string> }[] {
+export function carriersOf({
+  definitions,
+}: KamailioCfg): readonly { readonly name: string; readonly uri: PeerUri; readonly at: Located<string> }[] {
   return [...definitions].flatMap(([name, at]) => {
     if (!CARRIER_NAME.test(name) || /PORT|TRANSPORT|GROUP|_ID$/.test(name)) return [];
     const port = definitions.get(`${name.replace(/_IP$/, "")}_PORT`)?.value;
@@ -336,7 +387,10 @@ export function carriersOf({ definitions }: KamailioCfg): readonly { readonly na
 }
 
 /** @returns trunks, and of those with a name of a definition the order in which calls go out */
-export function trunksOf(making: Making, allowed: readonly AllowedAddress[]): { readonly trunks: readonly DraftPeer[]; readonly outbound: readonly string[] } {
+export function trunksOf(
+  making: Making,
+  allowed: readonly AllowedAddress[],
+): { readonly trunks: readonly DraftPeer[]; readonly outbound: readonly string[] } {
   const { cfg, listeners, names, rows } = making;
   const carriers = carriersOf(cfg);
   const trunks: { name: string; listener: string; uri: string | undefined; addresses: string[] }[] = [];
@@ -346,14 +400,26 @@ export function trunksOf(making: Making, allowed: readonly AllowedAddress[]): { 
     const network = networkOf(row);
     const what = `address group ${row.group}, ${network ?? row.address}${row.tag === "" ? "" : ` (${row.tag})`}`;
     if (network === undefined || row.maskBits === 0) {
-      rows.push({ source: row.source, what, became: "", note: network === undefined ? "a name, not an address: write its addresses into the trunk" : "everybody would be this carrier" });
+      rows.push({
+        source: row.source,
+        what,
+        became: "",
+        note: network === undefined ? "a name, not an address: write its addresses into the trunk" : "everybody would be this carrier",
+      });
       continue;
     }
     const carrier = carriers.find(({ uri }) => sameAddress(uri.host, row.address));
     const single = network === row.address;
-    const uri = carrier?.uri.uri ?? (single ? `sip:${row.address.includes(":") ? `[${row.address}]` : row.address}:${row.port === 0 ? 5060 : row.port}` : undefined);
+    const uri =
+      carrier?.uri.uri ??
+      (single ? `sip:${row.address.includes(":") ? `[${row.address}]` : row.address}:${row.port === 0 ? 5060 : row.port}` : undefined);
     const known = row.tag === "" ? undefined : byTag.get(row.tag);
-    const trunk = known ?? { name: names.give(row.tag, carrier?.name.replaceAll("_", "-") ?? "", `carrier-${nameOfHost(row.address)}`), listener: listeners.towards(row.address, "private"), uri: undefined, addresses: [] };
+    const trunk = known ?? {
+      name: names.give(row.tag, carrier?.name.replaceAll("_", "-") ?? "", `carrier-${nameOfHost(row.address)}`),
+      listener: listeners.towards(row.address, "private"),
+      uri: undefined,
+      addresses: [],
+    };
     if (known === undefined) {
       trunks.push(trunk);
       if (row.tag !== "") byTag.set(row.tag, trunk);
@@ -361,7 +427,12 @@ export function trunksOf(making: Making, allowed: readonly AllowedAddress[]): { 
     trunk.uri ??= uri;
     trunk.addresses.push(network);
     if (carrier !== undefined) outbound.set(carrier.name, trunk.name);
-    rows.push({ source: row.source, what, became: `${known === undefined ? "" : "address of "}trunk ${trunk.name}`, note: row.port === 0 ? "" : "the source port isn't asked" });
+    rows.push({
+      source: row.source,
+      what,
+      became: `${known === undefined ? "" : "address of "}trunk ${trunk.name}`,
+      note: row.port === 0 ? "" : "the source port isn't asked",
+    });
   }
   for (const { name, uri, at } of carriers) {
     const what = `${name} ${at.value}`;
@@ -370,10 +441,23 @@ export function trunksOf(making: Making, allowed: readonly AllowedAddress[]): { 
       rows.push({ source: at.source, what, became: `uri of trunk ${known}`, note: "" });
       continue;
     }
-    const trunk = { name: names.give(name.replaceAll("_", "-")), listener: listeners.towards(uri.host, "private"), uri: uri.uri, addresses: [] };
+    const trunk = {
+      name: names.give(name.replaceAll("_", "-")),
+      listener: listeners.towards(uri.host, "private"),
+      uri: uri.uri,
+      addresses: [],
+    };
     trunks.push(trunk);
     outbound.set(name, trunk.name);
-    rows.push({ source: at.source, what, became: `trunk ${trunk.name}`, note: parseAddress(uri.host) === undefined ? "nothing proves its calls: give it addresses:" : "no address row names it; calls from there are taken" });
+    rows.push({
+      source: at.source,
+      what,
+      became: `trunk ${trunk.name}`,
+      note:
+        parseAddress(uri.host) === undefined
+          ? "nothing proves its calls: give it addresses:"
+          : "no address row names it; calls from there are taken",
+    });
   }
   const drafts = trunks.map(({ name, listener, uri, addresses }): DraftPeer => {
     const read = uri === undefined ? undefined : readUri(uri);
@@ -383,7 +467,10 @@ export function trunksOf(making: Making, allowed: readonly AllowedAddress[]): { 
     return { name, listener, ...(uri === undefined ? {} : { uri }), ...(addresses.length === 0 || implied ? {} : { addresses }) };
   });
   const order = carriers.flatMap(({ name }) => outbound.get(name) ?? []);
-  return { trunks: drafts, outbound: order.length > 0 ? [...new Set(order)] : drafts.filter(({ uri }) => uri !== undefined).map(({ name }) => name) };
+  return {
+    trunks: drafts,
+    outbound: order.length > 0 ? [...new Set(order)] : drafts.filter(({ uri }) => uri !== undefined).map(({ name }) => name),
+  };
 }
 
 const REGISTRATION_OFF = 1;

@@ -64,11 +64,22 @@ const FLAGS_OFF = /^(0|n|no|f|false|off|inactive|disabled)$/i;
 const SILENT_TABLES = new Set(["version"]);
 const READ_TABLES = new Set(["dispatcher", "address", "did_routing", "uacreg"]);
 
-export function readRows(dumps: readonly SourceFile[], dispatcherLists: readonly SourceFile[], addressFiles: readonly SourceFile[]): KamailioRows {
-  const rows = { destinations: [] as Destination[], addresses: [] as AllowedAddress[], dids: [] as DidRow[], registrations: [] as RegistrationRow[], left: [] as MoveRow[] };
+export function readRows(
+  dumps: readonly SourceFile[],
+  dispatcherLists: readonly SourceFile[],
+  addressFiles: readonly SourceFile[],
+): KamailioRows {
+  const rows = {
+    destinations: [] as Destination[],
+    addresses: [] as AllowedAddress[],
+    dids: [] as DidRow[],
+    registrations: [] as RegistrationRow[],
+    left: [] as MoveRow[],
+  };
   for (const { name, text } of dumps) {
     const dump = readSqlDump(text);
-    for (const { line, what } of dump.unread) rows.left.push({ source: `${name}:${line}`, what: "an SQL statement", became: "", note: what });
+    for (const { line, what } of dump.unread)
+      rows.left.push({ source: `${name}:${line}`, what: "an SQL statement", became: "", note: what });
     const each = <T>(table: string, read: (row: Columns) => T | undefined): T[] =>
       (dump.tables.get(table) ?? []).flatMap((row) => read(new Columns(row, `${name}:${row.line}`)) ?? []);
     rows.destinations.push(...each("dispatcher", destinationOf));
@@ -77,11 +88,17 @@ export function readRows(dumps: readonly SourceFile[], dispatcherLists: readonly
     rows.registrations.push(...each("uacreg", registrationOf));
     for (const [table, { length }] of dump.tables) {
       if (!READ_TABLES.has(table) && !SILENT_TABLES.has(table) && length > 0) {
-        rows.left.push({ source: name, what: `table ${table}, ${length} ${length === 1 ? "row" : "rows"}`, became: "", note: "only dispatcher, address, did_routing and uacreg are read" });
+        rows.left.push({
+          source: name,
+          what: `table ${table}, ${length} ${length === 1 ? "row" : "rows"}`,
+          became: "",
+          note: "only dispatcher, address, did_routing and uacreg are read",
+        });
       }
     }
   }
-  for (const file of dispatcherLists) readList(file, listedDestination, rows.destinations, rows.left, "setid destination [flags] [priority] [attrs]");
+  for (const file of dispatcherLists)
+    readList(file, listedDestination, rows.destinations, rows.left, "setid destination [flags] [priority] [attrs]");
   for (const file of addressFiles) readList(file, listedAddress, rows.addresses, rows.left, "group address [mask] [port] [tag]");
   return rows;
 }
@@ -129,12 +146,25 @@ const destinationOf = (row: Columns): Destination => ({
 });
 const addressOf = (row: Columns): AllowedAddress => {
   const address = row.text("ip_addr");
-  return { source: row.source, group: row.number("grp", 1), address, maskBits: maskOf(address, row.number("mask", 32)), port: row.number("port", 0), tag: row.text("tag") };
+  return {
+    source: row.source,
+    group: row.number("grp", 1),
+    address,
+    maskBits: maskOf(address, row.number("mask", 32)),
+    port: row.number("port", 0),
+    tag: row.text("tag"),
+  };
 };
 const didOf = (row: Columns): DidRow => {
   const group = row.text("gateway_group");
   const enabled = row.text("enabled", "active", "is_active", "is_enabled", "status");
-  return { source: row.source, did: row.text("did"), group: /^[0-9]{1,9}$/.test(group) ? Number(group) : undefined, uri: row.text("gateway_uri"), enabled: !FLAGS_OFF.test(enabled) };
+  return {
+    source: row.source,
+    did: row.text("did"),
+    group: /^[0-9]{1,9}$/.test(group) ? Number(group) : undefined,
+    uri: row.text("gateway_uri"),
+    enabled: !FLAGS_OFF.test(enabled),
+  };
 };
 const registrationOf = (row: Columns): RegistrationRow => ({
   source: row.source,
@@ -156,7 +186,13 @@ const registrationOf = (row: Columns): RegistrationRow => ({
 /** The table's default is 32 for IPv6, too, where Kamailio means the whole address. */
 const maskOf = (address: string, mask: number): number => (address.includes(":") && (mask === 32 || mask === 0) ? 128 : mask);
 
-function readList<T>(file: SourceFile, read: (words: readonly string[], source: string) => T | undefined, into: T[], left: MoveRow[], form: string): void {
+function readList<T>(
+  file: SourceFile,
+  read: (words: readonly string[], source: string) => T | undefined,
+  into: T[],
+  left: MoveRow[],
+  form: string,
+): void {
   for (const [i, line] of file.text.split("\n").entries()) {
     const text = line.replace(/#.*$/, "").trim();
     if (text === "") continue;
@@ -167,9 +203,21 @@ function readList<T>(file: SourceFile, read: (words: readonly string[], source: 
   }
 }
 
-function listedDestination([set, uri, flags = "0", priority = "0", ...attributes]: readonly string[], source: string): Destination | undefined {
-  if (!/^[0-9]{1,9}$/.test(set ?? "") || uri === undefined || !/^-?[0-9]{1,9}$/.test(flags) || !/^-?[0-9]{1,9}$/.test(priority)) return undefined;
-  return { source, set: Number(set), uri, flags: Number(flags), priority: Number(priority), attributes: parseAttributes(attributes.join(" ").replace(/^"|"$/g, "")), description: "" };
+function listedDestination(
+  [set, uri, flags = "0", priority = "0", ...attributes]: readonly string[],
+  source: string,
+): Destination | undefined {
+  if (!/^[0-9]{1,9}$/.test(set ?? "") || uri === undefined || !/^-?[0-9]{1,9}$/.test(flags) || !/^-?[0-9]{1,9}$/.test(priority))
+    return undefined;
+  return {
+    source,
+    set: Number(set),
+    uri,
+    flags: Number(flags),
+    priority: Number(priority),
+    attributes: parseAttributes(attributes.join(" ").replace(/^"|"$/g, "")),
+    description: "",
+  };
 }
 
 function listedAddress([group, written, mask, port = "0", tag = ""]: readonly string[], source: string): AllowedAddress | undefined {

@@ -28,7 +28,8 @@ modparam("dispatcher", "ds_ping_reply_codes", "class=2;code=480;class=4")
 route { ds_select_dst("1", "9"); if (!ds_select_dst("$var(group)", "8")) exit; }
 `;
 const LOCAL = `#!substdef "!PRIVATE_IP!10.230.73.225!g"`;
-const RTPENGINE = "[rtpengine]\ninterface = internal/10.230.73.225;external/203.0.113.234!198.51.100.9\nlisten-ng = 127.0.0.1:2223\nport-min = 10001\nport-max = 20000\n";
+const RTPENGINE =
+  "[rtpengine]\ninterface = internal/10.230.73.225;external/203.0.113.234!198.51.100.9\nlisten-ng = 127.0.0.1:2223\nport-min = 10001\nport-max = 20000\n";
 const DUMP = `CREATE TABLE dispatcher (id int, setid int, destination varchar(192), flags int, priority int, attrs varchar(128), description varchar(64));
 INSERT INTO dispatcher VALUES
 (1,1,'sip:a.example.com',0,10,'weight=70','First'),
@@ -54,7 +55,8 @@ const WHOLE: KamailioSources = {
 };
 
 const row = ({ rows }: Move, what: RegExp) => rows.find((one) => what.test(one.what)) ?? assert.fail(`no row like ${what}`);
-const check = (move: Move) => loadText(writeYaml(move.draft), "t.yaml", { env: {}, readFile: () => "", uid: 0, hostname: "h", cpus: 2, home: "/h" });
+const check = (move: Move) =>
+  loadText(writeYaml(move.draft), "t.yaml", { env: {}, readFile: () => "", uid: 0, hostname: "h", cpus: 2, home: "/h" });
 
 test("what is imported from all sources passes the check", () => {
   const move = importKamailio(WHOLE);
@@ -76,8 +78,21 @@ test("what is imported from all sources passes the check", () => {
 test("listeners come from listen and substdef, the local file first, and share out rtpengine's ports", () => {
   assert.deepEqual(importKamailio(WHOLE).draft.listeners, [
     { name: "private", address: "10.230.73.225", port: 5060, transports: ["udp"], media: { ports: "10002-19999" } },
-    { name: "public", address: "203.0.113.234", port: 5060, transports: ["udp"], domains: ["sip.example.com"], media: { ports: "10002-14999", advertise: "198.51.100.9" } },
-    { name: "public-5080", address: "203.0.113.234", port: 5080, transports: ["udp", "tcp"], media: { ports: "15000-19997", advertise: "198.51.100.9" } },
+    {
+      name: "public",
+      address: "203.0.113.234",
+      port: 5060,
+      transports: ["udp"],
+      domains: ["sip.example.com"],
+      media: { ports: "10002-14999", advertise: "198.51.100.9" },
+    },
+    {
+      name: "public-5080",
+      address: "203.0.113.234",
+      port: 5080,
+      transports: ["udp", "tcp"],
+      media: { ports: "15000-19997", advertise: "198.51.100.9" },
+    },
   ]);
 });
 
@@ -105,26 +120,53 @@ test("the higher priority of Kamailio is the lower here, and algorithms that kno
 });
 
 test("an algorithm that ignores priorities goes on doing so, and says so", () => {
-  const lists = { dispatcherLists: file("1 sip:192.0.2.1 0 10\n1 sip:192.0.2.2 0 5 # reserve\n", "dispatcher.list"), listens: ["public=203.0.113.1"] };
+  const lists = {
+    dispatcherLists: file("1 sip:192.0.2.1 0 10\n1 sip:192.0.2.2 0 5 # reserve\n", "dispatcher.list"),
+    listens: ["public=203.0.113.1"],
+  };
   const round = importKamailio({ ...lists, cfgs: file('route { ds_select_dst("1", "4"); }') });
-  assert.deepEqual(round.draft.groups[0], { name: "group-1", algorithm: "round_robin", gateways: [{ gateway: "192.0.2.1", priority: 1 }, { gateway: "192.0.2.2", priority: 1 }] });
+  assert.deepEqual(round.draft.groups[0], {
+    name: "group-1",
+    algorithm: "round_robin",
+    gateways: [
+      { gateway: "192.0.2.1", priority: 1 },
+      { gateway: "192.0.2.2", priority: 1 },
+    ],
+  });
   assert.match(row(round, /2 destinations/).note, /whatever their priority/);
   const unknown = importKamailio(lists);
-  assert.deepEqual(unknown.draft.groups[0]!.gateways.map(({ priority }) => priority), [1, 2]);
+  assert.deepEqual(
+    unknown.draft.groups[0]!.gateways.map(({ priority }) => priority),
+    [1, 2],
+  );
   assert.deepEqual(unknown.draft.dids, [{ number: "*", to: "group group-1" }]);
 });
 
 test("probes follow the module's parameters and each row's flags", () => {
   const { draft } = importKamailio(WHOLE);
-  assert.deepEqual(draft.gateways.find(({ name }) => name === "first")!.probe, { every_s: 10, down_after: 3, up_after: 1, accepted_codes: ["200", "2xx", "480", "4xx"] });
+  assert.deepEqual(draft.gateways.find(({ name }) => name === "first")!.probe, {
+    every_s: 10,
+    down_after: 3,
+    up_after: 1,
+    accepted_codes: ["200", "2xx", "480", "4xx"],
+  });
   const lists = (flags: number, cfg?: string) =>
-    importKamailio({ dispatcherLists: file(`1 sip:192.0.2.1 ${flags}`), listens: ["public=203.0.113.1"], ...(cfg === undefined ? {} : { cfgs: file(cfg) }) }).draft.gateways[0]!;
+    importKamailio({
+      dispatcherLists: file(`1 sip:192.0.2.1 ${flags}`),
+      listens: ["public=203.0.113.1"],
+      ...(cfg === undefined ? {} : { cfgs: file(cfg) }),
+    }).draft.gateways[0]!;
   assert.equal(lists(0).probe, undefined);
   assert.equal(lists(8).probe, "yes");
   assert.equal(lists(8 + 32).probe, undefined);
   assert.equal(lists(4).drain, "yes");
   assert.equal(lists(0, 'modparam("dispatcher", "ds_ping_interval", 30)').probe, undefined);
-  assert.deepEqual(lists(8, 'modparam("dispatcher", "ds_ping_interval", 1)').probe, { every_s: 1, timeout_ms: 900, down_after: 1, up_after: 1 });
+  assert.deepEqual(lists(8, 'modparam("dispatcher", "ds_ping_interval", 1)').probe, {
+    every_s: 1,
+    timeout_ms: 900,
+    down_after: 1,
+    up_after: 1,
+  });
 });
 
 test("whatever is left behind has a row with its reason", () => {
@@ -149,7 +191,11 @@ test("whatever is left behind has a row with its reason", () => {
   assert.match(row(move, /Second/).note, /attributes class/);
   assert.match(row(move, /High/).note, /ping_from is not taken.*was disabled/);
   assert.match(row(move, /uacreg hash/).note, /only a hash.*switched off/);
-  assert.equal(move.rows.some(({ what }) => /listen tls/.test(what)), false, "a branch of ifdef that doesn't apply is not read");
+  assert.equal(
+    move.rows.some(({ what }) => /listen tls/.test(what)),
+    false,
+    "a branch of ifdef that doesn't apply is not read",
+  );
 });
 
 test("a gateway whose calls leave by a second socket is known where its calls come in", () => {
@@ -159,11 +205,19 @@ test("a gateway whose calls leave by a second socket is known where its calls co
 });
 
 test("a dump alone takes its listeners from sockets; without any it says what is missing", () => {
-  const withSocket = importKamailio({ dumps: file("INSERT INTO dispatcher (setid, destination, attrs) VALUES (1,'sip:192.0.2.1','socket=udp:203.0.113.5:5060');") });
-  assert.deepEqual(withSocket.draft.listeners.map(({ address }) => address), ["203.0.113.5"]);
+  const withSocket = importKamailio({
+    dumps: file("INSERT INTO dispatcher (setid, destination, attrs) VALUES (1,'sip:192.0.2.1','socket=udp:203.0.113.5:5060');"),
+  });
+  assert.deepEqual(
+    withSocket.draft.listeners.map(({ address }) => address),
+    ["203.0.113.5"],
+  );
   assert.ok(check(withSocket).ok);
   assert.match(importKamailio({ dispatcherLists: file("1 sip:192.0.2.1") }).problems[0]!, /no listener/);
-  assert.match(importKamailio({ dispatcherLists: file("garbage"), listens: ["public"] }).problems.join(), /--listen public: write name=address.*nothing to take/);
+  assert.match(
+    importKamailio({ dispatcherLists: file("garbage"), listens: ["public"] }).problems.join(),
+    /--listen public: write name=address.*nothing to take/,
+  );
 });
 
 test("address files are read as the module reads them", () => {
@@ -171,17 +225,28 @@ test("address files are read as the module reads them", () => {
     addressFiles: file("# carriers\n1 10.0.0.1 32 0 telco\n1 10.0.1.0, 24, 5060 telco\n1 2001:db8::1\n2 192.0.2.5\nx y\n", "address.list"),
     listens: ["private=10.0.0.2", "public=203.0.113.1", "v6=[2001:db8::2]:5060"],
   });
-  assert.deepEqual(draft.trunks.map(({ name, listener, addresses, uri }) => [name, listener, uri, addresses]), [
-    ["telco", "private", "sip:10.0.0.1:5060", ["10.0.0.1", "10.0.1.0/24"]],
-    ["carrier-2001-db8--1".replace("--", "-"), "v6", "sip:[2001:db8::1]:5060", undefined],
-  ]);
-  assert.deepEqual(draft.gateways.map(({ name, addresses }) => [name, addresses]), [["caller-192.0.2.5", ["192.0.2.5"]]]);
+  assert.deepEqual(
+    draft.trunks.map(({ name, listener, addresses, uri }) => [name, listener, uri, addresses]),
+    [
+      ["telco", "private", "sip:10.0.0.1:5060", ["10.0.0.1", "10.0.1.0/24"]],
+      ["carrier-2001-db8--1".replace("--", "-"), "v6", "sip:[2001:db8::1]:5060", undefined],
+    ],
+  );
+  assert.deepEqual(
+    draft.gateways.map(({ name, addresses }) => [name, addresses]),
+    [["caller-192.0.2.5", ["192.0.2.5"]]],
+  );
   assert.equal(rows.find(({ source }) => source === "address.list:6")!.became, "");
 });
 
 test("100,000 numbers are imported in seconds, and read back by the fast reader", () => {
   const dids = Array.from({ length: 100_000 }, (_, i) => `(${i},'+1555${String(i).padStart(7, "0")}',1,NULL)`).join(",\n");
-  const move = importKamailio({ ...WHOLE, dumps: file(`${DUMP.replace(/INSERT INTO did_routing[^;]*;/, "")}INSERT INTO did_routing (id,did,gateway_group,gateway_uri) VALUES ${dids};`) });
+  const move = importKamailio({
+    ...WHOLE,
+    dumps: file(
+      `${DUMP.replace(/INSERT INTO did_routing[^;]*;/, "")}INSERT INTO did_routing (id,did,gateway_group,gateway_uri) VALUES ${dids};`,
+    ),
+  });
   assert.equal(move.draft.dids.length, 100_000);
   const startedAt = performance.now();
   const loaded = check(move);

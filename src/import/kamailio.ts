@@ -36,14 +36,18 @@ export function importKamailio(sources: KamailioSources): Move {
   // Listeners may be named as gateways are.
   const listeners = new Listeners(new Names(), rows, rtpengine);
   for (const text of sources.listens ?? []) {
-    if (!listeners.addNamed(text)) problems.push(`--listen ${text}: write name=address or name=address:port, e.g. public=203.0.113.10:5060`);
+    if (!listeners.addNamed(text))
+      problems.push(`--listen ${text}: write name=address or name=address:port, e.g. public=203.0.113.10:5060`);
   }
   listeners.addCfg(cfg);
   if (listeners.none) listeners.addGuesses(socketsOf(read));
   if (listeners.none) problems.push("no listener: nothing says our own addresses; add --cfg kamailio.cfg, or --listen public=<address>");
 
   const making: Making = { cfg, listeners, names: new Names(), rows };
-  const carriers = trunksOf(making, read.addresses.filter(({ group }) => group === carrierGroup));
+  const carriers = trunksOf(
+    making,
+    read.addresses.filter(({ group }) => group === carrierGroup),
+  );
   const registering = registeringTrunks(making, read.registrations);
   const gateways = new Gateways(making);
   gateways.addDestinations(read.destinations);
@@ -51,14 +55,27 @@ export function importKamailio(sources: KamailioSources): Move {
   gateways.addAllowed(read.addresses.filter(({ group }) => group === gatewayGroup));
   for (const { source, group, address } of read.addresses) {
     if (group !== carrierGroup && group !== gatewayGroup) {
-      rows.push({ source, what: `address group ${group}, ${address}`, became: "", note: "only the script knows what this group is; --carriers and --gateways say which groups are meant" });
+      rows.push({
+        source,
+        what: `address group ${group}, ${address}`,
+        became: "",
+        note: "only the script knows what this group is; --carriers and --gateways say which groups are meant",
+      });
     }
   }
   rows.push(...read.left);
   const outbound = outboundOf(carriers.outbound.length > 0 ? carriers.outbound : registering.map(({ name }) => name), rows);
   noteRest(cfg, rtpengine, rows);
-  const draft = { listeners: listeners.draft(), trunks: [...carriers.trunks, ...registering], gateways: gateways.drafts(), groups: gateways.groups, dids, outbound };
-  if (draft.trunks.length === 0 && draft.gateways.length === 0) problems.push("nothing to take: no rows of dispatcher, address or uacreg, and no carrier in the definitions");
+  const draft = {
+    listeners: listeners.draft(),
+    trunks: [...carriers.trunks, ...registering],
+    gateways: gateways.drafts(),
+    groups: gateways.groups,
+    dids,
+    outbound,
+  };
+  if (draft.trunks.length === 0 && draft.gateways.length === 0)
+    problems.push("nothing to take: no rows of dispatcher, address or uacreg, and no carrier in the definitions");
   return { rows, draft, problems };
 }
 
@@ -98,10 +115,20 @@ function didsOf({ dids, destinations }: KamailioRows, gateways: Gateways, cfg: K
   const group = gateways.groups.find(({ name }) => name === `group-${only}`);
   if (group === undefined) return [];
   if (more.length > 0) {
-    rows.push({ source: "did_routing", what: "no rows", became: "", note: `several sets, and nothing says which number goes where: write dids:` });
+    rows.push({
+      source: "did_routing",
+      what: "no rows",
+      became: "",
+      note: `several sets, and nothing says which number goes where: write dids:`,
+    });
     return [];
   }
-  rows.push({ source: cfg.selections[0]?.source ?? "did_routing", what: "no rows of did_routing, one set", became: `DID * → group ${group.name}`, note: "every number" });
+  rows.push({
+    source: cfg.selections[0]?.source ?? "did_routing",
+    what: "no rows of did_routing, one set",
+    became: `DID * → group ${group.name}`,
+    note: "every number",
+  });
   return [{ number: "*", to: `group ${group.name}` }];
 }
 
@@ -118,7 +145,10 @@ function targetOf({ group, uri, source }: DidRow, gateways: Gateways): { readonl
     const gateway = gateways.addUri(uri, source);
     if (gateway === undefined) return { to: undefined, note: "gateway_uri is our own listener" };
     const cut = read.cut.map((part) => `without ${part}`);
-    return { to: `gateway ${gateway}`, note: [...cut, ...(group === undefined ? [] : [`the script takes gateway_uri before group ${group}`])].join("; ") };
+    return {
+      to: `gateway ${gateway}`,
+      note: [...cut, ...(group === undefined ? [] : [`the script takes gateway_uri before group ${group}`])].join("; "),
+    };
   }
   if (group === undefined) return { to: undefined, note: "neither gateway_group nor gateway_uri" };
   const known = gateways.groups.find(({ name }) => name === `group-${group}`);
@@ -131,7 +161,12 @@ function outboundOf(trunks: readonly string[], rows: MoveRow[]): readonly DraftR
     rows.push({ source: "calls out", what: "no carrier with an address", became: "", note: "calls of gateways go nowhere: add outbound:" });
     return [];
   }
-  rows.push({ source: "calls out", what: "the script sends gateways' calls to the carrier", became: `outbound all → ${trunks.map((name) => `trunk ${name}`).join(", ")}`, note: trunks.length > 1 ? "in this order; the script may have chosen otherwise" : "" });
+  rows.push({
+    source: "calls out",
+    what: "the script sends gateways' calls to the carrier",
+    became: `outbound all → ${trunks.map((name) => `trunk ${name}`).join(", ")}`,
+    note: trunks.length > 1 ? "in this order; the script may have chosen otherwise" : "",
+  });
   return [{ name: "all", prefix: "", to: trunks.map((name) => `trunk ${name}`) }];
 }
 
@@ -139,19 +174,34 @@ function outboundOf(trunks: readonly string[], rows: MoveRow[]): readonly DraftR
 function noteRest({ parameters, definitions }: KamailioCfg, rtpengine: RtpengineConf | undefined, rows: MoveRow[]): void {
   const say = (name: string, became: string, note: string): void => {
     const found = parameters.get(name);
-    if (found !== undefined) rows.push({ source: found.source, what: `${name} ${found.value.replace(/:\/\/[^@\s]*@/, "://…@")}`, became, note });
+    if (found !== undefined)
+      rows.push({ source: found.source, what: `${name} ${found.value.replace(/:\/\/[^@\s]*@/, "://…@")}`, became, note });
   };
   say("tm.fr_timer", "", "a gateway that says nothing is left after 2 s: dids[].hunt.try_timeout_ms");
   say("tm.fr_inv_timer", "", "a gateway that only rings is left after 20 s, the last one after the whole budget of 55 s: dids[].hunt");
   say("rtpengine.rtpengine_sock", "the embedded media engine", "to keep rtpengine: node.media.engine: rtpengine");
-  say("dispatcher.ds_ping_interval", "probe: of its gateways", parameters.has("dispatcher.ds_ping_reply_codes") ? "" : "any answer but 5xx shows life; Kamailio took 200 alone: probe.accepted_codes: [200]");
+  say(
+    "dispatcher.ds_ping_interval",
+    "probe: of its gateways",
+    parameters.has("dispatcher.ds_ping_reply_codes")
+      ? ""
+      : "any answer but 5xx shows life; Kamailio took 200 alone: probe.accepted_codes: [200]",
+  );
   if (rtpengine !== undefined) {
     const { source, interfaces, portMin, portMax, listenNg } = rtpengine;
-    const faces = interfaces.map(({ name, address, advertised }) => `${name}/${address}${advertised === undefined ? "" : `!${advertised}`}`).join(", ");
-    rows.push({ source, what: `rtpengine ${faces} ports ${portMin}-${portMax}`, became: "media.ports of the listeners", note: listenNg === undefined ? "" : `stop rtpengine first, or keep it by node.media: { engine: rtpengine, rtpengine: [${listenNg}] }` });
+    const faces = interfaces
+      .map(({ name, address, advertised }) => `${name}/${address}${advertised === undefined ? "" : `!${advertised}`}`)
+      .join(", ");
+    rows.push({
+      source,
+      what: `rtpengine ${faces} ports ${portMin}-${portMax}`,
+      became: "media.ports of the listeners",
+      note: listenNg === undefined ? "" : `stop rtpengine first, or keep it by node.media: { engine: rtpengine, rtpengine: [${listenNg}] }`,
+    });
   }
   for (const [name, { value, source }] of definitions) {
-    if (/^WITH_(TLS|AUTH|ANTIFLOOD|NAT)$/.test(name)) rows.push({ source, what: `define ${name} ${value}`.trim(), became: "", note: WITH[name]! });
+    if (/^WITH_(TLS|AUTH|ANTIFLOOD|NAT)$/.test(name))
+      rows.push({ source, what: `define ${name} ${value}`.trim(), became: "", note: WITH[name]! });
   }
 }
 const WITH: Readonly<Record<string, string>> = {

@@ -31,7 +31,9 @@ REPLACE INTO t (a) VALUE ('last');`;
 });
 
 test("what changes rows afterwards, or can't be read, is named with its line", () => {
-  const { unread, tables } = readSqlDump("INSERT INTO u VALUES (1);\n\nUPDATE u SET a = ';INSERT INTO u (a) VALUES (9)';\nINSERT INTO v SELECT * FROM u;\nINSERT INTO w (a) VALUES ('no end");
+  const { unread, tables } = readSqlDump(
+    "INSERT INTO u VALUES (1);\n\nUPDATE u SET a = ';INSERT INTO u (a) VALUES (9)';\nINSERT INTO v SELECT * FROM u;\nINSERT INTO w (a) VALUES ('no end",
+  );
   assert.deepEqual(
     unread.map(({ line, what }) => [line, what.split(" ").slice(0, 3).join(" ")]),
     [
@@ -46,22 +48,52 @@ test("what changes rows afterwards, or can't be read, is named with its line", (
 
 test("lines are those of the rows", () => {
   const rows = readSqlDump("INSERT INTO t (a) VALUES\n('one'),\n('two\nlines'),\n('three');").tables.get("t")!;
-  assert.deepEqual(rows.map(({ line }) => line), [2, 3, 5]);
+  assert.deepEqual(
+    rows.map(({ line }) => line),
+    [2, 3, 5],
+  );
 });
 
 test("whatever was written comes back, quoted in any way", () => {
-  const quoted = (text: string): string => `'${text.replace(/[\\']/g, "\\$&").replaceAll("\n", "\\n").replaceAll("\0", "\\0").replaceAll("\r", "\\r")}'`;
+  const quoted = (text: string): string =>
+    `'${text.replace(/[\\']/g, "\\$&").replaceAll("\n", "\\n").replaceAll("\0", "\\0").replaceAll("\r", "\\r")}'`;
   const doubled = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.string({ unit: "binary" }), fc.string(), fc.boolean()), { minLength: 1, maxLength: 8 }), (rows) => {
       const sql = `INSERT INTO t (a,b) VALUES ${rows.map(([a, b, way]) => `(${(way ? quoted : doubled)(a)},${(way ? doubled : quoted)(b)})`).join(",")};`;
-      assert.deepEqual(rowsOf(sql), rows.map(([a, b]) => ({ a, b })));
+      assert.deepEqual(
+        rowsOf(sql),
+        rows.map(([a, b]) => ({ a, b })),
+      );
     }),
   );
 });
 
 test("no text at all makes it throw or hang", () => {
-  const pieces = fc.array(fc.constantFrom("INSERT INTO t ", "(a,b)", " VALUES ", "(1,'x')", ",", "(", ")", "'", "\\", "`", '"', ";", "/*", "*/", "--", "\n", "CREATE TABLE t ", "NULL", "#"), { maxLength: 40 });
+  const pieces = fc.array(
+    fc.constantFrom(
+      "INSERT INTO t ",
+      "(a,b)",
+      " VALUES ",
+      "(1,'x')",
+      ",",
+      "(",
+      ")",
+      "'",
+      "\\",
+      "`",
+      '"',
+      ";",
+      "/*",
+      "*/",
+      "--",
+      "\n",
+      "CREATE TABLE t ",
+      "NULL",
+      "#",
+    ),
+    { maxLength: 40 },
+  );
   fc.assert(fc.property(pieces, (parts) => void readSqlDump(parts.join(""))));
 });
 

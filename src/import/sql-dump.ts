@@ -153,7 +153,12 @@ function readCreate(reader: Reader, columns: Map<string, readonly string[]>): To
   return token;
 }
 
-function readInsert(reader: Reader, columns: ReadonlyMap<string, readonly string[]>, tables: Map<string, SqlRow[]>, note: (what: string) => void): Token {
+function readInsert(
+  reader: Reader,
+  columns: ReadonlyMap<string, readonly string[]>,
+  tables: Map<string, SqlRow[]>,
+  note: (what: string) => void,
+): Token {
   let token = reader.next();
   while (token.kind === "word" && /^(LOW_PRIORITY|DELAYED|HIGH_PRIORITY|IGNORE|INTO)$/i.test(token.text)) token = reader.next();
   const named = readName(reader, token);

@@ -15,7 +15,10 @@ function scalar(value: unknown): string {
 
 function flow(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(flow).join(", ")}]`;
-  if (typeof value === "object" && value !== null) return `{ ${fields(value).map(([key, one]) => `${key}: ${flow(one)}`).join(", ")} }`;
+  if (typeof value === "object" && value !== null)
+    return `{ ${fields(value)
+      .map(([key, one]) => `${key}: ${flow(one)}`)
+      .join(", ")} }`;
   return scalar(value);
 }
 

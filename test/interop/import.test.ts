@@ -118,12 +118,23 @@ async function carry(lab: Lab): Promise<Carried> {
   const gateways = lab.gateways.map((gateway) => startSipp(lab, gateway, ANSWERING, undefined, { trace: false }));
   const sbc = `${lab.sbcPrivate.address}:5060`;
   const succeeded = (result: SippResult, calls: number): void => assert.equal(result.successful, calls, result.output);
-  succeeded(await runSipp(lab, lab.carrier, CALLING, sbc, { service: "+15551230001", calls: CALLS, ratePerSecond: 20, trace: false }), CALLS);
+  succeeded(
+    await runSipp(lab, lab.carrier, CALLING, sbc, { service: "+15551230001", calls: CALLS, ratePerSecond: 20, trace: false }),
+    CALLS,
+  );
   succeeded(await runSipp(lab, lab.carrier, CALLING, sbc, { service: "+15551230002", calls: 3, ratePerSecond: 5, trace: false }), 3);
   succeeded(await runSipp(lab, lab.carrier, CALLING, sbc, { service: "+15551230003", calls: 2, ratePerSecond: 5, trace: false }), 2);
   const answered = await Promise.all(gateways.map((gateway) => gateway.finish()));
   const carrier = startSipp(lab, lab.carrier, ANSWERING, undefined, { calls: 2, trace: false });
-  succeeded(await runSipp(lab, lab.gateways[0], CALLING, `${lab.sbcPublic.address}:5060`, { service: "+4989987654", calls: 2, ratePerSecond: 5, trace: false }), 2);
+  succeeded(
+    await runSipp(lab, lab.gateways[0], CALLING, `${lab.sbcPublic.address}:5060`, {
+      service: "+4989987654",
+      calls: 2,
+      ratePerSecond: 5,
+      trace: false,
+    }),
+    2,
+  );
   return { perGateway: answered.map(({ successful }) => successful), outbound: (await carrier.finish()).successful };
 }
 
@@ -143,10 +154,17 @@ interface ImportReport {
 }
 
 async function cli(lab: Lab, ...args: readonly string[]): Promise<{ readonly code: number; readonly output: string }> {
-  return lab.run(lab.sbcPrivate, process.execPath, ["--disable-warning=ExperimentalWarning", join(ROOT, "src/cli-main.ts"), ...args], 30_000);
+  return lab.run(
+    lab.sbcPrivate,
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", join(ROOT, "src/cli-main.ts"), ...args],
+    30_000,
+  );
 }
 
-const skip = skipWithout("kamailio", "sipp", "mariadbd", "mariadb-dump") || (kamailioSchema() ? false : "kamailio-mysql-modules not installed (./dev peers)");
+const skip =
+  skipWithout("kamailio", "sipp", "mariadbd", "mariadb-dump") ||
+  (kamailioSchema() ? false : "kamailio-mysql-modules not installed (./dev peers)");
 function kamailioSchema(): boolean {
   return statSync(`${SCHEMA}/dispatcher-create.sql`, { throwIfNoEntry: false }) !== undefined;
 }
@@ -155,9 +173,13 @@ test("Kamailio's MariaDB is imported, and Tandem carries the load that Kamailio 
   const lab = loopbackLab(t);
   const db = await startMariaDb(lab, lab.sbcPrivate);
   await db.sql("create database kamailio; create user kamailio@'%' identified by 'kamailiorw'; grant all on kamailio.* to kamailio@'%'");
-  for (const table of ["standard", "dispatcher", "permissions", "uac"]) await db.sql(readFileSync(`${SCHEMA}/${table}-create.sql`, "utf8"), "kamailio");
+  for (const table of ["standard", "dispatcher", "permissions", "uac"])
+    await db.sql(readFileSync(`${SCHEMA}/${table}-create.sql`, "utf8"), "kamailio");
   await db.sql(rowsFor(lab), "kamailio");
-  const files = { "kamailio.cfg": cfg(`mysql://kamailio:kamailiorw@${lab.sbcPrivate.address}:${db.port}/kamailio`), "kamailio-local.cfg": localCfg(lab) };
+  const files = {
+    "kamailio.cfg": cfg(`mysql://kamailio:kamailiorw@${lab.sbcPrivate.address}:${db.port}/kamailio`),
+    "kamailio-local.cfg": localCfg(lab),
+  };
   const kamailio = await startKamailioWith(lab, lab.sbcPrivate, files);
   isRight(await carry(lab));
   kamailio.kill("SIGTERM");
@@ -169,9 +191,25 @@ test("Kamailio's MariaDB is imported, and Tandem carries the load that Kamailio 
   };
   const dump = file("dump.sql", await db.dump("kamailio", ["dispatcher", "address", "did_routing", "uacreg"]));
   const cfgs = Object.entries(files).map(([name, text]) => file(name, text));
-  const rtpengine = file("rtpengine.conf", `[rtpengine]\ninterface = internal/${lab.sbcPrivate.address}\ninterface = external/${lab.sbcPublic.address}\nlisten-ng = 127.0.0.1:2223\nport-min = 20000\nport-max = 24000\n`);
+  const rtpengine = file(
+    "rtpengine.conf",
+    `[rtpengine]\ninterface = internal/${lab.sbcPrivate.address}\ninterface = external/${lab.sbcPublic.address}\nlisten-ng = 127.0.0.1:2223\nport-min = 20000\nport-max = 24000\n`,
+  );
   const out = join(lab.folder, "imported.yaml");
-  const imported = await cli(lab, "import", "kamailio", "--dump", dump, "--cfg", cfgs.join(","), "--rtpengine", rtpengine, "--out", out, "--json");
+  const imported = await cli(
+    lab,
+    "import",
+    "kamailio",
+    "--dump",
+    dump,
+    "--cfg",
+    cfgs.join(","),
+    "--rtpengine",
+    rtpengine,
+    "--out",
+    out,
+    "--json",
+  );
   const report = JSON.parse(imported.output) as ImportReport;
   assert.equal(report.ok, true, imported.output);
   assert.equal(report.written, out);
@@ -190,9 +228,21 @@ test("Kamailio's MariaDB is imported, and Tandem carries the load that Kamailio 
   isRight(await carry(lab));
 
   await t.test("what Kamailio gets afterwards is applied beside it, and routed", async () => {
-    await db.sql(`insert into dispatcher (setid, destination, description) values (7, 'sip:${lab.gateways[1].address}:5070', 'Late one'); insert into did_routing (did, gateway_group) values ('+15551230009', 7); delete from dispatcher where setid < 7; delete from address; delete from uacreg; delete from did_routing where gateway_group <> 7 or gateway_group is null`, "kamailio");
+    await db.sql(
+      `insert into dispatcher (setid, destination, description) values (7, 'sip:${lab.gateways[1].address}:5070', 'Late one'); insert into did_routing (did, gateway_group) values ('+15551230009', 7); delete from dispatcher where setid < 7; delete from address; delete from uacreg; delete from did_routing where gateway_group <> 7 or gateway_group is null`,
+      "kamailio",
+    );
     const late = file("late.sql", await db.dump("kamailio", ["dispatcher", "did_routing"]));
-    const applied = await tandem.cli<{ readonly ok: boolean; readonly applied: { readonly added: number } }>("import", "kamailio", "--dump", late, "--listen", `elsewhere=${lab.sbcPublic.address}`, "--apply", "--yes", "-c", join(lab.folder, "tandem.yaml"));
+    const applied = await tandem.cli<{ readonly ok: boolean; readonly applied: { readonly added: number } }>(
+      "import",
+      "kamailio",
+      "--dump",
+      late,
+      "--apply",
+      "--yes",
+      "-c",
+      join(lab.folder, "tandem.yaml"),
+    );
     assert.equal(applied.ok, true, JSON.stringify(applied));
     assert.equal(applied.applied.added, 3);
     const route = await tandem.cli<{ readonly outcome: string }>("route", "+15551230009", "--from", "vodafone");
@@ -200,7 +250,10 @@ test("Kamailio's MariaDB is imported, and Tandem carries the load that Kamailio 
   });
 
   await t.test("preflight walks to the imported carrier, and to a dead gateway", async () => {
-    const carrier = startSipp(lab, lab.carrier, `<?xml version="1.0"?><scenario name="options"><recv request="OPTIONS"/><send><![CDATA[
+    const carrier = startSipp(
+      lab,
+      lab.carrier,
+      `<?xml version="1.0"?><scenario name="options"><recv request="OPTIONS"/><send><![CDATA[
 SIP/2.0 200 OK
 [last_Via:]
 [last_From:]
@@ -217,8 +270,14 @@ s=-
 c=IN IP4 [local_ip]
 t=0 0
 m=audio 0 RTP/AVP 8 0
-]]></send></scenario>`, undefined, { calls: 1 });
-    type Preflight = { readonly ok: boolean; readonly steps: readonly { readonly step: string; readonly verdict: string; readonly found: string }[] };
+]]></send></scenario>`,
+      undefined,
+      { calls: 1 },
+    );
+    type Preflight = {
+      readonly ok: boolean;
+      readonly steps: readonly { readonly step: string; readonly verdict: string; readonly found: string }[];
+    };
     const good = await tandem.cli<Preflight>("preflight", "vodafone", "-c", out);
     await carrier.finish();
     const verdict = (result: Preflight, step: string): string => result.steps.find((one) => one.step === step)!.verdict;
@@ -234,7 +293,10 @@ m=audio 0 RTP/AVP 8 0
   await t.test("nft takes the firewall of the imported configuration", { skip: skipWithoutRoot("nft") }, async () => {
     const made = await cli(lab, "firewall", "-c", out, "--format", "nft");
     assert.equal(made.code, 0, made.output);
-    assert.match(made.output, new RegExp(`ip saddr ${lab.carrier.address} ip daddr ${lab.sbcPrivate.address} udp dport 5060 accept comment "vodafone"`));
+    assert.match(
+      made.output,
+      new RegExp(`ip saddr ${lab.carrier.address} ip daddr ${lab.sbcPrivate.address} udp dport 5060 accept comment "vodafone"`),
+    );
     const { code, output } = await lab.run(lab.sbcPrivate, "nft", ["-c", "-f", file("firewall.nft", made.output)], 20_000);
     assert.equal(code, 0, output);
   });

@@ -21,9 +21,24 @@ export async function startMariaDb(lab: Lab, host: Host): Promise<MariaDb> {
   const [data, socket] = [join(folder, "data"), join(folder, "socket")];
   // Its server refuses to be root's unless it is told so.
   const user = process.getuid?.() === 0 ? ["--user=root"] : [];
-  const made = await lab.run(host, "mariadb-install-db", ["--no-defaults", ...user, `--datadir=${data}`, "--auth-root-authentication-method=normal", "--skip-test-db", ...SMALL], READY_MS);
+  const made = await lab.run(
+    host,
+    "mariadb-install-db",
+    ["--no-defaults", ...user, `--datadir=${data}`, "--auth-root-authentication-method=normal", "--skip-test-db", ...SMALL],
+    READY_MS,
+  );
   if (made.code !== 0) throw new Error(`mariadb-install-db: ${made.output}`);
-  const child = lab.start(host, "mariadbd", ["--no-defaults", ...user, `--datadir=${data}`, `--socket=${socket}`, `--pid-file=${join(folder, "pid")}`, `--bind-address=${host.address}`, `--port=${PORT}`, "--skip-name-resolve", ...SMALL]);
+  const child = lab.start(host, "mariadbd", [
+    "--no-defaults",
+    ...user,
+    `--datadir=${data}`,
+    `--socket=${socket}`,
+    `--pid-file=${join(folder, "pid")}`,
+    `--bind-address=${host.address}`,
+    `--port=${PORT}`,
+    "--skip-name-resolve",
+    ...SMALL,
+  ]);
   lab.atEnd(async () => {
     child.kill("SIGTERM");
     await child.ended;
@@ -35,7 +50,8 @@ export async function startMariaDb(lab: Lab, host: Host): Promise<MariaDb> {
     return output;
   };
   return {
-    sql: (text, database) => client("mariadb", ["--batch", "--skip-column-names", ...(database === undefined ? [] : [database]), "--execute", text]),
+    sql: (text, database) =>
+      client("mariadb", ["--batch", "--skip-column-names", ...(database === undefined ? [] : [database]), "--execute", text]),
     dump: (database, tables) => client("mariadb-dump", [database, ...tables]),
     port: PORT,
   };
