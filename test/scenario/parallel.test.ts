@@ -341,6 +341,45 @@ test("a mistake of ours while several ring: all are cancelled, the caller hears 
   assert.deepEqual(await stage.quiet(), []);
 });
 
+/** Two ring, the second answers, the caller ends it. */
+async function wholeCall(stage: Stage): Promise<ReturnType<Stage["dial"]>> {
+  for (const [i, gateway] of stage.gateways.entries())
+    gateway.onCall = (invite) => {
+      invite.provisional(180, "Ringing", NONE);
+      if (i === 1) stage.clock.after(200, () => invite.pending && gateway.answer(audio(gateway.address, 6002)));
+    };
+  const call = stage.dial();
+  await stage.wait(3000);
+  call.dialog?.bye();
+  await stage.wait(100);
+  return call;
+}
+
+test("killed after anything it does in such a call: all sides come to an end, and one CDR says what the caller saw", async () => {
+  const undisturbed = ringing([1, 1]);
+  await wholeCall(undisturbed);
+  const { acts } = undisturbed;
+  assert.ok(acts > 15, `${acts} acts`);
+  for (let diesAfter = 1; diesAfter <= acts; diesAfter++) {
+    const stage = ringing([1, 1]);
+    stage.diesAfter = diesAfter;
+    const restart = (): void => {
+      if (stage.acts < diesAfter) return void stage.clock.after(50, restart);
+      stage.diesAfter = Infinity;
+      stage.boot();
+      stage.calls.restore([...stage.journaled.values()]);
+    };
+    stage.clock.after(50, restart);
+    const call = await wholeCall(stage);
+    await stage.wait(1000);
+    const where = `killed after act ${diesAfter} of ${acts}\n${stage.network.ladder()}`;
+    if (stage.acts < diesAfter) continue;
+    assert.deepEqual(await stage.quiet(), [], where);
+    assert.equal(stage.cdrs.length, 1, where);
+    assert.equal(stage.cdr.outcome === "answered", call.dialog !== undefined, where);
+  }
+});
+
 const ACTIONS = ["ring", "answer", "reject", "decline", "cancel", "bye"] as const;
 
 test("any race in any weather leaves one winner at most, empty rooms and one CDR", async () => {
