@@ -47,22 +47,43 @@ async function stopped(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-/** @param nodeArgs for both processes, e.g. a profiler's */
-export async function startTandem(ends: Ends, folder: string, prefix: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<SideUnderTest> {
+/** @param environment e.g. NODE_OPTIONS for a profiler */
+export async function startTandem(
+  ends: Ends,
+  folder: string,
+  prefix: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<SideUnderTest> {
   const home = join(folder, "tandem");
   mkdirSync(home, { recursive: true });
   const config = join(folder, "tandem.yaml");
   writeFileSync(config, tandemYaml(ends));
-  const [command, ...args] = [...prefix, process.execPath, "--disable-warning=ExperimentalWarning", join(ROOT, "src/cli-main.ts"), "start", "--config", config];
-  const child = spawn(command!, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, TANDEM_HOME: home, XDG_RUNTIME_DIR: home, NO_COLOR: "1", TANDEM_API: "off", ...environment } });
+  const [command, ...args] = [
+    ...prefix,
+    process.execPath,
+    "--disable-warning=ExperimentalWarning",
+    join(ROOT, "src/cli-main.ts"),
+    "start",
+    "--config",
+    config,
+  ];
+  const child = spawn(command!, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, TANDEM_HOME: home, XDG_RUNTIME_DIR: home, NO_COLOR: "1", TANDEM_API: "off", ...environment },
+  });
   let said = "";
   child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
   // Its log is read, or the pipe would fill; only the beginning is kept, for the error below.
   child.stderr.on("data", (chunk: Buffer) => (said = said.length < 10_000 ? said + chunk.toString() : said));
-  await until("Tandem", () => {
-    if (child.exitCode !== null) throw new Error(`Tandem ended:\n${said}`);
-    return said.includes("tandem ready");
-  });
+  try {
+    await until("Tandem", () => {
+      if (child.exitCode !== null) throw new Error("Tandem ended");
+      return said.includes("tandem ready");
+    });
+  } catch (error) {
+    await stopped(child);
+    throw new Error(`${String(error)}; it said:\n${said}`);
+  }
   const pidOf = (role: string): number => (JSON.parse(readFileSync(join(home, `${role}.pid`), "utf8")) as { pid: number }).pid;
   return { name: "tandem", ends, pids: [pidOf("signalling"), pidOf("media"), child.pid!], stop: () => stopped(child) };
 }
@@ -86,7 +107,10 @@ export async function startKamailio(ends: Ends, folder: string, prefix: readonly
   const template = readFileSync(fileURLToPath(new URL("./kamailio.cfg", import.meta.url)), "utf8");
   const values: Readonly<Record<string, string>> = { private: ends.private, public: ends.public, folder };
   const config = join(folder, "kamailio.cfg");
-  writeFileSync(config, template.replace(/\{\{(\w+)\}\}/g, (_, name: string) => values[name] ?? ""));
+  writeFileSync(
+    config,
+    template.replace(/\{\{(\w+)\}\}/g, (_, name: string) => values[name] ?? ""),
+  );
   // Group, address, mask, port (0: any), tag. Other forms are not understood and refuse everybody.
   writeFileSync(join(folder, "address.list"), `1 ${ends.carrier} 32 0 carrier\n`);
   writeFileSync(join(folder, "dispatcher.list"), `1 sip:${ends.gateway}:5060\n`);
@@ -97,7 +121,20 @@ export async function startKamailio(ends: Ends, folder: string, prefix: readonly
   ]);
   // Where Debian's own rtpengine runs already, ours still starts: addresses and pid file are its own.
   await sleep(500);
-  const proxy = launch(prefix, "kamailio", ["-DD", "-E", "-m", "1024", "-M", "16", "-Y", folder, "-P", join(folder, "kamailio.pid"), "-f", config]);
+  const proxy = launch(prefix, "kamailio", [
+    "-DD",
+    "-E",
+    "-m",
+    "1024",
+    "-M",
+    "16",
+    "-Y",
+    folder,
+    "-P",
+    join(folder, "kamailio.pid"),
+    "-f",
+    config,
+  ]);
   const children = (): number[] => childrenOf(proxy.pid!);
   await until("Kamailio", () => {
     if (proxy.exitCode !== null) throw new Error(`Kamailio ended with ${proxy.exitCode}`);
