@@ -111,63 +111,11 @@ function routeOutbound({ snapshot, source, nowMs }: PlanInput, called: string, c
 }
 
 function expand(input: PlanInput, route: Route, caller: string): DialPlan {
-  const attempts: PlannedAttempt[] = [];
-  const skipped: Skipped[] = [];
-  const seen = new Set<string>();
-  const { tenant } = input.source;
-  const common = { tenant, route: route.name, called: route.called, caller };
-
+  const candidates = new Candidates(input, route.called, caller);
+  const { attempts, skipped } = candidates;
+  const common = { tenant: input.source.tenant, route: route.name, called: route.called, caller };
   /** What kept a target out that is there, but not for this call. */
   let notNow: "time" | "caller" | undefined;
-  const reasons = new Map<string, string | undefined>();
-  const reasonAgainst = (name: string): string | undefined => {
-    if (reasons.has(name)) return reasons.get(name);
-    const peer = findPeer(input.snapshot, name);
-    const reason = peer === undefined ? "not configured" : whyNot(peer, input, caller);
-    reasons.set(name, reason);
-    return reason;
-  };
-  const offer = (name: string, of: Pick<PlannedAttempt, "group" | "together"> = {}): void => {
-    // Once a candidate, or once skipped, is enough.
-    if (seen.has(name)) return unbind(attempts, name);
-    seen.add(name);
-    const reason = reasonAgainst(name);
-    const peer = findPeer(input.snapshot, name);
-    if (reason !== undefined) skipped.push({ peer: name, reason });
-    else if (peer !== undefined) attempts.push({ ...attemptTo(peer, input, route.called, caller), ...of });
-  };
-  const offerTrunk = (name: string): void => {
-    offer(name);
-    const trunk = findPeer(input.snapshot, name);
-    const on = trunk?.backupOn ?? BACKUP_ON;
-    const reason = reasonAgainst(name);
-    for (const backup of trunk?.tenant === tenant ? (trunk.backupTrunks ?? []) : []) {
-      if (seen.has(backup)) continue;
-      const before = attempts.length;
-      if (reason?.startsWith("full") === true && !on.includes("capacity")) {
-        skipped.push({ peer: backup, reason: `backup of ${name}, but not for capacity` });
-        continue;
-      }
-      offer(backup);
-      if (attempts.length > before) attempts[before] = { ...attempts[before]!, backup: { of: name, ...(reason === undefined && { on }) } };
-    }
-  };
-  const offerGroup = (name: string): void => {
-    const group = input.snapshot.groups.get(name);
-    const against = whyNotGroup(group, input);
-    if (group === undefined || against !== undefined) return void skipped.push({ peer: name, reason: against ?? "not configured" });
-    const order = inTryOrder(group, {
-      dice: input.dice,
-      usable: (gateway) => !seen.has(gateway) && reasonAgainst(gateway) === undefined,
-      caller,
-      sipCallId: input.sipCallId ?? "",
-      turn: input.turn ?? (() => 0),
-      callsOf: (gateway) => input.healthOf(gateway)?.calls ?? 0,
-    });
-    for (const { gateway, priority } of order)
-      offer(gateway, group.algorithm === "parallel" ? { group, together: `${name} ${priority}` } : { group });
-  };
-
   for (const target of route.targets) {
     const unmet = whyNotNow(target, caller, input.nowMs);
     if (unmet !== undefined) {
@@ -181,40 +129,110 @@ function expand(input: PlanInput, route: Route, caller: string): DialPlan {
       const { status, reason } = target;
       return { type: "reject", ...common, status, reasonPhrase: reason, reason: `${route.name} says so`, skipped };
     }
-    if (target.type === "gateway") offer(target.gateway);
-    else if (target.type === "trunk") offerTrunk(target.trunk);
-    else offerGroup(target.group);
+    if (target.type === "gateway") candidates.offer(target.gateway);
+    else if (target.type === "trunk") candidates.offerTrunk(target.trunk);
+    else candidates.offerGroup(target.group);
   }
-
   if (attempts.length > 0) return { type: "dial", ...common, attempts, skipped, hunt: route.hunt };
-  if (notNow !== undefined && skipped.length === route.targets.length) {
-    const reason = `no target now: ${skipped.map((one) => `${one.peer} ${one.reason}`).join("; ")}`;
-    const refusal =
-      notNow === "time" ? { status: 480, reasonPhrase: "Temporarily Unavailable" } : { status: 403, reasonPhrase: "Forbidden" };
-    return { type: "reject", ...common, ...refusal, reason, skipped };
-  }
-  if (skipped.length > 0 && skipped.every(({ reason }) => reason.startsWith(NOT_SHOWN))) {
-    const reason = `no usable target: ${skipped.map((one) => `${one.peer} ${one.reason}`).join("; ")}`;
-    return { type: "reject", ...common, status: 403, reasonPhrase: "Forbidden", reason, skipped };
-  }
-  // 503 would make the carrier back off from us as a whole; what is missing is behind us (RFC 3261 §21.5.3, §21.5.4).
-  return {
-    type: "reject",
-    ...common,
-    status: 502,
-    reasonPhrase: "Bad Gateway",
-    reason:
-      skipped.length === 0 ? `${route.name} has no targets` : `no usable target: ${skipped.map((s) => `${s.peer} ${s.reason}`).join("; ")}`,
-    skipped,
-  };
+  return { type: "reject", ...common, ...refusalOf(route, skipped, notNow), skipped };
 }
 
-/** A backup that the route also names for itself is no longer one: it is tried where the route says. */
-function unbind(attempts: PlannedAttempt[], name: string): void {
-  const at = attempts.findIndex(({ peer, backup }) => backup?.on !== undefined && peer.name === name);
-  if (at < 0) return;
-  const { backup: _, ...alone } = attempts.splice(at, 1)[0]!;
-  attempts.push(alone);
+/** Nobody can be tried: what the caller is told, and why. */
+function refusalOf(route: Route, skipped: readonly Skipped[], notNow: "time" | "caller" | undefined) {
+  const listed = skipped.map(({ peer, reason }) => `${peer} ${reason}`).join("; ");
+  if (notNow !== undefined && skipped.length === route.targets.length) {
+    const reason = `no target now: ${listed}`;
+    return notNow === "time"
+      ? { status: 480, reasonPhrase: "Temporarily Unavailable", reason }
+      : { status: 403, reasonPhrase: "Forbidden", reason };
+  }
+  const reason = skipped.length === 0 ? `${route.name} has no targets` : `no usable target: ${listed}`;
+  if (skipped.length > 0 && skipped.every((one) => one.reason.startsWith(NOT_SHOWN)))
+    return { status: 403, reasonPhrase: "Forbidden", reason };
+  // 503 would make the carrier back off from us as a whole; what is missing is behind us (RFC 3261 §21.5.3, §21.5.4).
+  return { status: 502, reasonPhrase: "Bad Gateway", reason };
+}
+
+/** Whom a route's targets offer, each once at most, and why not the others. */
+class Candidates {
+  readonly attempts: PlannedAttempt[] = [];
+  readonly skipped: Skipped[] = [];
+  readonly #input: PlanInput;
+  readonly #called: string;
+  readonly #caller: string;
+  readonly #seen = new Set<string>();
+  readonly #reasons = new Map<string, string | undefined>();
+
+  constructor(input: PlanInput, called: string, caller: string) {
+    this.#input = input;
+    this.#called = called;
+    this.#caller = caller;
+  }
+
+  offer(name: string, of: Pick<PlannedAttempt, "group" | "together"> = {}): void {
+    // Once a candidate, or once skipped, is enough.
+    if (this.#seen.has(name)) return this.#unbind(name);
+    this.#seen.add(name);
+    const reason = this.#reasonAgainst(name);
+    const peer = findPeer(this.#input.snapshot, name);
+    if (reason !== undefined) this.skipped.push({ peer: name, reason });
+    else if (peer !== undefined) this.attempts.push({ ...attemptTo(peer, this.#input, this.#called, this.#caller), ...of });
+  }
+
+  /** The trunk, and behind it its backups. */
+  offerTrunk(name: string): void {
+    this.offer(name);
+    const trunk = findPeer(this.#input.snapshot, name);
+    if (trunk?.backupTrunks === undefined || trunk.tenant !== this.#input.source.tenant) return;
+    const { backupTrunks, backupOn: on = BACKUP_ON } = trunk;
+    const reason = this.#reasonAgainst(name);
+    const notForThis = reason?.startsWith("full") === true && !on.includes("capacity");
+    for (const backup of backupTrunks) {
+      if (this.#seen.has(backup)) continue;
+      if (notForThis) {
+        this.skipped.push({ peer: backup, reason: `backup of ${name}, but not for capacity` });
+        continue;
+      }
+      const before = this.attempts.length;
+      this.offer(backup);
+      const offered = this.attempts[before];
+      // A trunk that can't be tried at all leaves nothing to wait for.
+      if (offered !== undefined) this.attempts[before] = { ...offered, backup: { of: name, ...(reason === undefined && { on }) } };
+    }
+  }
+
+  offerGroup(name: string): void {
+    const input = this.#input;
+    const group = input.snapshot.groups.get(name);
+    const against = whyNotGroup(group, input);
+    if (group === undefined || against !== undefined) return void this.skipped.push({ peer: name, reason: against ?? "not configured" });
+    const order = inTryOrder(group, {
+      dice: input.dice,
+      usable: (gateway) => !this.#seen.has(gateway) && this.#reasonAgainst(gateway) === undefined,
+      caller: this.#caller,
+      sipCallId: input.sipCallId ?? "",
+      turn: input.turn ?? (() => 0),
+      callsOf: (gateway) => input.healthOf(gateway)?.calls ?? 0,
+    });
+    for (const { gateway, priority } of order)
+      this.offer(gateway, group.algorithm === "parallel" ? { group, together: `${name} ${priority}` } : { group });
+  }
+
+  /** A backup that the route also names for itself is no longer one: it is tried where the route says. */
+  #unbind(name: string): void {
+    const at = this.attempts.findIndex(({ peer, backup }) => backup?.on !== undefined && peer.name === name);
+    if (at < 0) return;
+    const { backup: _, ...alone } = this.attempts.splice(at, 1)[0]!;
+    this.attempts.push(alone);
+  }
+
+  #reasonAgainst(name: string): string | undefined {
+    if (this.#reasons.has(name)) return this.#reasons.get(name);
+    const peer = findPeer(this.#input.snapshot, name);
+    const reason = peer === undefined ? "not configured" : whyNot(peer, this.#input, this.#caller);
+    this.#reasons.set(name, reason);
+    return reason;
+  }
 }
 
 const NOT_SHOWN = "may not be shown";
