@@ -5,10 +5,12 @@
  * What Kamailio does is kept, not what its columns seem to say: an algorithm that ignores priorities goes on
  * ignoring them. Deliberately not here: the routing script, tenants, accounting, users of a registrar.
  */
-import { Gateways, type Making, readUri, registeringTrunks, trunksOf } from "./kamailio-peers.ts";
 import { type KamailioCfg, readKamailioCfg } from "./kamailio-cfg.ts";
+import { Gateways } from "./kamailio-gateways.ts";
 import { Listeners } from "./kamailio-listeners.ts";
+import { type Making, readUri } from "./kamailio-peer.ts";
 import { type DidRow, type KamailioRows, readRows } from "./kamailio-rows.ts";
+import { registeringTrunks, trunksOf } from "./kamailio-trunks.ts";
 import type { DraftDid, DraftRule, Move, MoveRow, SourceFile } from "./move.ts";
 import { Names } from "./names.ts";
 import { type RtpengineConf, readRtpengineConf } from "./rtpengine-conf.ts";
