@@ -89,7 +89,7 @@ export class Call implements LegOwner {
   #attempts: readonly CdrAttempt[] = [];
   #skipped: readonly CdrSkip[] = [];
   #durationTimer: Timer | undefined;
-  /** While the engine is asked for its counters. */
+  /** While the record waits: for the engine's counters, or in recovery. */
   #ending: CallEnding | undefined;
   #held = false;
 
@@ -219,7 +219,7 @@ export class Call implements LegOwner {
   }
 
   journalSetUp(setUp: SetUp): void {
-    this.ports.journal.append(this.id, this.#tenant, { attempt: attemptSections(setUp) });
+    this.ports.journal.append(this.id, this.#tenant, { attempt: attemptSections(setUp), ...this.#tried(setUp.ended) });
   }
 
   #callerGone(cancel: ReceivedRequest): void {
@@ -410,7 +410,7 @@ export class Call implements LegOwner {
     if (!this.media.opened) return this.#finish(ending, undefined);
     this.#ending = ending;
     // Between here and the CDR the engine is asked for its counters; a crash meanwhile must not revive the call.
-    this.ports.journal.append(this.id, this.#tenant, { ended: ending });
+    this.ports.journal.append(this.id, this.#tenant, { ended: ending, ...this.#tried(this.#attempts) });
     this.media.release().then(
       (stats) => this.#finish(ending, stats),
       () => this.#finish(ending, undefined),
@@ -493,15 +493,22 @@ export class Call implements LegOwner {
     };
     const incoming = this.#incoming ?? null;
     const [b, { state: media }] = [this.#b, this.media];
-    if (this.#answered === undefined || dialogA === undefined || b?.dialog === undefined || media === undefined) {
-      return { ...core, incoming, attempt: attemptSections(this.#setUp) };
+    if (this.#answered === undefined || b === undefined) {
+      return { ...core, incoming, attempt: attemptSections(this.#setUp), ...this.#tried(this.#setUp?.ended ?? this.#attempts) };
     }
     const { answeredAtMs, setupMs } = this.#answered;
     const callee = { kind: b.peer.kind, name: b.peer.name };
     const answered = { answeredAtMs, setupMs, callee, leg: b.name, facts: b.facts, attempts: this.#attempts, skipped: this.#skipped };
+    // Over: of its dialogs nothing is needed any more.
+    if (dialogA === undefined || b.dialog === undefined || media === undefined) return { ...core, answered };
     // The INVITE stands in the journal since it came; only what the answer added is news.
     const again = whole || this.#incoming?.headers !== undefined;
     return { ...core, ...(again ? { incoming } : {}), attempt: null, answered, dialogA, dialogB: b.dialog.state, media };
+  }
+
+  #tried(attempts: readonly CdrAttempt[]): Pick<CallSections, "tried"> {
+    const nothing = this.#answered !== undefined || attempts.length === 0;
+    return nothing ? {} : { tried: { attempts, skipped: this.#setUp?.skipped ?? this.#skipped } };
   }
 
   /** Takes up a confirmed call of the former process. */
@@ -526,8 +533,10 @@ export class Call implements LegOwner {
     if (ended !== undefined) {
       // Its BYEs were out when the process died, or just not yet.
       this.#state = "ending";
+      this.#ending = ended;
       this.#bye(this.#a, []);
       this.#bye(this.#b, []);
+      void this.media.release();
       return this.#finishOnceSaid(ended);
     }
     this.#state = "answered";
@@ -541,31 +550,49 @@ export class Call implements LegOwner {
     this.#limitDuration(agoMs);
   }
 
-  /** Ends a call that was being set up when the former process died (RFC 3261 §9.1 for what was out). */
-  closeSetUp(recovered: Extract<Recovered, { readonly type: "set-up" }>): void {
-    const { core, incoming, attempts, ended } = recovered;
+  /**
+   * Ends a call that was being set up when the former process died (RFC 3261 §9.1 for what was out), or closes
+   * the record of one that was over.
+   * @param callee of one that was answered
+   */
+  closeSetUp(recovered: Extract<Recovered, { readonly type: "set-up" }>, callee: Peer | undefined): void {
+    const { core, incoming, attempts, tried, answered, ended } = recovered;
     const { ports } = this;
     this.#core = core;
     this.#state = "ending";
+    this.#attempts = tried?.attempts ?? [];
+    this.#skipped = tried?.skipped ?? [];
+    if (answered !== undefined && callee !== undefined) {
+      const { answeredAtMs, setupMs, leg, facts } = answered;
+      this.#answered = { answeredAtMs, answeredMs: ports.clock.nowMs(), setupMs };
+      this.#attempts = answered.attempts;
+      this.#skipped = answered.skipped;
+      this.#b = new Leg(this, "b", leg, callee, facts);
+      this.calls.count(callee.name, 1, "out");
+    }
     this.#a = new Leg(this, "a", "a", this.source, core.facts);
     const reason = "restart during set-up";
     if (ended === undefined) {
       if (incoming !== undefined) ports.answerRaw(incoming.wire, incoming.flow, incoming.localTag, 500, reasonPhraseOf(500));
       for (const { parameters } of attempts) this.calls.agent.recoverInvite({ ...parameters, headers: [], body: "" });
-      this.#attempts = attempts.map(({ number, peer, startedAtMs, parameters }) => ({
-        number,
-        peer: peer.name,
-        peerKind: peer.kind,
-        target: parameters.requestUri,
-        startedAtMs,
-        postDialDelayMs: undefined,
-        durationMs: Math.max(0, ports.clock.wallMs() - startedAtMs),
-        status: 0,
-        q850: undefined,
-        outcome: "failed",
-        reason,
-      }));
+      const lost = attempts.map(
+        ({ number, peer, startedAtMs, parameters }): CdrAttempt => ({
+          number,
+          peer: peer.name,
+          peerKind: peer.kind,
+          target: parameters.requestUri,
+          startedAtMs,
+          postDialDelayMs: undefined,
+          durationMs: Math.max(0, ports.clock.wallMs() - startedAtMs),
+          status: 0,
+          q850: undefined,
+          outcome: "failed",
+          reason,
+        }),
+      );
+      this.#attempts = [...this.#attempts, ...lost];
     }
+    this.#ending = ended;
     void this.ports.media.release(this.id);
     const endedAtMs = ports.clock.wallMs();
     this.#incoming = incoming;

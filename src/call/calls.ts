@@ -273,7 +273,8 @@ class Registry implements Calls, CallHouse {
       this.#calls.set(callId, call);
       if (recovered.type === "set-up") {
         ended++;
-        call.guard(() => call.closeSetUp(recovered));
+        const callee = recovered.answered?.callee;
+        call.guard(() => call.closeSetUp(recovered, callee === undefined ? undefined : this.#peer(callee, tenant)));
       } else {
         if (recovered.ended === undefined) running++;
         call.guard(() => call.restore(recovered, asDialled(this.#peer(recovered.answered.callee, tenant))));

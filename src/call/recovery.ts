@@ -52,11 +52,18 @@ export interface AnsweredSection {
   readonly skipped: readonly CdrSkip[];
 }
 
+/** What was tried before what is out now; of a call that was not answered. */
+export interface TriedSection {
+  readonly attempts: readonly CdrAttempt[];
+  readonly skipped: readonly CdrSkip[];
+}
+
 export interface CallSections {
   readonly core?: CoreSection;
   readonly incoming?: IncomingSection | null;
   /** Those that are out: several while gateways ring at once. A former version wrote the one without the list. */
   readonly attempt?: readonly AttemptSection[] | AttemptSection | null;
+  readonly tried?: TriedSection;
   readonly answered?: AnsweredSection;
   readonly dialogA?: DialogState;
   readonly dialogB?: DialogState;
@@ -81,6 +88,9 @@ export type Recovered =
       readonly core: CoreSection;
       readonly incoming: IncomingSection | undefined;
       readonly attempts: readonly AttemptSection[];
+      readonly tried: TriedSection | undefined;
+      /** It was answered and is over: only its record is missing. */
+      readonly answered: AnsweredSection | undefined;
       readonly ended: CallEnding | undefined;
     }
   /** Nothing of it can be understood; its record is closed all the same. */
@@ -96,14 +106,12 @@ export function readSections(written: Readonly<Record<string, unknown>>): Recove
   if (core === undefined || !has(core, "startedAtMs", "source", "facts")) return { type: "unreadable" };
   const ended = has(sections.ended, "outcome", "endedAtMs") ? sections.ended : undefined;
   const incoming = has(sections.incoming, "wire", "flow", "localTag") ? sections.incoming! : undefined;
+  const tookPlace = has(answered, "answeredAtMs", "callee", "facts");
   if (answered !== undefined && dialogA !== undefined && dialogB !== undefined && media !== undefined) {
-    const whole =
-      has(answered, "answeredAtMs", "callee", "facts") &&
-      has(dialogA, "sipCallId", "target") &&
-      has(dialogB, "sipCallId", "target") &&
-      has(media, "a", "b");
+    const whole = tookPlace && has(dialogA, "sipCallId", "target") && has(dialogB, "sipCallId", "target") && has(media, "a", "b");
     return whole ? { type: "answered", core, answered, dialogA, dialogB, media, incoming, ended } : { type: "unreadable" };
   }
   const attempts = [sections.attempt ?? []].flat().filter((attempt) => has(attempt, "parameters", "peer"));
-  return { type: "set-up", core, incoming, attempts, ended };
+  const tried = has(sections.tried, "attempts", "skipped") ? sections.tried : undefined;
+  return { type: "set-up", core, incoming, attempts, tried, answered: ended !== undefined && tookPlace ? answered : undefined, ended };
 }

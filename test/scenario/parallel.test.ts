@@ -305,6 +305,7 @@ test("a restart while several ring cancels them all, and not those that had fail
   assert.deepEqual(
     stage.cdr.attempts.map(({ peer, reason }) => [peer, reason]),
     [
+      ["g1", "answered 480"],
       ["g2", "restart during set-up"],
       ["g3", "restart during set-up"],
     ],

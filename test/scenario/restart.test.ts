@@ -110,17 +110,59 @@ for (const heard of ["nothing", "100", "180", "200"] as const) {
   });
 }
 
-test("between BYE and CDR: the record is written once, and the call does not come back", async () => {
-  const stage = new Stage();
-  const call = await stage.answered();
-  stage.media.release = () => new Promise(() => undefined);
-  call.dialog!.bye([["Reason", "Q.850;cause=31"]]);
-  await stage.wait(10);
-  assert.equal(stage.cdrs.length, 0);
-  assert.deepEqual(crash(stage), { running: 0, ended: 0, unreadable: 0 });
-  await stage.wait(1000);
-  assert.equal(stage.calls.size, 0);
-  assert.deepEqual([stage.cdr.outcome, stage.cdr.q850, stage.cdr.endedBy], ["answered", 31, "caller"]);
+for (const [copied, ended] of [
+  [false, 0],
+  [true, 1],
+] as const) {
+  test(`between BYE and CDR${copied ? ", the journal just having been copied" : ""}: the record is whole and written once, and the call does not come back`, async () => {
+    const stage = new Stage();
+    const call = await stage.answered();
+    const release = stage.media.release.bind(stage.media);
+    stage.media.release = () => new Promise(() => undefined);
+    call.dialog!.bye([["Reason", "Q.850;cause=31"]]);
+    await stage.wait(10);
+    assert.equal(stage.cdrs.length, 0);
+    if (copied) for (const live of JSON.parse(JSON.stringify([...stage.calls.live()]))) stage.journaled.set(live.callId, live);
+    stage.media.release = release;
+    assert.deepEqual(crash(stage), { running: 0, ended, unreadable: 0 });
+    // It says what it holds while the call's end is still being said.
+    stage.media.onEvent?.({ type: "up", bootId: "1", sessions: [...stage.media.sessions.keys()] });
+    await stage.wait(1000);
+    assert.equal(stage.calls.size, 0);
+    assert.equal(stage.media.sessions.size, 0);
+    const { outcome, q850, endedBy, answeredAtMs, legs, attempts } = stage.cdr;
+    assert.deepEqual([outcome, q850, endedBy], ["answered", 31, "caller"]);
+    assert.ok(answeredAtMs !== undefined);
+    assert.deepEqual(
+      legs.map(({ peer }) => peer),
+      ["carrier", "g1"],
+    );
+    assert.equal(attempts.length, 1);
+    for (const peer of ["carrier", "g1"]) assert.equal(stage.calls.callsOf(peer), 0);
+  });
+}
+
+test("what was tried before the crash stands in the record, whether the call was over or not", async () => {
+  for (const over of [false, true]) {
+    const stage = new Stage({ gateways: 2 });
+    stage.gateway(1).onCall = (invite) => invite.reject(503, "Service Unavailable");
+    stage.gateway(2).onCall = (invite) => (over ? invite.reject(486, "Busy Here") : invite.provisional(180, "Ringing", NONE));
+    if (over) stage.media.release = () => new Promise(() => undefined);
+    stage.dial();
+    await stage.wait(100);
+    assert.equal(stage.cdrs.length, 0);
+    crash(stage);
+    await stage.wait(1000);
+    const { attempts, sipStatus } = stage.cdr;
+    assert.deepEqual(
+      attempts.map(({ peer, status }) => [peer, status]),
+      [
+        ["g1", 503],
+        ["g2", over ? 486 : 0],
+      ],
+    );
+    assert.equal(sipStatus, over ? 486 : 500);
+  }
 });
 
 test("sections that can't be understood are closed, not believed", () => {
