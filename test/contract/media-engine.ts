@@ -391,6 +391,31 @@ export function mediaEngineContract(
       second.close();
     });
 
+    it("has sides of several gateways that ring at once, and bridges the one that is paired", async () => {
+      const second = await Peer.at(`${net}.22`);
+      const { session, a, b } = await prepare();
+      const more = await Promise.all(
+        ["b2", "b3"].map((side) => engine.prepare(session, [sideB(side, { signallingAddress: second.address })])),
+      );
+      const ports = more.map((prepared, i) => (prepared.ok ? prepared.local[`b${i + 2}`]!.port : 0));
+      assert.equal(new Set([b.port, ...ports, 0]).size, 4, JSON.stringify(more));
+      engine.commit({ session, remotes: { a: remote(carrier), b2: remote(second) }, pair: "b2" });
+      for (const side of ["b1", "b3"]) engine.abort(session, side);
+      await engine.stats(session);
+      gateway.send(rtp(1), b.port, ENGINE_PUBLIC);
+      second.send(rtp(2), ports[0]!, ENGINE_PUBLIC);
+      const heard = await carrier.packet(1);
+      assert.deepEqual([heard.bytes, heard.from.port], [rtp(2), a.port]);
+      carrier.send(rtp(3), a.port, ENGINE_CARRIER);
+      await second.packet(1);
+      const { sides } = (await engine.release(session))!;
+      assert.deepEqual(
+        sides.map(({ side }) => side),
+        ["a", "b2"],
+      );
+      second.close();
+    });
+
     it(
       "counts what is no RTP and forwards none of it",
       async () => {
