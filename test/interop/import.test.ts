@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { startKamailioWith } from "../kit/kamailio.ts";
+import { startKamailioWith, startRegistrar } from "../kit/kamailio.ts";
 import { type Lab, loopbackLab, startTandem } from "../kit/lab.ts";
 import { startMariaDb } from "../kit/mariadb.ts";
 import { skipWithout, skipWithoutRoot } from "../kit/peers.ts";
@@ -153,6 +153,11 @@ interface ImportReport {
   readonly yaml: string;
 }
 
+interface Preflight {
+  readonly ok: boolean;
+  readonly steps: readonly { readonly step: string; readonly verdict: string; readonly found: string }[];
+}
+
 async function cli(lab: Lab, ...args: readonly string[]): Promise<{ readonly code: number; readonly output: string }> {
   return lab.run(
     lab.sbcPrivate,
@@ -274,10 +279,6 @@ m=audio 0 RTP/AVP 8 0
       undefined,
       { calls: 1 },
     );
-    type Preflight = {
-      readonly ok: boolean;
-      readonly steps: readonly { readonly step: string; readonly verdict: string; readonly found: string }[];
-    };
     const good = await tandem.cli<Preflight>("preflight", "vodafone", "-c", out);
     await carrier.finish();
     const verdict = (result: Preflight, step: string): string => result.steps.find((one) => one.step === step)!.verdict;
@@ -300,4 +301,30 @@ m=audio 0 RTP/AVP 8 0
     const { code, output } = await lab.run(lab.sbcPrivate, "nft", ["-c", "-f", file("firewall.nft", made.output)], 20_000);
     assert.equal(code, 0, output);
   });
+});
+
+test("preflight asks a registrar with the password, and changes nothing there", {
+  skip: skipWithout("kamailio"),
+}, async (t: TestContext) => {
+  const lab = loopbackLab(t);
+  await startRegistrar(lab, lab.carrier, { domain: "provider.test", password: "right", phone: `${lab.carrier2.address}:5060` });
+  const yaml = (password: string): string => `
+listeners: [{ name: private, address: ${lab.sbcPrivate.address}, port: 5060 }]
+trunks:
+  - name: provider
+    uri: "sip:${lab.carrier.address}:5060"
+    from_domain: provider.test
+    username: "100"
+    password: ${password}
+    register: yes
+`;
+  for (const password of ["right", "wrong"]) {
+    const path = join(lab.folder, `${password}.yaml`);
+    writeFileSync(path, yaml(password));
+    const { output } = await cli(lab, "preflight", "provider", "-c", path, "--home", lab.folder, "--json");
+    const { steps } = JSON.parse(output) as Preflight;
+    const verdict = (step: string): string | undefined => steps.find((one) => one.step === step)?.verdict;
+    const expected = password === "right" ? "pass" : "fail";
+    assert.deepEqual([verdict("register"), verdict("digest")], [expected, expected], output);
+  }
 });
