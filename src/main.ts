@@ -44,9 +44,8 @@ import { LADDER_FOLDER } from "#observe/read-ladder.ts";
 import type { DialPlan, PeerHealth } from "#routing/decision.ts";
 import { FloodLimit } from "#routing/flood-limit.ts";
 import { type Identifier, createIdentifier } from "#routing/identify.ts";
-import { diceOf } from "#routing/groups.ts";
 import { type HealthEvent, createHealth, targetName, usableTargets } from "#routing/peer-health.ts";
-import { planCall } from "#routing/plan-dial.ts";
+import { planSeen } from "#routing/replay.ts";
 import { warmIndex } from "#routing/snapshot-index.ts";
 import type { Listener, Peer, Snapshot } from "#routing/snapshot.ts";
 import { createDigestUsers } from "#routing/digest-users.ts";
@@ -219,17 +218,8 @@ function planFrom(
     if (taken) turns.set(group, now + 1);
     return now;
   };
-  return planCall({
-    snapshot,
-    source,
-    calledUser,
-    callerUser,
-    healthOf: (peer) => healthNow(peer, nowMs),
-    nowMs,
-    dice: diceOf(seed),
-    sipCallId,
-    turn,
-  });
+  const healthOf = (peer: string): PeerHealth => healthNow(peer, nowMs);
+  return planSeen({ snapshot, source, calledUser, callerUser, healthOf, nowMs, seed, sipCallId, turn });
 }
 const healthNow = (peer: string, nowMs: number): PeerHealth => ({
   ...health.healthOf(peer, calls.callsOf(peer), nowMs),

@@ -172,6 +172,7 @@ export class Call implements LegOwner {
       route: plan.route,
       generation: this.ports.generation(),
       facts,
+      ...(decided.seen !== undefined && { decision: decided.seen }),
     };
     this.#incoming = { wire: request.wire, flow, localTag: invite.localTag };
     this.ports.journal.append(this.id, this.#tenant, {
@@ -455,6 +456,7 @@ export class Call implements LegOwner {
       called: core.called,
       route: core.route,
       generation: core.generation,
+      decision: core.decision,
       startedAtMs: core.startedAtMs,
       answeredAtMs: this.#answered?.answeredAtMs,
       legs: legs.map(({ name, peer, facts, side }) => ({ name, peer, facts, codec: this.media.codec(side) })),

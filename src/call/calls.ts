@@ -210,7 +210,7 @@ class Registry implements Calls, CallHouse {
       status,
       reasonPhrase: reasonPhraseOf(status),
       reason,
-      skipped: [],
+      skipped: plan.skipped,
     });
     const maxForwards = request.maxForwards();
     // RFC 3261 §16.3 step 3: a B2BUA passes the call on, so it counts hops as a proxy does.

@@ -27,6 +27,7 @@ export interface CallRecord {
   readonly called: string;
   readonly route: string;
   readonly generation: number;
+  readonly decision: object | undefined;
   readonly startedAtMs: number;
   readonly answeredAtMs: number | undefined;
   readonly legs: readonly { readonly name: string; readonly peer: Peer; readonly facts: LegFacts; readonly codec: string }[];
@@ -66,6 +67,7 @@ export function cdrOf(call: CallRecord, ending: CallEnding, stats: SessionStats 
     ),
     attempts: call.attempts,
     skipped: call.skipped,
+    ...(call.decision !== undefined && { decision: call.decision }),
   };
 }
 

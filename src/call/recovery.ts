@@ -26,6 +26,8 @@ export interface CoreSection {
   readonly route: string;
   readonly generation: number;
   readonly facts: LegFacts;
+  /** Of the CDR. */
+  readonly decision?: object;
 }
 /** Enough to answer the caller after a crash; removed by a refusal, and by the ACK to our answer. */
 export interface IncomingSection {

@@ -71,4 +71,6 @@ export interface Cdr {
   readonly legs: readonly CdrLeg[];
   readonly attempts: readonly CdrAttempt[];
   readonly skipped: readonly CdrSkip[];
+  /** What the decision saw, for taking it again: plain JSON, as routing/replay.ts reads it. Absent: nothing was decided. */
+  readonly decision?: object;
 }

@@ -64,6 +64,7 @@ export interface Skipped {
   readonly reason: string;
 }
 
+/** `seen`: of a call's decision, what it saw, for its CDR (replay.ts). */
 export type DialPlan =
   | {
       readonly type: "dial";
@@ -75,6 +76,7 @@ export type DialPlan =
       readonly attempts: readonly PlannedAttempt[];
       readonly skipped: readonly Skipped[];
       readonly hunt: HuntTimes;
+      readonly seen?: object;
     }
   | {
       readonly type: "reject";
@@ -87,4 +89,5 @@ export type DialPlan =
       /** In words, for the CDR and `tandem route`. */
       readonly reason: string;
       readonly skipped: readonly Skipped[];
+      readonly seen?: object;
     };

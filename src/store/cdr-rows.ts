@@ -35,6 +35,7 @@ export function cdrToRows(cdr: Cdr): CdrRows {
       ended_by: cdr.endedBy,
       end_reason: cdr.endReason,
       skipped: JSON.stringify(cdr.skipped),
+      decision: cdr.decision === undefined ? "" : JSON.stringify(cdr.decision),
     },
     legs: cdr.legs.map((leg, place) => legToRow(cdr, leg, place)),
     attempts: cdr.attempts.map((attempt, place) => attemptToRow(cdr, attempt, place)),
@@ -133,5 +134,6 @@ export function rowsToCdr({ call, legs, attempts }: CdrRows): Cdr {
       reason: attempt.reason,
     })),
     skipped: JSON.parse(call.skipped) as CdrSkip[],
+    ...(call.decision === "" ? {} : { decision: JSON.parse(call.decision) as object }),
   };
 }

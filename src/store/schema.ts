@@ -25,6 +25,8 @@ export interface CallRow {
   end_reason: string;
   /** JSON: [{peer, reason}] */
   skipped: string;
+  /** JSON: what the decision saw (routing/replay.ts); "" where nothing was decided. */
+  decision: string;
 }
 
 export interface LegRow {

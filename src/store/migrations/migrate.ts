@@ -4,12 +4,14 @@ import { type Migration, Migrator } from "kysely/migration";
 import { calls } from "./0001-calls.ts";
 import { resources } from "./0002-resources.ts";
 import { identities } from "./0003-identities.ts";
+import { decisions } from "./0004-decisions.ts";
 
 /** Names are for ever: they stand in every database. */
 const MIGRATIONS: Record<string, Migration> = {
   "0001-calls": calls,
   "0002-resources": resources,
   "0003-identities": identities,
+  "0004-decisions": decisions,
 };
 
 /** Idempotent. @returns the names of those that ran now. @throws when one failed; nothing of it stays */

@@ -30,6 +30,7 @@ const CALL: Record<Column<CallRow>, true> = {
   ended_by: true,
   end_reason: true,
   skipped: true,
+  decision: true,
 };
 const LEG: Record<Column<LegRow>, true> = {
   tenant: true,

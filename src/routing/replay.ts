@@ -1,0 +1,171 @@
+/**
+ * A decision that can be taken again: what it saw beyond the configuration goes into the CDR, and with the
+ * configuration of that time the same plan comes out, or shows where it differs. Pure.
+ *
+ * Deliberately not here: finding that configuration, and what hunting made of the plan.
+ */
+import type { DialPlan, PeerHealth, Skipped } from "./decision.ts";
+import { diceOf } from "./groups.ts";
+import { type PlanInput, planCall } from "./plan-dial.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { findPeer } from "./snapshot-index.ts";
+
+/** What is absent is as of a peer that is up and has no calls. */
+export interface SeenHealth {
+  readonly peer: string;
+  readonly down?: true;
+  readonly calls?: number;
+  readonly outboundCalls?: number;
+  readonly restsUntilMs?: number;
+  readonly draining?: true;
+}
+
+/** Kept in the CDR as JSON: additions only. Dice are drawn from the call's id, hashes from its SIP Call-ID. */
+export interface DecisionSeen {
+  /** Epoch milliseconds. */
+  readonly atMs: number;
+  /** The beginning of the configuration's hash. */
+  readonly configHash: string;
+  readonly source: string;
+  /** As received. */
+  readonly calledUser: string;
+  readonly callerUser: string;
+  /** Round-robin groups: how many calls each had ordered before. */
+  readonly turns?: Readonly<Record<string, number>>;
+  readonly health?: readonly SeenHealth[];
+  /** What came of it: peers in their order, or a refusal's status. */
+  readonly dialled: readonly string[];
+  readonly status?: number;
+}
+
+/** A configuration with thousands of gateways in one group must not make a CDR of a megabyte. */
+export const SEEN_HEALTH_MAX = 500;
+const HASH_CHARS = 16;
+
+export interface DecisionInput extends Omit<PlanInput, "dice"> {
+  /** The call's id. */
+  readonly seed: string;
+}
+
+/** The plan, with what it saw. */
+export function planSeen(input: DecisionInput): DialPlan {
+  const { snapshot, source, calledUser, callerUser, nowMs } = input;
+  const health = new Map<string, PeerHealth | undefined>();
+  const turns: Record<string, number> = {};
+  const plan = planCall({
+    ...input,
+    dice: diceOf(input.seed),
+    healthOf: (peer) => {
+      const known = health.get(peer);
+      if (known !== undefined) return known;
+      const found = input.healthOf(peer);
+      health.set(peer, found);
+      return found;
+    },
+    turn: (group) => {
+      const turn = input.turn?.(group) ?? 0;
+      turns[group] ??= turn;
+      return turn;
+    },
+  });
+  const seenHealth = [...health].flatMap(([peer, one]) => seenOf(peer, one)).slice(0, SEEN_HEALTH_MAX);
+  const seen: DecisionSeen = {
+    atMs: nowMs,
+    configHash: snapshot.hash.slice(0, HASH_CHARS),
+    source: source.name,
+    calledUser,
+    callerUser,
+    ...(Object.keys(turns).length > 0 && { turns }),
+    ...(seenHealth.length > 0 && { health: seenHealth }),
+    ...resultOf(plan),
+  };
+  return { ...plan, seen };
+}
+
+function seenOf(peer: string, health: PeerHealth | undefined): readonly SeenHealth[] {
+  if (health === undefined) return [];
+  const { up, calls, outboundCalls = 0, restsUntilMs, draining } = health;
+  if (up && calls === 0 && outboundCalls === 0 && restsUntilMs === 0 && draining !== true) return [];
+  return [
+    {
+      peer,
+      ...(!up && { down: true }),
+      ...(calls > 0 && { calls }),
+      ...(outboundCalls > 0 && { outboundCalls }),
+      ...(restsUntilMs > 0 && { restsUntilMs }),
+      ...(draining === true && { draining: true }),
+    },
+  ];
+}
+
+const resultOf = (plan: DialPlan): Pick<DecisionSeen, "dialled" | "status"> =>
+  plan.type === "dial" ? { dialled: plan.attempts.map(({ peer }) => peer.name) } : { dialled: [], status: plan.status };
+
+/** From a CDR, perhaps of another version; undefined: nothing that can be replayed. */
+export function readSeen(value: unknown): DecisionSeen | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const seen = value as Partial<DecisionSeen>;
+  const texts = [seen.configHash, seen.source, seen.calledUser, seen.callerUser];
+  const whole = typeof seen.atMs === "number" && texts.every((text) => typeof text === "string") && Array.isArray(seen.dialled);
+  return whole ? (seen as DecisionSeen) : undefined;
+}
+
+/** The same decision again; undefined where the configuration has no such source. */
+export function planAgain(snapshot: Snapshot, seen: DecisionSeen, call: { readonly callId: string; readonly sipCallId: string }): DialPlan | undefined {
+  const source = findPeer(snapshot, seen.source);
+  if (source === undefined) return undefined;
+  const health = new Map(seen.health?.map((one) => [one.peer, one]));
+  const asked = new Map<string, number>();
+  return planCall({
+    snapshot,
+    source,
+    calledUser: seen.calledUser,
+    callerUser: seen.callerUser,
+    nowMs: seen.atMs,
+    dice: diceOf(call.callId),
+    sipCallId: call.sipCallId,
+    turn: (group) => {
+      const before = asked.get(group) ?? 0;
+      asked.set(group, before + 1);
+      return (seen.turns?.[group] ?? 0) + before;
+    },
+    healthOf: (peer) => {
+      const { down, calls = 0, outboundCalls = 0, restsUntilMs = 0, draining } = health.get(peer) ?? { peer };
+      return { up: down !== true, calls, outboundCalls, restsUntilMs, ...(draining === true && { draining }) };
+    },
+  });
+}
+
+/** What the CDR says of the decision beside what it saw. */
+export interface DecidedThen {
+  readonly route: string;
+  readonly called: string;
+  readonly caller: string;
+  readonly skipped: readonly Skipped[];
+}
+
+export interface Difference {
+  readonly what: string;
+  readonly then: string;
+  readonly again: string;
+}
+
+/** Empty: the same decision. */
+export function differences(seen: DecisionSeen, then: DecidedThen, again: DialPlan): readonly Difference[] {
+  const result = resultOf(again);
+  const found: Difference[] = [];
+  const compare = (what: string, before: string, now: string): void => {
+    if (before !== now) found.push({ what, then: before, again: now });
+  };
+  compare("route", then.route, again.route);
+  compare("called", then.called, again.called);
+  compare("caller", then.caller, again.caller);
+  compare("refusal", String(seen.status ?? ""), String(result.status ?? ""));
+  compare("gateways", seen.dialled.join(", "), result.dialled.join(", "));
+  const before = new Map(then.skipped.map(({ peer, reason }) => [peer, reason]));
+  for (const { peer, reason } of again.skipped) compare(`${peer} skipped`, before.get(peer) ?? "", reason);
+  // Beyond the plan the CDR has those that hunting passed over: they were among its gateways.
+  const now = new Set([...again.skipped.map(({ peer }) => peer), ...seen.dialled]);
+  for (const { peer, reason } of then.skipped) if (!now.has(peer)) compare(`${peer} skipped`, reason, "");
+  return found;
+}
