@@ -271,6 +271,18 @@ command(
     return exportResources(context, readSqliteResources(join(home, "tandem.db")), { tenant: options.tenant, secrets: options.withSecrets === true });
   },
 );
+command(
+  "token",
+  "a token for the REST API (docs/api.md), good for some hours",
+  (made) =>
+    made
+      .option("--role <role>", "owner, operator or viewer", "owner")
+      .option("--tenant <tenant>", "for this tenant alone (default: every tenant)"),
+  async (context, _global, options: { role: string; tenant?: string }) => {
+    const { token } = await import("#cli/token.ts");
+    return token(context, { role: options.role, tenant: options.tenant });
+  },
+);
 command("hangup <call>", "end a call", plain, (context, _global, id: string) => hangup(context, id));
 
 command(

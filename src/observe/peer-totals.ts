@@ -5,6 +5,7 @@
 import type { Stamped } from "./event.ts";
 
 export interface WayTotals {
+  /** That are over; outbound also those that were answered. */
   readonly calls: number;
   readonly answered: number;
   /** Talked, of calls that are over. */
@@ -45,7 +46,6 @@ export function createPeerTotals(): PeerTotalsSink {
     accept({ event }) {
       switch (event.type) {
         case "call-started":
-          at(event.peer).inbound.calls++;
           if (event.callId !== undefined) live.set(event.callId, { from: event.peer, to: "" });
           return;
         case "call-answered": {
@@ -63,8 +63,9 @@ export function createPeerTotals(): PeerTotalsSink {
           const call = live.get(event.callId ?? "");
           if (call === undefined) return;
           live.delete(event.callId ?? "");
-          if (event.outcome !== "answered") return;
           const { inbound } = at(call.from);
+          inbound.calls++;
+          if (event.outcome !== "answered") return;
           inbound.answered++;
           inbound.seconds += event.durationMs / 1000;
           if (call.to !== "") at(call.to).outbound.seconds += event.durationMs / 1000;

@@ -1,5 +1,5 @@
 /** Stored calls and configurations by subject: what every database behind it does (test/contract/store.ts). */
-import type { Kysely } from "kysely";
+import { type Kysely, type RawBuilder, type SqlBool, sql } from "kysely";
 import { DEFAULT_TENANT, type TenantId } from "#base/ids.ts";
 import type { Cdr } from "#cdr/record.ts";
 import { rowsToCdr } from "./cdr-rows.ts";
@@ -15,6 +15,8 @@ export interface CdrFilter {
   readonly callId?: string | undefined;
   /** Caller or called, exactly; a "+" may be missing on either side. */
   readonly number?: string | undefined;
+  /** Trunks or gateways, of which one at least called, was called or was tried. */
+  readonly peers?: readonly string[] | undefined;
   /** Only calls older than this call id: the next page. */
   readonly before?: string | undefined;
   /** 1 to LIST_MAX. */
@@ -79,15 +81,27 @@ async function tenantsOf(db: Kysely<Schema>): Promise<string[]> {
 }
 
 function callsOf(db: Kysely<Schema>, filter: CdrFilter, tenant: string, limit: number): Promise<CallRow[]> {
-  const { callId, number, before } = filter;
+  const { callId, number, before, peers } = filter;
   let query = db.selectFrom("call").selectAll().where("tenant", "=", tenant);
   if (callId !== undefined) query = query.where("id", ">=", callId).where("id", "<", callId + ABOVE_IDS);
   if (before !== undefined) query = query.where("id", "<", before);
+  if (peers !== undefined) query = query.where(touches(peers));
   if (number !== undefined) {
     const bare = number.replace(/^\+/, "");
     query = query.where((where) => where.or([where("caller", "in", [bare, `+${bare}`]), where("called", "in", [bare, `+${bare}`])]));
   }
   return query.orderBy("id", "desc").limit(limit).execute();
+}
+
+/** By range of the primary key, as below. */
+function touches(peers: readonly string[]): RawBuilder<SqlBool> {
+  if (peers.length === 0) return sql<SqlBool>`1 = 0`;
+  const names = sql.join(peers);
+  const of = (table: string) => {
+    const found = sql.table(table);
+    return sql<SqlBool>`exists (select 1 from ${found} where ${found}.tenant = call.tenant and ${found}.id >= call.id || '-' and ${found}.id < call.id || '-~' and ${found}.peer in (${names}))`;
+  };
+  return sql<SqlBool>`(${of("leg")} or ${of("attempt")})`;
 }
 
 // By range of the primary key: call_id has no index of its own.

@@ -1,0 +1,114 @@
+/**
+ * Composition root of the API's thread: reaches calls over the control socket like every other client, reads the
+ * database by connections of its own, and has resources applied as `tandem apply` has.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { rmSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { parentPort, workerData } from "node:worker_threads";
+import type { ApiThreadOptions, FromApi, ToApi } from "#api/api-thread.ts";
+import { ensureOwner } from "#api/auth-routes.ts";
+import type { ApiPorts } from "#api/ports.ts";
+import { ApiProblem } from "#api/problem.ts";
+import { buildApi } from "#api/server.ts";
+import { REQUEST_FILE } from "#api/trunk-routes.ts";
+import { assert } from "#base/assert.ts";
+import { systemClock } from "#base/clock.ts";
+import type { ControlCommand } from "#call/control.ts";
+import type { ApplyOutcome } from "#config/apply-apart.ts";
+import { type JsonLinesClient, connectJsonLines } from "#net/json-lines.ts";
+import { openSqliteIdentities } from "#store/sqlite/sqlite-identities.ts";
+import { openSqliteStore } from "#store/sqlite/open-sqlite.ts";
+import { openRecordReader } from "#store/sqlite/record-reader.ts";
+
+assert(parentPort !== null, "api-main.ts runs as a worker thread");
+const port = parentPort;
+const { home, controlPath, address, port: wantedPort, version, key } = workerData as ApiThreadOptions;
+const post = (message: FromApi): void => port.postMessage(message);
+const OWNER_FILE = "owner-password";
+
+let client: Promise<JsonLinesClient> | undefined;
+async function ask<T>(command: ControlCommand): Promise<T> {
+  client ??= connectJsonLines(controlPath);
+  const asked = client;
+  const outcome = await asked
+    .then((connected) => connected.ask(command))
+    .catch((error: unknown) => ({ ok: false, code: "CONNECTION_LOST", message: String(error) }) as const);
+  if (outcome.ok) return outcome.value as T;
+  if (outcome.code === "CONNECTION_LOST") {
+    if (client === asked) client = undefined;
+    throw new ApiProblem("SWITCH_UNAVAILABLE", "the switch doesn't answer");
+  }
+  if (outcome.code === "NO_SUCH_CALL") throw new ApiProblem("NOT_FOUND", outcome.message);
+  throw new ApiProblem("INTERNAL", `the switch refused: ${outcome.code}`);
+}
+
+const change: ApiPorts["change"] = async ({ sections, remove, tenant, expectedGeneration }) => {
+  const text = JSON.stringify(sections);
+  const spool = `apply-${randomBytes(8).toString("hex")}.yaml`;
+  const path = join(home, spool);
+  writeFileSync(path, text, { mode: 0o600, flag: "wx" });
+  try {
+    const sha256 = createHash("sha256").update(text).digest("hex");
+    return await ask<ApplyOutcome>({
+      type: "apply",
+      spool,
+      sha256,
+      file: REQUEST_FILE,
+      tenant,
+      prune: false,
+      commit: true,
+      expectedGeneration,
+      origin: "api",
+      remove,
+    });
+  } finally {
+    rmSync(path, { force: true });
+  }
+};
+
+const database = join(home, "tandem.db");
+const cdrs = await openSqliteStore(database);
+const identities = openSqliteIdentities(database);
+const records = openRecordReader(database);
+const app = await buildApi({
+  ask,
+  change,
+  trunks: () => records.ofKind("trunk"),
+  cdrs,
+  identities,
+  key,
+  nowMs: () => systemClock.wallMs(),
+  version,
+});
+
+try {
+  await app.listen({ host: address, port: wantedPort });
+} catch (error) {
+  post({
+    type: "unavailable",
+    reason: `no API: ${address}:${wantedPort} can't be opened: ${error instanceof Error ? error.message : String(error)}; node.api in tandem.yaml says where else, or api: no`,
+  });
+  await new Promise(() => {});
+}
+const { port: openPort } = app.server.address() as AddressInfo;
+let firstLogin: string | undefined;
+await ensureOwner(identities, systemClock.wallMs(), (password) => {
+  // Not into the log, which others may read.
+  const file = join(home, OWNER_FILE);
+  writeFileSync(file, `${password}\n`, { mode: 0o600 });
+  firstLogin = `tandem api: log in as "owner" with the password in ${file}, then delete that file`;
+});
+post({ type: "listening", url: `http://${address.includes(":") ? `[${address}]` : address}:${openPort}`, firstLogin });
+
+port.on("message", (message: ToApi) => {
+  if (message.type !== "close") return;
+  app.server.closeAllConnections();
+  void app.close().then(async () => {
+    identities.close();
+    records.close();
+    await cdrs.close();
+    post({ type: "closed" });
+  });
+});

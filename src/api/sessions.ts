@@ -1,0 +1,49 @@
+/**
+ * The one door: each request proves itself before its handler runs. A route says in its `config` which scope it
+ * needs, or that it is open; one that says neither is refused at start.
+ */
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { type AccessScope, type Principal, demand } from "./access.ts";
+import type { ApiPorts } from "./ports.ts";
+import { ApiProblem } from "./problem.ts";
+import { readBearer } from "./tokens.ts";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** What the route needs; "known": any token. */
+    scope?: AccessScope | "known";
+    /** Everybody may ask. */
+    open?: boolean;
+  }
+}
+
+const principals = new WeakMap<FastifyRequest, Principal>();
+
+/** Who asks, on a route that is not open. */
+export function principalOf(request: FastifyRequest): Principal {
+  const found = principals.get(request);
+  if (found === undefined) throw new ApiProblem("UNAUTHENTICATED", "send a token: Authorization: Bearer …");
+  return found;
+}
+
+/** @param openPrefix below it is the reader of the documentation, which shows nothing but that */
+export function guard(app: FastifyInstance, ports: ApiPorts, openPrefix: string): void {
+  app.addHook("onRoute", ({ url, config }) => {
+    if (config?.scope === undefined && config?.open !== true && !url.startsWith(openPrefix))
+      throw new Error(`route ${url} says neither its scope nor that it is open`);
+  });
+  app.addHook("onRequest", async (request) => {
+    const { scope } = request.routeOptions.config;
+    if (scope === undefined) return;
+    const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? "")?.[1] ?? request.headers["x-api-key"];
+    if (typeof bearer !== "string" || bearer === "")
+      throw new ApiProblem(
+        "UNAUTHENTICATED",
+        "send a token: Authorization: Bearer …; tandem token prints one, POST /api/auth/login gives one",
+      );
+    const principal = await readBearer(ports.key, bearer, ports.identities, ports.nowMs());
+    if (principal === undefined) throw new ApiProblem("UNAUTHENTICATED", "this token is not ours, or its time is over");
+    if (scope !== "known") demand(principal, scope);
+    principals.set(request, principal);
+  });
+}

@@ -1,0 +1,34 @@
+/** Stored resources of one kind, read again and again beside the store: what a list of trunks needs, without the DIDs. */
+import { DatabaseSync } from "node:sqlite";
+import type { ResourceKind, StoredRecord } from "#config/stored-resources.ts";
+import { BUSY_TIMEOUT_MS } from "./open-sqlite.ts";
+
+export interface RecordReader {
+  /** With the generation of all resources that they are of. */
+  ofKind(kind: ResourceKind): { readonly generation: number; readonly records: readonly StoredRecord[] };
+  close(): void;
+}
+
+/** The database must be of today's schema. @throws what SQLite says */
+export function openRecordReader(path: string): RecordReader {
+  const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+  const generation = db.prepare("select generation from resource_change order by generation desc limit 1");
+  const records = db.prepare(
+    'select kind, name, tenant, managed_by as "managedBy", position, body from resource where kind = ? order by position, id',
+  );
+  return {
+    ofKind(kind) {
+      // Both reads see one state.
+      db.exec("begin");
+      try {
+        return {
+          generation: (generation.get() as { generation: number } | undefined)?.generation ?? 0,
+          records: records.all(kind) as unknown as readonly StoredRecord[],
+        };
+      } finally {
+        db.exec("commit");
+      }
+    },
+    close: () => db.close(),
+  };
+}
