@@ -167,6 +167,15 @@ class StoreClient implements StorePort {
         this.#pending.get(message.id)?.reject(new StoreError(message.reason));
         this.#pending.delete(message.id);
         return;
+      case "refused":
+        // The whole of it, as the log is the last that has it.
+        this.#options.publish({
+          type: "process",
+          what: "cdr-refused",
+          detail: `${message.reason}: ${JSON.stringify(message.cdr)}`,
+          callId: message.cdr.callId,
+        });
+        return;
       case "problem":
         this.#options.publish({ type: "process", what: "store-failing", detail: `${message.reason}; CDRs wait in the journal` });
         return;

@@ -40,6 +40,8 @@ export type FromStore =
   | { readonly type: "folded"; readonly path: string }
   | { readonly type: "answer"; readonly id: number; readonly value: unknown }
   | { readonly type: "failed"; readonly id: number; readonly reason: string }
+  /** It will never be stored. */
+  | { readonly type: "refused"; readonly cdr: Cdr; readonly reason: string }
   /** Said once when it begins and once when it is over. */
   | { readonly type: "problem"; readonly reason: string }
   | { readonly type: "recovered" }

@@ -86,6 +86,32 @@ function world(dir: string, store: CdrStore) {
   return { thread, journal, posted, pass, settle };
 }
 
+test("a record that the database refuses is told, and keeps no other waiting", async (t) => {
+  const dir = tempDir(t);
+  const store = await openSqliteStore(join(dir, "tandem.db"));
+  t.after(() => store.close());
+  const { journal, pass, posted } = world(dir, store);
+  const [first, bad, shapeless, last] = [ids.next(), ids.next(), ids.next(), ids.next()];
+  journal.end(cdrOf(first));
+  journal.end({ ...cdrOf(bad), outcome: null as never });
+  journal.end({ callId: shapeless, tenant: DEFAULT_TENANT } as Cdr);
+  journal.end(cdrOf(last));
+  await pass();
+  await pass();
+  assert.deepEqual(
+    (await store.list({ limit: 10 })).map(({ callId }) => callId),
+    [last, first],
+  );
+  assert.deepEqual(
+    posted.map((message) => [message.type, message.type === "refused" && message.cdr.callId]),
+    [
+      ["refused", bad],
+      ["refused", shapeless],
+    ],
+  );
+  journal.close();
+});
+
 test("ended calls are stored from the living segment, and a closed one is deleted once folded", async (t) => {
   const dir = tempDir(t);
   const store = await openSqliteStore(join(dir, "tandem.db"));

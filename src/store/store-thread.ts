@@ -6,6 +6,7 @@
  * holds the copies of the live calls. Any crash in between is harmless: a call id is stored once.
  */
 import type { Clock, Timer } from "#base/clock.ts";
+import type { Cdr } from "#cdr/record.ts";
 import { segmentNumber } from "#journal/segments.ts";
 import type { CdrStore } from "./cdr-store.ts";
 import { JournalTail } from "./journal-tail.ts";
@@ -105,9 +106,20 @@ class JournalFolder implements StoreThread {
   async #store(tail: JournalTail): Promise<void> {
     for (;;) {
       const ended = tail.read();
-      if (ended.cdrs.length > 0) await this.#parts.store.insert(ended.cdrs);
+      if (ended.cdrs.length > 0) await this.#insert(ended.cdrs);
       tail.advance(ended.offset);
       if (ended.exhausted) return;
+    }
+  }
+
+  /** A record that the database refuses for what it says, now and ever, must not keep the others waiting. */
+  async #insert(cdrs: readonly Cdr[]): Promise<void> {
+    try {
+      await this.#parts.store.insert(cdrs);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      if (cdrs.length > 1) for (const cdr of cdrs) await this.#insert([cdr]);
+      else this.#parts.post({ type: "refused", cdr: cdrs[0]!, reason: reasonOf(error) });
     }
   }
 
@@ -156,6 +168,18 @@ class JournalFolder implements StoreThread {
     if (!this.#failing) this.#parts.post({ type: "problem", reason: reasonOf(error) });
     this.#failing = true;
   }
+}
+
+/** SQLite's codes for a row that breaks a rule of its table. */
+const CONSTRAINT = 19;
+const MISMATCH = 20;
+const RESULT_CODE = 0xff;
+
+/** The record is at fault, not the disk or the database: a null where none may be, or not even the shape of one. */
+function isRefusal(error: unknown): boolean {
+  if (error instanceof TypeError) return true;
+  const code = error instanceof Error && "errcode" in error ? Number(error.errcode) & RESULT_CODE : 0;
+  return code === CONSTRAINT || code === MISMATCH;
 }
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
