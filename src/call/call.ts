@@ -441,7 +441,7 @@ export class Call implements LegOwner {
         return this.ports.journal.end(cdrOf(this.#record(core), ending, counted));
       } catch (error) {
         const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-        this.publish({ type: "process", what: counted === undefined ? "call not recorded" : "call recorded without counters", detail });
+        this.publish({ type: "process", what: counted === undefined ? "record failed" : "counters failed", detail });
       }
     }
   }

@@ -171,7 +171,7 @@ class StoreClient implements StorePort {
         // The whole of it, as the log is the last that has it.
         this.#options.publish({
           type: "process",
-          what: "cdr-refused",
+          what: "cdr-failed",
           detail: `${message.reason}: ${JSON.stringify(message.cdr)}`,
           callId: message.cdr.callId,
         });

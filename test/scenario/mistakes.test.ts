@@ -43,5 +43,5 @@ test("a journal that throws costs the record, not the process", async () => {
   await stage.wait(100);
   assert.equal(stage.calls.size, 0);
   assert.equal(stage.calls.callsOf("carrier"), 0);
-  assert.ok(stage.events.some((event) => event.type === "process" && event.what === "call not recorded"));
+  assert.ok(stage.events.some((event) => event.type === "process" && event.what === "record failed"));
 });
