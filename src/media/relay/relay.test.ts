@@ -134,6 +134,25 @@ describe("relay", () => {
     assert.equal(sockets.socketsOpen, 0);
   });
 
+  test("sides that name each other's ports, or their own, don't make a packet circle", () => {
+    const { relay, sockets, problems } = relayOver();
+    const sides = (["a", "b1"] as const).map((side) => ({ side, pool: "p", nat: true, signallingAddress: A.address, rtcpMux: false }));
+    const prepared = relay.prepare("s", sides);
+    assert.ok(prepared.ok);
+    const [a, b] = [prepared.local["a"]!, prepared.local["b1"]!];
+    relay.commit({ session: "s", remotes: { a: remote(b.address, b.port), b1: remote(POOL.bindAddress, a.port) }, pair: "b1" });
+    assert.equal(problems.length, 4);
+    sockets.arrives(a.port, A, rtp(1));
+    assert.deepEqual(sockets.sent, []);
+    // Another call's port is a place like any other: a call may come back to us.
+    relay.commit({ session: "s", remotes: { b1: remote(b.address, 10_090) }, pair: "b1" });
+    sockets.arrives(a.port, A, rtp(2));
+    assert.deepEqual(
+      sockets.sent.map(({ to }) => to),
+      [`${b.address}:10090`],
+    );
+  });
+
   test("packets that overtake the commit are forwarded with it; older ones, and strangers', are not", () => {
     const { relay, sockets } = relayOver();
     const prepared = relay.prepare("s", [

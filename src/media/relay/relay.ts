@@ -17,7 +17,7 @@ import type {
   SideName,
 } from "#media/engine.ts";
 import { type Flow, NO_SOCKET, Session, Side, mustSpeak } from "./flow.ts";
-import { type Endpoint, canonicalAddress, endpoint, reachable, sameEndpoint } from "./learning.ts";
+import { type Endpoint, canonicalAddress, endpoint, endpointText, reachable, sameEndpoint } from "./learning.ts";
 import { PacketPath } from "./packet-path.ts";
 import type { OpenFailure, PacketSockets } from "./packet-sockets.ts";
 import { PortPool as Ports } from "./port-pool.ts";
@@ -254,8 +254,20 @@ export class Relay {
         side.name,
         `${remote.address}:${remote.port} is not a transport address; packets go where theirs come from`,
       );
-    this.#aim(side.rtp, rtp);
-    this.#aim(side.rtcp, rtcp);
+    this.#aim(side.rtp, this.#apartFromUs(side, rtp));
+    this.#aim(side.rtcp, this.#apartFromUs(side, rtcp));
+  }
+
+  /** Two sides that name each other's ports here would let a packet circle between them for ever. */
+  #apartFromUs(side: Side, remote: Endpoint | undefined): Endpoint | undefined {
+    if (remote === undefined) return undefined;
+    for (const { local } of side.session.sides.values()) {
+      const here = remote.address === local.bindAddress || remote.address === local.advertisedAddress;
+      if (!here || (remote.port !== local.port && remote.port !== local.port + 1)) continue;
+      this.#output.problem(side.session.id, side.name, `${endpointText(remote)} is a port of this call itself; nothing is sent there`);
+      return undefined;
+    }
+    return remote;
   }
 
   /** A changed remote opens the lock (a re-INVITE moved the stream); the same one again changes nothing. */
