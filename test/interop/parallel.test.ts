@@ -1,6 +1,7 @@
 /** A group of algorithm parallel with sipp on both sides: three gateways ring, the second answers; all are busy. */
 import assert from "node:assert/strict";
 import { type TestContext, describe, test } from "node:test";
+import type { GatewaysReport } from "#call/control.ts";
 import type { Cdr } from "#cdr/record.ts";
 import type { RouteExplanation } from "#routing/explain.ts";
 import { type Lab, loopbackLab, type RunningTandem, startTandem } from "../kit/lab.ts";
@@ -71,6 +72,38 @@ describe("gateways that ring at once", { skip: skipWithout("sipp") }, () => {
       ["ai2", "answered", "answered"],
       ["ai3", "cancelled", "cancelled, ai2 answered first"],
     ]);
+  });
+
+  test("all answer at once, twenty times: each call has one winner, and nothing of the others is left", async (t) => {
+    const { lab, tandem } = await started(t);
+    const answering = uas([
+      recv("INVITE"),
+      respond(180, "Ringing"),
+      pause(300),
+      answer(),
+      recv("ACK"),
+      recv("BYE"),
+      respondWithin(200, "OK"),
+    ]);
+    // sipp itself answers the CANCELs that cross its 200s.
+    for (const host of lab.gateways) startSipp(lab, host, answering, undefined, { defaults: true });
+    const calling = uac([invite(), trying, recv(180, { optional: true }), recv(200), ack(), pause(300), bye(), recv(200)]);
+    const caller = await runSipp(lab, lab.carrier, calling, `${lab.sbcPrivate.address}:5060`, {
+      service: DID,
+      calls: 20,
+      ratePerSecond: 10,
+    });
+    assert.equal(caller.successful, 20, caller.output);
+    let cdrs: readonly Cdr[] = [];
+    for (let tries = 0; tries < 200 && cdrs.length < 20; tries++) {
+      cdrs = await tandem.ask<readonly Cdr[]>({ type: "cdr", limit: 30, callId: undefined, number: undefined });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.equal(cdrs.length, 20);
+    for (const { outcome, attempts } of cdrs)
+      assert.deepEqual([outcome, attempts.map((one) => one.outcome).toSorted()], ["answered", ["answered", "cancelled", "cancelled"]]);
+    const { gateways } = await tandem.ask<GatewaysReport>({ type: "gateways" });
+    assert.ok(gateways.every(({ calls }) => calls === 0));
   });
 
   test("all are busy: so hears the caller", async (t) => {
