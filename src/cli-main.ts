@@ -6,8 +6,9 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import { Command, Option } from "commander";
+import type { Cdr } from "#cdr/record.ts";
 import { calls, hangup } from "#cli/calls.ts";
-import { cdr } from "#cli/cdr.ts";
+import { type CdrQuestion, cdr } from "#cli/cdr.ts";
 import { type CommandContext, type Control, ControlError, EXIT_FAILED, EXIT_USAGE } from "#cli/context.ts";
 import type { ImportOptions } from "#cli/import.ts";
 import { type RouteAnswer, route } from "#cli/route.ts";
@@ -291,27 +292,39 @@ command(
   (made) => made.option("-n, --limit <count>", "how many", "20").option("--number <number>", "only calls from or to this number"),
   async (context, global, callId: string | undefined, options: { limit: string; number?: string }) => {
     const question = { limit: Number.parseInt(options.limit, 10) || 20, callId, number: options.number };
-    const read = async () => {
-      const { home, runDir } = await places(global);
-      try {
-        return await (await connect(runDir)).ask<never[]>({ type: "cdr", ...question });
-      } catch (error) {
-        if (!(error instanceof ControlError) || error.code !== "NOT_RUNNING") throw error;
-        // Nobody runs: the database is ours to read.
-        const [{ openSqliteStore }, { EVERY_TENANT }] = await Promise.all([import("#store/sqlite/open-sqlite.ts"), import("#store/cdr-store.ts")]);
-        const store = await openSqliteStore(join(home, "tandem.db"));
-        return store.list({ ...question, tenant: EVERY_TENANT });
-      }
-    };
-    return cdr(context, read, question);
+    return cdr(context, () => readCdrs(global, question), question);
   },
 );
 
+async function readCdrs(global: Global, question: CdrQuestion): Promise<readonly Cdr[]> {
+  const { home, runDir } = await places(global);
+  try {
+    return await (await connect(runDir)).ask<readonly Cdr[]>({ type: "cdr", ...question });
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.code !== "NOT_RUNNING") throw error;
+    // Nobody runs: the database is ours to read.
+    const [{ openSqliteStore }, { EVERY_TENANT }] = await Promise.all([import("#store/sqlite/open-sqlite.ts"), import("#store/cdr-store.ts")]);
+    const store = await openSqliteStore(join(home, "tandem.db"));
+    return store.list({ ...question, tenant: EVERY_TENANT });
+  }
+}
+
 command(
-  "route <number>",
-  "where a call to this number would go, and what would be skipped and why",
-  (made) => made.option("--from <peer>", "trunk or gateway that the call comes from (default: the first trunk)").option("--caller <number>", "the caller's number"),
-  async (context, global, number: string, options: { from?: string; caller?: string }) => {
+  "route [number]",
+  "where a call to this number would go, and what would be skipped and why; or why a past call went where it went",
+  (made) =>
+    made
+      .option("--from <peer>", "trunk or gateway that the call comes from (default: the first trunk)")
+      .option("--caller <number>", "the caller's number")
+      .option("--replay <call>", "the decision of this call again, with the configuration of its time"),
+  async (context, global, number: string | undefined, options: { from?: string; caller?: string; replay?: string }) => {
+    if (options.replay !== undefined) {
+      const [{ replay }, { replayCall }, { home }] = await Promise.all([import("#cli/replay.ts"), import("./replay-main.ts"), places(global)]);
+      const [record] = await readCdrs(global, { limit: 1, callId: options.replay, number: undefined });
+      if (record === undefined) throw new ControlError("NO_SUCH_CALL", `no CDR of a call "${options.replay}"; tandem cdr lists them`);
+      return replay(context, replayCall(home, record));
+    }
+    if (number === undefined) throw new ControlError("USAGE", "which number? tandem route <number>, or tandem route --replay <call>");
     const question = { type: "route", number, from: options.from, caller: options.caller } as const;
     const decide = async (): Promise<RouteAnswer> => {
       const { runDir } = await places(global);

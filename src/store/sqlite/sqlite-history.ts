@@ -1,0 +1,43 @@
+/** The configuration of a past call from SQLite, without opening for writing or waiting for the store. */
+import { existsSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { DEFAULT_TENANT } from "#base/ids.ts";
+import type { StoredRecord } from "#config/stored-resources.ts";
+import { type LoggedChange, type Rewound, rewind } from "../rewind.ts";
+import { BUSY_TIMEOUT_MS } from "./open-sqlite.ts";
+
+export interface PastConfig extends Rewound {
+  /** The file's, passwords hidden. */
+  readonly text: string;
+  readonly hash: string;
+  readonly appliedAtMs: number;
+}
+
+export interface When {
+  /** It starts again with each start: of several, the last before the time is meant. */
+  readonly generation: number;
+  /** Epoch milliseconds. */
+  readonly atMs: number;
+}
+
+const FILE =
+  'select hash, text, applied_at_ms as "appliedAtMs" from change_log where tenant = ? and number = ? and applied_at_ms <= ? order by id desc limit 1';
+const RECORDS = 'select kind, name, tenant, managed_by as "managedBy", position, body from resource order by position, id';
+const SINCE = "select tenant, text from resource_change where applied_at_ms > ? order by generation desc, id desc";
+
+/** undefined: it isn't there any more, or never was. @throws what SQLite says */
+export function readPastConfig(path: string, { generation, atMs }: When): PastConfig | undefined {
+  if (!existsSync(path)) return undefined;
+  const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+  try {
+    // All reads see one state.
+    db.exec("begin");
+    const file = db.prepare(FILE).get(DEFAULT_TENANT, generation, Math.ceil(atMs)) as Omit<PastConfig, keyof Rewound> | undefined;
+    if (file === undefined) return undefined;
+    const now = db.prepare(RECORDS).all() as unknown as readonly StoredRecord[];
+    const since = db.prepare(SINCE).all(Math.ceil(file.appliedAtMs)) as unknown as readonly LoggedChange[];
+    return { ...file, ...rewind(now, since) };
+  } finally {
+    db.close();
+  }
+}
