@@ -36,7 +36,7 @@ const GROUPS_MAX = 9;
 /** Longer than any number or name that is routed. */
 export const NUMBER_CHARS_MAX = 128;
 const DIGITS = "0123456789";
-const LITERAL = /^[0-9A-Za-z+#*_\-]$/;
+const LITERAL = /^[0-9A-Za-z+#*_-]$/;
 
 export function readNumberPattern(text: string): ReadPattern {
   if (text.length > PATTERN_CHARS_MAX) return wrong(`longer than ${PATTERN_CHARS_MAX} characters`, "a shorter pattern");
