@@ -8,7 +8,7 @@ import type { Random } from "#base/ids.ts";
 import type { Publish } from "#observe/event.ts";
 import type { Identified } from "#routing/decision.ts";
 import type { DigestUsers } from "#routing/digest-users.ts";
-import type { FloodLimit } from "#routing/flood-limit.ts";
+import { FloodLimit } from "#routing/flood-limit.ts";
 import type { Identifier } from "#routing/identify.ts";
 import type { Peer } from "#routing/snapshot.ts";
 import type { DigestServer } from "#sip/auth/digest-server.ts";
@@ -39,6 +39,8 @@ export interface AdmissionPorts {
 
 /** An event of refused strangers a second is enough to know. */
 const REFUSED_EVENTS_PER_SECOND = 10;
+/** Of strangers, all together: their addresses may be forged, and each answer stands in the ladder and hits somebody. */
+const STRANGE_PROBES_PER_SECOND = 500;
 const ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO";
 /** RFC 3261 §21.5.4. */
 const FLOODED: Admission = { status: 503, headers: [["Retry-After", "1"]] };
@@ -49,6 +51,7 @@ export class MethodTable implements AgentUser {
   readonly #ports: AdmissionPorts;
   /** What `admit` found, for `onInvite` of the same request, which follows at once. */
   #admitted: { readonly request: ReceivedRequest; readonly who: Identified } | undefined;
+  readonly #strangeProbes = new FloodLimit(STRANGE_PROBES_PER_SECOND);
   #refusedSecond = 0;
   #refusedInSecond = 0;
 
@@ -60,8 +63,7 @@ export class MethodTable implements AgentUser {
     const { floods, clock, publish, invitesPerSecond } = this.#ports;
     const flood = floods.take(flow.remoteAddress, clock.nowMs());
     if (flood === "far-over") return this.#refuse(flow, "flood");
-    // Probes are answered on every listener, before anything else is asked: carriers watch us by them.
-    if (request.method === "OPTIONS" && request.toTag() === "") return true;
+    if (request.method === "OPTIONS" && request.toTag() === "") return this.#admitProbe(request, flow);
     const { user, challenge } = this.#examineDigest(request, flow);
     if (challenge !== undefined) return challenge;
     const who = this.#identify(request, flow, user);
@@ -74,6 +76,12 @@ export class MethodTable implements AgentUser {
     }
     this.#admitted = { request, who };
     return true;
+  }
+
+  /** Probes are answered on every listener, whoever asks: carriers watch us by them. */
+  #admitProbe(request: ReceivedRequest, flow: Flow): boolean {
+    if (this.#identify(request, flow, undefined).type !== "unknown") return true;
+    return this.#strangeProbes.take("", this.#ports.clock.nowMs()) === "within" || this.#refuse(flow, "flood of OPTIONS from strangers");
   }
 
   newInvite(request: ReceivedRequest, flow: Flow): { readonly localTag: string; readonly localContact: string } {
