@@ -6,6 +6,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { chownSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ApplyDesk } from "#cli/apply.ts";
 import { type Control, ControlError } from "#cli/context.ts";
 import { APPLY_BYTES_MAX, SPOOL_NAME, type ApplyOutcome, type ApplyWish, applyApart } from "#config/apply-apart.ts";
@@ -46,23 +47,48 @@ export function spoolApply(options: SpoolOptions): { readonly apply: ApplyDesk["
   return {
     async apply(commit, expectedGeneration) {
       const wish = wishOf(commit, expectedGeneration);
-      try {
-        const control = await options.connect();
-        return { outcome: await control.ask<ApplyOutcome>({ type: "apply", ...wish }), running: true };
-      } catch (error) {
-        if (!(error instanceof ControlError) || error.code !== "NOT_RUNNING") throw error;
-        const { outcome } = await applyApart(new URL("./apply-main.ts", import.meta.url), {
-          file: config,
-          home,
-          generation: 1,
-          wish,
-          openListeners: undefined,
-        });
-        return { outcome, running: false };
-      }
+      const control = await whoRuns(options);
+      if (control !== undefined) return { outcome: await control.ask<ApplyOutcome>({ type: "apply", ...wish }), running: true };
+      const { outcome } = await applyApart(new URL("./apply-main.ts", import.meta.url), {
+        file: config,
+        home,
+        generation: 1,
+        wish,
+        openListeners: undefined,
+      });
+      // One that came up meanwhile may have read the store before.
+      const late = outcome.ok && outcome.report.committed ? await whoRuns(options) : undefined;
+      await late?.ask({ type: "reload" });
+      return { outcome, running: late !== undefined };
     },
     remove: () => rmSync(path, { force: true }),
   };
+}
+
+const STARTING_MS = 10_000;
+const LOOK_AGAIN_MS = 100;
+/** The running Tandem; one whose signalling is being started again is waited for. Undefined: none runs. */
+async function whoRuns({ connect, home }: SpoolOptions): Promise<Control | undefined> {
+  const untilMs = Date.now() + STARTING_MS;
+  for (;;) {
+    try {
+      return await connect();
+    } catch (error) {
+      if (!(error instanceof ControlError) || error.code !== "NOT_RUNNING") throw error;
+      if (!isSupervised(home) || Date.now() > untilMs) return undefined;
+      await sleep(LOOK_AGAIN_MS);
+    }
+  }
+}
+
+/** The supervisor's lock names a living process. */
+function isSupervised(home: string): boolean {
+  try {
+    process.kill((JSON.parse(readFileSync(join(home, "supervisor.lock"), "utf8")) as { readonly pid: number }).pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
 }
 
 /** What a killed command left behind may hold passwords. */

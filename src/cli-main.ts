@@ -49,10 +49,20 @@ async function load(global: Global) {
   const { loadConfig } = await import("#config/load.ts");
   return loadConfig(loadInput(global));
 }
-/** With the resources of the store, as calls are routed by both. */
+/** With the resources of the store, as calls are routed by both. A problem where that can't be read. */
 async function loadWhole(global: Global) {
-  const [{ loadConfig }, { readSqliteEntries }] = await Promise.all([import("#config/load.ts"), import("#store/sqlite/sqlite-resources.ts")]);
+  const [{ loadConfig }, { readSqliteEntries }] = await Promise.all([
+    import("#config/load.ts"),
+    import("#store/sqlite/sqlite-resources.ts"),
+  ]);
   return loadConfig({ ...loadInput(global), stored: (home) => readSqliteEntries(join(home, "tandem.db")) });
+}
+/** A broken database keeps nothing from starting that the file alone makes: signalling goes on without it and says so. */
+async function loadToStart(global: Global) {
+  const whole = await loadWhole(global);
+  if (whole.ok || whole.storeUnreadable !== true) return whole;
+  const alone = await load(global);
+  return alone.ok ? alone : whole;
 }
 
 /** State folder and sockets: the configuration may name them; without one they are where they are by default. */
@@ -68,7 +78,10 @@ async function places(global: Global): Promise<{ readonly home: string; readonly
 async function connect(runDir: string): Promise<Control> {
   const path = join(runDir, "control.sock");
   const client = await connectJsonLines(path).catch(() => {
-    throw new ControlError("NOT_RUNNING", `no Tandem is running here (nothing answers on ${path}); start one with: tandem start, or name its state folder with --home`);
+    throw new ControlError(
+      "NOT_RUNNING",
+      `no Tandem is running here (nothing answers on ${path}); start one with: tandem start, or name its state folder with --home`,
+    );
   });
   return {
     async ask<T>(command: Parameters<Control["ask"]>[0]): Promise<T> {
@@ -96,7 +109,10 @@ type Run = (context: CommandContext, global: Global, ...args: never[]) => Promis
 /** Registers a command; its errors become a line and an exit code. */
 function command(usage: string, description: string, configure: (made: Command) => Command, run: Run): void {
   // Options that every command understands may also stand behind it.
-  const made = configure(program.command(usage).description(description)).addOption(new Option("--json").hideHelp()).addOption(new Option("-c, --config <file>").hideHelp()).addOption(new Option("--home <folder>").hideHelp());
+  const made = configure(program.command(usage).description(description))
+    .addOption(new Option("--json").hideHelp())
+    .addOption(new Option("-c, --config <file>").hideHelp())
+    .addOption(new Option("--home <folder>").hideHelp());
   made.action(async (...args: unknown[]) => {
     const global = made.optsWithGlobals<Global>();
     const context = contextOf(global);
@@ -117,7 +133,7 @@ const plain = (made: Command): Command => made;
 
 command("start", "start the switch: supervisor, signalling, media", plain, async (context, global) => {
   const [{ start }, { supervise }] = await Promise.all([import("#cli/start.ts"), import("./supervise-main.ts")]);
-  const loaded = await loadWhole(global);
+  const loaded = await loadToStart(global);
   return start(context, loaded, () => {
     if (!loaded.ok) return Promise.resolve(EXIT_USAGE);
     const { node, file } = loaded.config;
@@ -126,19 +142,40 @@ command("start", "start the switch: supervisor, signalling, media", plain, async
       home: node.home,
       childArgs: {
         signalling: ["--config", file, ...(global.home === undefined ? [] : ["--home", global.home])],
-        media: engine === "rtpengine" ? undefined : ["--home", node.home, "--run-dir", node.runDir, "--workers", String(workers), "--coalesce-us", String(coalesceUs), ...(sockets === undefined ? [] : ["--sockets", sockets])],
+        media:
+          engine === "rtpengine"
+            ? undefined
+            : [
+                "--home",
+                node.home,
+                "--run-dir",
+                node.runDir,
+                "--workers",
+                String(workers),
+                "--coalesce-us",
+                String(coalesceUs),
+                ...(sockets === undefined ? [] : ["--sockets", sockets]),
+              ],
       },
       print: context.json ? context.warn : context.print,
     });
   });
 });
 
-command("check", "check the configuration: every problem with its line and remedy; who is recognised how", plain, async (context, global) => {
-  const { check } = await import("#cli/start.ts");
-  return check(context, await loadWhole(global));
-});
+command(
+  "check",
+  "check the configuration: every problem with its line and remedy; who is recognised how",
+  plain,
+  async (context, global) => {
+    const { check } = await import("#cli/start.ts");
+    return check(context, await loadWhole(global));
+  },
+);
 
-const many = (value: string, before: readonly string[] = []): readonly string[] => [...before, ...value.split(",").filter((one) => one !== "")];
+const many = (value: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  ...value.split(",").filter((one) => one !== ""),
+];
 command(
   "import <system>",
   "move in from kamailio: what becomes what, and a tandem.yaml for it",
@@ -163,7 +200,21 @@ command(
     return importFrom(
       context,
       system,
-      { dump: [], dispatcher: [], address: [], cfg: [], rtpengine: [], listen: [], carriers: "1", gateways: "2", out: undefined, apply: false, replace: false, all: false, ...given },
+      {
+        dump: [],
+        dispatcher: [],
+        address: [],
+        cfg: [],
+        rtpengine: [],
+        listen: [],
+        carriers: "1",
+        gateways: "2",
+        out: undefined,
+        apply: false,
+        replace: false,
+        all: false,
+        ...given,
+      },
       {
         readFile: (path) => readFileSync(path === "-" ? 0 : path, "utf8"),
         exists: existsSync,
@@ -175,7 +226,8 @@ command(
         check: (text, file) => loadText(text, file, input),
         inForce: () => {
           const file = global.config ?? process.env["TANDEM_CONFIG"] ?? "tandem.yaml";
-          if ((global.config !== undefined || process.env["TANDEM_CONFIG"] !== undefined) && !existsSync(file)) return { file, listeners: undefined };
+          if ((global.config !== undefined || process.env["TANDEM_CONFIG"] !== undefined) && !existsSync(file))
+            return { file, listeners: undefined };
           const found = loadConfig(input);
           if (found.ok) return { file: found.config.file, listeners: [...found.config.snapshot.listeners.values()] };
           // Without any configuration the only problem names none.
@@ -185,9 +237,21 @@ command(
         apply: async (asked, text) => {
           const [{ apply }, { spoolApply, askPerson }] = await Promise.all([import("#cli/apply.ts"), import("./applying-main.ts")]);
           const { home, runDir } = await places(global);
-          const spooled = spoolApply({ file: "(imported)", text, home, config: global.config, tenant: undefined, prune: false, connect: () => connect(runDir) });
+          const spooled = spoolApply({
+            file: "(imported)",
+            text,
+            home,
+            config: global.config,
+            tenant: undefined,
+            prune: false,
+            connect: () => connect(runDir),
+          });
           try {
-            return await apply(asked, { apply: spooled.apply, yes: given.yes === true, ask: asked.json || process.stdin.isTTY !== true ? undefined : askPerson });
+            return await apply(asked, {
+              apply: spooled.apply,
+              yes: given.yes === true,
+              ask: asked.json || process.stdin.isTTY !== true ? undefined : askPerson,
+            });
           } finally {
             spooled.remove();
           }
@@ -198,7 +262,12 @@ command(
 );
 
 async function systemLocator(servers: readonly string[]) {
-  const [{ createLocator }, { systemDns }, { systemClock }, { parseUri }] = await Promise.all([import("#sip/transport/location.ts"), import("#net/dns.ts"), import("#base/clock.ts"), import("#sip/message/parse-uri.ts")]);
+  const [{ createLocator }, { systemDns }, { systemClock }, { parseUri }] = await Promise.all([
+    import("#sip/transport/location.ts"),
+    import("#net/dns.ts"),
+    import("#base/clock.ts"),
+    import("#sip/message/parse-uri.ts"),
+  ]);
   const locator = createLocator({ dns: systemDns({ servers }), clock: systemClock });
   return (uri: string) => {
     const parsed = parseUri(uri);
@@ -231,13 +300,21 @@ command(
     return options.presets === true ? presets(context) : trunks(context, name, Date.now());
   },
 );
-command("gateways [name-or-action] [name]", "groups and gateways: state, calls, probes, history; gateways drain <name>, gateways undrain <name>", plain, async (context, _global, first: string | undefined, second: string | undefined) => {
-  const { drainGateway, gateways } = await import("#cli/gateways.ts");
-  const action = first === "drain" || first === "undrain";
-  if (!action && second === undefined) return gateways(context, first, Date.now());
-  if (action && second !== undefined) return drainGateway(context, second, first === "drain");
-  throw new ControlError("USAGE", action ? `which one? tandem gateways ${first} <name>` : `"${first}" is no action; there are drain and undrain`);
-});
+command(
+  "gateways [name-or-action] [name]",
+  "groups and gateways: state, calls, probes, history; gateways drain <name>, gateways undrain <name>",
+  plain,
+  async (context, _global, first: string | undefined, second: string | undefined) => {
+    const { drainGateway, gateways } = await import("#cli/gateways.ts");
+    const action = first === "drain" || first === "undrain";
+    if (!action && second === undefined) return gateways(context, first, Date.now());
+    if (action && second !== undefined) return drainGateway(context, second, first === "drain");
+    throw new ControlError(
+      "USAGE",
+      action ? `which one? tandem gateways ${first} <name>` : `"${first}" is no action; there are drain and undrain`,
+    );
+  },
+);
 command("reload", "read the configuration again; running calls are not touched", plain, async (context) => {
   const { reload } = await import("#cli/gateways.ts");
   return reload(context);
@@ -254,9 +331,20 @@ command(
   async (context, global, options: { file: string; tenant?: string; prune?: boolean; yes?: boolean }) => {
     const [{ apply }, { spoolApply, askPerson }] = await Promise.all([import("#cli/apply.ts"), import("./applying-main.ts")]);
     const { home, runDir } = await places(global);
-    const spooled = spoolApply({ file: options.file, home, config: global.config, tenant: options.tenant, prune: options.prune === true, connect: () => connect(runDir) });
+    const spooled = spoolApply({
+      file: options.file,
+      home,
+      config: global.config,
+      tenant: options.tenant,
+      prune: options.prune === true,
+      connect: () => connect(runDir),
+    });
     try {
-      return await apply(context, { apply: spooled.apply, yes: options.yes === true, ask: context.json || process.stdin.isTTY !== true ? undefined : askPerson });
+      return await apply(context, {
+        apply: spooled.apply,
+        yes: options.yes === true,
+        ask: context.json || process.stdin.isTTY !== true ? undefined : askPerson,
+      });
     } finally {
       spooled.remove();
     }
@@ -267,9 +355,19 @@ command(
   "the resources of the store as YAML that apply takes back",
   (made) => made.option("--tenant <tenant>", "only this tenant's").option("--with-secrets", "passwords as they are, instead of hidden"),
   async (context, global, options: { tenant?: string; withSecrets?: boolean }) => {
-    const [{ exportResources }, { readSqliteResources }] = await Promise.all([import("#cli/apply.ts"), import("#store/sqlite/sqlite-resources.ts")]);
+    const [{ exportResources }, { readSqliteResources }] = await Promise.all([
+      import("#cli/apply.ts"),
+      import("#store/sqlite/sqlite-resources.ts"),
+    ]);
     const { home } = await places(global);
-    return exportResources(context, readSqliteResources(join(home, "tandem.db")), { tenant: options.tenant, secrets: options.withSecrets === true });
+    const read = () => {
+      try {
+        return readSqliteResources(join(home, "tandem.db"));
+      } catch (error) {
+        throw new ControlError("STORE", `resources in ${home} can't be read: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    };
+    return exportResources(context, read(), { tenant: options.tenant, secrets: options.withSecrets === true });
   },
 );
 command(
@@ -303,7 +401,10 @@ async function readCdrs(global: Global, question: CdrQuestion): Promise<readonly
   } catch (error) {
     if (!(error instanceof ControlError) || error.code !== "NOT_RUNNING") throw error;
     // Nobody runs: the database is ours to read.
-    const [{ openSqliteStore }, { EVERY_TENANT }] = await Promise.all([import("#store/sqlite/open-sqlite.ts"), import("#store/cdr-store.ts")]);
+    const [{ openSqliteStore }, { EVERY_TENANT }] = await Promise.all([
+      import("#store/sqlite/open-sqlite.ts"),
+      import("#store/cdr-store.ts"),
+    ]);
     const store = await openSqliteStore(join(home, "tandem.db"));
     return store.list({ ...question, tenant: EVERY_TENANT });
   }
@@ -319,7 +420,11 @@ command(
       .option("--replay <call>", "the decision of this call again, with the configuration of its time"),
   async (context, global, number: string | undefined, options: { from?: string; caller?: string; replay?: string }) => {
     if (options.replay !== undefined) {
-      const [{ replay }, { replayCall }, { home }] = await Promise.all([import("#cli/replay.ts"), import("./replay-main.ts"), places(global)]);
+      const [{ replay }, { replayCall }, { home }] = await Promise.all([
+        import("#cli/replay.ts"),
+        import("./replay-main.ts"),
+        places(global),
+      ]);
       const [record] = await readCdrs(global, { limit: 1, callId: options.replay, number: undefined });
       if (record === undefined) throw new ControlError("NO_SUCH_CALL", `no CDR of a call "${options.replay}"; tandem cdr lists them`);
       return replay(context, replayCall(home, record));
@@ -339,13 +444,37 @@ command(
   },
 );
 
-async function decideFromFile(global: Global, question: { readonly number: string; readonly from: string | undefined; readonly caller: string | undefined }): Promise<RouteAnswer> {
-  const [loaded, { planCall }, { explainPlan }] = await Promise.all([loadWhole(global), import("#routing/plan-dial.ts"), import("#routing/explain.ts")]);
+async function decideFromFile(
+  global: Global,
+  question: { readonly number: string; readonly from: string | undefined; readonly caller: string | undefined },
+): Promise<RouteAnswer> {
+  const [loaded, { planCall }, { explainPlan }] = await Promise.all([
+    loadWhole(global),
+    import("#routing/plan-dial.ts"),
+    import("#routing/explain.ts"),
+  ]);
   if (!loaded.ok) throw new ControlError("CONFIGURATION", "no Tandem is running and the configuration has problems; see tandem check");
   const { snapshot } = loaded.config;
-  const source = question.from === undefined ? [...snapshot.trunks.values()][0] : (snapshot.trunks.get(question.from) ?? snapshot.gateways.get(question.from));
-  if (source === undefined) throw new ControlError("NO_SUCH_PEER", question.from === undefined ? "there is no trunk; name where the call comes from with --from" : `no trunk or gateway "${question.from}"`);
-  const plan = planCall({ snapshot, source, calledUser: question.number, callerUser: question.caller ?? "", healthOf: () => undefined, nowMs: Date.now(), dice: Math.random });
+  const source =
+    question.from === undefined
+      ? [...snapshot.trunks.values()][0]
+      : (snapshot.trunks.get(question.from) ?? snapshot.gateways.get(question.from));
+  if (source === undefined)
+    throw new ControlError(
+      "NO_SUCH_PEER",
+      question.from === undefined
+        ? "there is no trunk; name where the call comes from with --from"
+        : `no trunk or gateway "${question.from}"`,
+    );
+  const plan = planCall({
+    snapshot,
+    source,
+    calledUser: question.number,
+    callerUser: question.caller ?? "",
+    healthOf: () => undefined,
+    nowMs: Date.now(),
+    dice: Math.random,
+  });
   return { from: source.name, ...explainPlan(plan) };
 }
 
@@ -378,7 +507,15 @@ async function phoneFor(transports: readonly ("UDP" | "TCP")[], host: string, fr
     import("#base/random.ts"),
   ]);
   return openPhone(
-    { address: from ?? (await localAddressTowards(host, "127.0.0.1")), port: 0, transports, user: "tandem", clock: systemClock, random: systemRandom, makeLocator: (listeners) => createLocator({ dns: systemDns(), clock: systemClock, listeners }) },
+    {
+      address: from ?? (await localAddressTowards(host, "127.0.0.1")),
+      port: 0,
+      transports,
+      user: "tandem",
+      clock: systemClock,
+      random: systemRandom,
+      makeLocator: (listeners) => createLocator({ dns: systemDns(), clock: systemClock, listeners }),
+    },
     { type: "refuse", status: 480, reasonPhrase: "Temporarily Unavailable" },
   );
 }
@@ -401,32 +538,50 @@ async function localAddressTowards<T>(host: string, otherwise: T): Promise<strin
 
 const hostOf = (uri: string): string => /^(?:sips?:)?(?:[^@]*@)?(\[[^\]]+\]|[^:;?>]+)/i.exec(uri)?.[1]?.replace(/^\[|\]$/g, "") ?? "";
 
-command("preflight <peer>", "everything between us and a trunk or gateway: DNS, port, OPTIONS, REGISTER, digest, codecs, addresses, numbers", plain, async (context, global, name: string) => {
-  const [{ preflight }, loaded, { networkInterfaces }] = await Promise.all([import("#cli/preflight.ts"), loadWhole(global), import("node:os")]);
-  if (!loaded.ok) throw new ControlError("CONFIGURATION", "the configuration has problems; see tandem check");
-  const [locate, { preflightAsk, tryConnect }] = await Promise.all([systemLocator(loaded.config.node.dnsServers), import("./preflight-main.ts")]);
-  // All of 127/8 is this machine's.
-  const deviceOf = (own: string): string | undefined => (own.startsWith("127.") ? "lo" : Object.entries(networkInterfaces()).find(([, faces]) => faces?.some(({ address }) => address === own))?.[0]);
-  return preflight(context, loaded.config.snapshot, name, {
-    locate: async (uri) => {
-      const located = await locate(uri);
-      return located.ok ? located : { ok: false, reason: `${located.code}: ${located.detail}` };
-    },
-    localAddressTowards: (address) => localAddressTowards(address, undefined),
-    isLocal: (address) => deviceOf(address) !== undefined || address === "0.0.0.0" || address === "::",
-    sameDevice: (a, b) => deviceOf(a) !== undefined && deviceOf(a) === deviceOf(b),
-    connect: tryConnect,
-    ask: (method, peer, from, withAccount) => preflightAsk(method, peer, withAccount, (host) => phoneFor(["UDP", "TCP"], host, from === "0.0.0.0" || from === "::" ? undefined : from)),
-    trunks: async () => {
-      try {
-        return await (await context.control()).ask({ type: "trunks" });
-      } catch (error) {
-        if (error instanceof ControlError) return undefined;
-        throw error;
-      }
-    },
-  });
-});
+command(
+  "preflight <peer>",
+  "everything between us and a trunk or gateway: DNS, port, OPTIONS, REGISTER, digest, codecs, addresses, numbers",
+  plain,
+  async (context, global, name: string) => {
+    const [{ preflight }, loaded, { networkInterfaces }] = await Promise.all([
+      import("#cli/preflight.ts"),
+      loadWhole(global),
+      import("node:os"),
+    ]);
+    if (!loaded.ok) throw new ControlError("CONFIGURATION", "the configuration has problems; see tandem check");
+    const [locate, { preflightAsk, tryConnect }] = await Promise.all([
+      systemLocator(loaded.config.node.dnsServers),
+      import("./preflight-main.ts"),
+    ]);
+    // All of 127/8 is this machine's.
+    const deviceOf = (own: string): string | undefined =>
+      own.startsWith("127.")
+        ? "lo"
+        : Object.entries(networkInterfaces()).find(([, faces]) => faces?.some(({ address }) => address === own))?.[0];
+    return preflight(context, loaded.config.snapshot, name, {
+      locate: async (uri) => {
+        const located = await locate(uri);
+        return located.ok ? located : { ok: false, reason: `${located.code}: ${located.detail}` };
+      },
+      localAddressTowards: (address) => localAddressTowards(address, undefined),
+      isLocal: (address) => deviceOf(address) !== undefined || address === "0.0.0.0" || address === "::",
+      sameDevice: (a, b) => deviceOf(a) !== undefined && deviceOf(a) === deviceOf(b),
+      connect: tryConnect,
+      ask: (method, peer, from, withAccount) =>
+        preflightAsk(method, peer, withAccount, (host) =>
+          phoneFor(["UDP", "TCP"], host, from === "0.0.0.0" || from === "::" ? undefined : from),
+        ),
+      trunks: async () => {
+        try {
+          return await (await context.control()).ask({ type: "trunks" });
+        } catch (error) {
+          if (error instanceof ControlError) return undefined;
+          throw error;
+        }
+      },
+    });
+  },
+);
 
 command("ping <sip-uri>", "does it answer OPTIONS, and how quickly", plain, async (context, _global, uri: string) => {
   const { ping } = await import("#cli/phone.ts");
@@ -437,9 +592,19 @@ command("ping <sip-uri>", "does it answer OPTIONS, and how quickly", plain, asyn
 command(
   "call <number-or-uri>",
   "place a test call: speaks, listens, says whether it came back",
-  (made) => made.option("--trunk <name>", "as if it came from this trunk (default: the first)").option("--play <file.wav>", "8000 Hz mono; default: a short sentence of our own").option("--record <file.wav>", "keep what came back").option("--timeout <seconds>", "how long to wait for an answer", "60"),
+  (made) =>
+    made
+      .option("--trunk <name>", "as if it came from this trunk (default: the first)")
+      .option("--play <file.wav>", "8000 Hz mono; default: a short sentence of our own")
+      .option("--record <file.wav>", "keep what came back")
+      .option("--timeout <seconds>", "how long to wait for an answer", "60"),
   async (context, _global, destination: string, options: { trunk?: string; play?: string; record?: string; timeout: string }) => {
-    const [{ call }, { readWav, writeWav }, { ulawToLinear }, { HEARD_FROM, correlate }] = await Promise.all([import("#cli/phone.ts"), import("#phone/wav.ts"), import("#media/codec/g711.ts"), import("#phone/correlate.ts")]);
+    const [{ call }, { readWav, writeWav }, { ulawToLinear }, { HEARD_FROM, correlate }] = await Promise.all([
+      import("#cli/phone.ts"),
+      import("#phone/wav.ts"),
+      import("#media/codec/g711.ts"),
+      import("#phone/correlate.ts"),
+    ]);
     const file = options.play ?? new URL("./phone/speech.wav", import.meta.url);
     let wav: Buffer;
     try {
@@ -448,10 +613,17 @@ command(
       throw new ControlError("NO_FILE", `--play ${String(file)}: ${(error as Error).message}`);
     }
     const speech = readWav(wav);
-    if (!speech.ok) throw new ControlError("BAD_WAV", `--play ${String(file)}: ${speech.reason}; convert it with: sox in.wav -r 8000 -c 1 out.wav`);
+    if (!speech.ok)
+      throw new ControlError("BAD_WAV", `--play ${String(file)}: ${speech.reason}; convert it with: sox in.wav -r 8000 -c 1 out.wav`);
     return call(context, destination, options.trunk, async (uri, onProgress) => {
       const phone = await phoneFor(["UDP", "TCP"], hostOf(uri));
-      const report = await phone.call({ uri, ulaw: speech.value, tailMs: 500, answerTimeoutMs: 1000 * (Number.parseInt(options.timeout, 10) || 60), onProgress });
+      const report = await phone.call({
+        uri,
+        ulaw: speech.value,
+        tailMs: 500,
+        answerTimeoutMs: 1000 * (Number.parseInt(options.timeout, 10) || 60),
+        onProgress,
+      });
       const { correlation } = correlate(ulawToLinear(speech.value), ulawToLinear(report.recording));
       if (options.record !== undefined) writeFileSync(options.record, writeWav(report.recording));
       const { recording: _, ...rest } = report;
@@ -463,11 +635,20 @@ command(
 command(
   "demo",
   "a real call through a real Tandem on this machine: no root, no peers",
-  (made) => made.option("--keep", "leave Tandem running afterwards, to look around").addOption(new Option("--stop-media", "stop the media process in mid-call: nothing must be heard").hideHelp()),
+  (made) =>
+    made
+      .option("--keep", "leave Tandem running afterwards, to look around")
+      .addOption(new Option("--stop-media", "stop the media process in mid-call: nothing must be heard").hideHelp()),
   async (context, _global, options: { keep?: boolean; stopMedia?: boolean }) => {
     const [{ demo }, { renderLadder }] = await Promise.all([import("./demo-main.ts"), import("#observe/render-ladder.ts")]);
     const { look } = context;
-    return demo({ context, connect, renderLadder: (events) => renderLadder(events, { columns: look.columns, colour: look.terminal }), stopMedia: options.stopMedia === true, keep: options.keep === true });
+    return demo({
+      context,
+      connect,
+      renderLadder: (events) => renderLadder(events, { columns: look.columns, colour: look.terminal }),
+      stopMedia: options.stopMedia === true,
+      keep: options.keep === true,
+    });
   },
 );
 

@@ -49,6 +49,8 @@ export type LoadedConfig =
       readonly problems: readonly ConfigProblem[];
       /** Where it would run, if the file could be read so far: for commands that only ask a running one. */
       readonly node?: NodeConfig;
+      /** The store is the problem, and nothing else was looked at. */
+      readonly storeUnreadable?: true;
     };
 
 /** One worker saturates a core at about 1,000 calls; signalling wants one for itself. */
@@ -74,7 +76,7 @@ export function loadText(text: string, file: string, input: LoadInput): LoadedCo
     return { ok: false, problems };
   }
   const stored = readStored(document.value, input);
-  if ("problem" in stored) return { ok: false, problems: [stored.problem] };
+  if ("problem" in stored) return { ok: false, problems: [stored.problem], storeUnreadable: true };
   const merged = mergeStored(document.value, stored);
   const locateInFile = locator(file, document);
   const locate = (finding: Finding): ConfigProblem => {
@@ -120,7 +122,15 @@ function readStored(value: unknown, input: LoadInput): StoredEntries | { readonl
     return input.stored(home);
   } catch (error) {
     const message = `resources in ${home} can't be read: ${error instanceof Error ? error.message : String(error)}`;
-    return { problem: { file: IN_THE_STORE, line: 0, field: "", message, remedy: "a folder that Tandem's user may read; a broken tandem.db is to be moved away or restored" } };
+    return {
+      problem: {
+        file: IN_THE_STORE,
+        line: 0,
+        field: "",
+        message,
+        remedy: "a folder that Tandem's user may read; a broken tandem.db is to be moved away or restored",
+      },
+    };
   }
 }
 
