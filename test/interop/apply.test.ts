@@ -163,6 +163,21 @@ describe("resources of the store", () => {
     }
   });
 
+  test("with a broken database tandem.yaml alone is in force, and apply says what is wrong", async (t) => {
+    const lab = loopbackLab(t);
+    mkdirSync(join(lab.folder, "home"));
+    writeFileSync(join(lab.folder, "home", "tandem.db"), "garbage".repeat(1_000));
+    const tandem = await startTandem(t, lab, listeners(lab) + resources(lab));
+    await tandem.child.says(/only those of tandem\.yaml are in force[^]*file is not a database/, LOADED_MACHINE_MS);
+    const answer = await tandem.ask<object>({ type: "route", number: DID, from: "vodafone", caller: undefined });
+    assert.match(JSON.stringify(answer), /"ai"/);
+    const file = join(lab.folder, "more.yaml");
+    writeFileSync(file, 'gateways: [{ name: more, listener: public, uri: "sip:127.0.0.9" }]');
+    const said = await tandem.cli<{ readonly ok: boolean; readonly message: string }>("apply", "-f", file, "--yes");
+    assert.equal(said.ok, false);
+    assert.match(said.message, /can't be read: file is not a database/);
+  });
+
   test("where nothing runs apply writes the store; killed at any moment it leaves the old or the new, never half", async (t) => {
     const folder = mkdtempSync(join(tmpdir(), "tandem-apply-"));
     t.after(() => rmSync(folder, { recursive: true, force: true }));
