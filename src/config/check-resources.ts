@@ -10,6 +10,7 @@ import type { Conditions, Did, GatewayGroup, HuntTimes, OutboundRule, Peer, Rout
 import { type Note, checkListeners } from "./check-listeners.ts";
 import { checkAccounts } from "./accounts.ts";
 import { type DidUse, didUseOf, tellApart } from "./describe-identification.ts";
+import { checkCallers, checkMeaning } from "./contradictions.ts";
 import { checkRules } from "./rule-fields.ts";
 import { type PeerUri, parsePeerUri } from "./peer-uri.ts";
 import type { Finding, Path } from "./reading.ts";
@@ -108,6 +109,7 @@ function checkPeer(peer: Peer, path: Path, checking: Checking): void {
   const { resources, alsoNamed, error, warn } = checking;
   const known = resources.listeners.map(({ name }) => name);
   const listener = resources.listeners.find(({ name }) => name === peer.listener);
+  checkMeaning(peer, path, warn);
   checkRules(peer, path, { ...checking, listeners: known, trunks: checking.trunks });
   if (peer.listener === "") {
     if (known.length > 0) error(path, `${peer.name} names no listener`, `listener: one of ${known.join(", ")}`);
@@ -206,6 +208,7 @@ class RouteCheck {
     for (const [j, trunk] of did.trunks.entries()) this.#refer(trunk, ["trunk"], did.tenant, ["dids", i, "trunks", j]);
     this.#targets(did.targets, did.tenant, ["dids", i, "to"]);
     checkHunt(did.hunt, ["dids", i, "hunt"], error);
+    checkCallers(did, ["dids", i], warn);
     // A number as long as an international one.
     if (/^[1-9][0-9]{7,}\*?$/.test(did.number))
       warn(
@@ -269,8 +272,11 @@ class RouteCheck {
       if (this.#checking.alsoNamed.has(name)) return undefined;
       return [`there is no ${wanted} ${name}`, suggestion(name, namesOf(this.#checking, ...kinds), wanted), true];
     }
-    if (!kinds.includes(named.kind))
-      return [`${name} is a ${named.kind}, not a ${wanted}`, `${named.kind} ${name}, or the name of a ${wanted}`, true];
+    if (!kinds.includes(named.kind)) {
+      // Targets say the kind, lists of trunks and sources hold names alone.
+      const instead = dialled || wanted === "group" ? `${named.kind} ${name}, or the name of a ${wanted}` : `the name of a ${wanted}`;
+      return [`${name} is a ${named.kind}, not a ${wanted}`, instead, true];
+    }
     if (named.tenant !== tenant)
       return [`${name} is of tenant ${named.tenant}, not ${tenant}`, "calls stay within a tenant: use one of its own", true];
     if (dialled && named.uri === undefined) return [`${name} has no uri, so no call can go there`, "give it a uri", false];

@@ -71,7 +71,7 @@ export function loadText(text: string, file: string, input: LoadInput): LoadedCo
       line,
       field: "",
       message,
-      remedy: "YAML: spaces for indentation, quotes around special characters",
+      remedy: message.includes("unique") ? "each field once" : "YAML: spaces for indentation, quotes around special characters",
     }));
     return { ok: false, problems };
   }

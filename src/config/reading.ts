@@ -62,15 +62,18 @@ export const isMapping = (value: unknown): value is Mapping => typeof value === 
 export const isBlank = (value: unknown): boolean =>
   value === undefined || value === null || value === "" || value === "~" || value === "null";
 
-/** A mapping with exactly these fields. With a problem in any field it is undefined, after all were read. */
-export function object<F extends Fields>(fields: F): Reader<Of<F>> {
+/**
+ * A mapping with exactly these fields. With a problem in any field it is undefined, after all were read.
+ * @param elsewhere fields that people look for here: where they belong
+ */
+export function object<F extends Fields>(fields: F, elsewhere: Readonly<Record<string, string>> = {}): Reader<Of<F>> {
   const names = Object.keys(fields);
   const entries = Object.entries(fields);
   return (value, reading) => {
     const mapping = isBlank(value) ? {} : value;
     if (!isMapping(mapping)) return reading.note(`${describe(value)} instead of fields`, `fields: ${names.join(", ")}`);
     for (const key of Object.keys(mapping)) {
-      if (!Object.hasOwn(fields, key)) reading.noteAt(key, `unknown field ${key}`, suggestion(key, names, "field"));
+      if (!Object.hasOwn(fields, key)) reading.noteAt(key, `unknown field ${key}`, elsewhere[key] ?? suggestion(key, names, "field"));
     }
     const before = reading.findings.length;
     const result: Record<string, unknown> = {};

@@ -66,6 +66,7 @@ const portRange: Reader<readonly [min: number, max: number]> = (value, reading) 
   const ends = /^([0-9]{1,5})\s*-\s*([0-9]{1,5})$/.exec(given);
   if (ends === null) return reading.note(`${describe(given)} is not a range of ports`, "e.g. 10000-19999");
   const [min, max] = [Number(ends[1]), Number(ends[2])];
+  if (min > max) return reading.note(`ports ${given} run backwards`, "the first, then the last, e.g. 10000-19999");
   if (min < 1024 || max > 65535) return reading.note(`ports ${given} are out of range`, "1024 to 65535");
   // RTP takes the even port and RTCP the odd one above it (RFC 3550 §11).
   if (min % 2 !== 0 || max % 2 !== 1) {
@@ -81,8 +82,11 @@ const portRange: Reader<readonly [min: number, max: number]> = (value, reading) 
 
 /** DSCP by number or by its usual names (RFC 2474, RFC 3246, RFC 4594). */
 const DSCP_NAMES: Readonly<Record<string, number>> = { ef: 46, cs3: 24, cs5: 40, af31: 26, af41: 34, "best-effort": 0 };
-const dscp: Reader<number> = (value, reading) =>
-  DSCP_NAMES[String(value).toLowerCase()] ?? integer(0, 63, "DSCP, or ef, cs3, cs5, af31, af41")(value, reading);
+const dscp: Reader<number> = (value, reading) => {
+  const named = DSCP_NAMES[String(value).toLowerCase()];
+  if (named !== undefined || /^-?[0-9]+$/.test(String(value))) return named ?? integer(0, 63, "DSCP")(value, reading);
+  return reading.note(`${describe(value)} is not a DSCP`, `0 to 63, or ${Object.keys(DSCP_NAMES).join(", ")}`);
+};
 
 const NOT_YET = ["tls", "ws", "wss"];
 const transport: Reader<"UDP" | "TCP"> = (value, reading) => {
@@ -252,6 +256,7 @@ const target: Reader<RouteTarget> = (value, reading) => {
   } else if (typeof value === "string") {
     const reject = /^reject\s+([4-6][0-9]{2})(?:\s+([ -~]+))?$/.exec(value);
     if (reject !== null) return { type: "reject", status: Number(reject[1]), reason: reject[2] ?? "Rejected" };
+    if (/^reject\s+[0-9]+\b/.test(value)) return reading.note(`${describe(value)} is no refusal`, "a status of 400 to 699, and ASCII words, e.g. reject 486 Busy Here");
     const [kind, referred, ...more] = value.trim().split(/\s+/);
     const found = more.length === 0 ? namedTarget(kind ?? "", referred) : undefined;
     if (found !== undefined) return found;
@@ -290,6 +295,7 @@ const didNumber: Reader<string> = (value, reading) => {
   const given = text(value, reading);
   if (given === undefined) return undefined;
   const key = didKey(given);
+  if (/^\+[0-9]*[*#]./.test(key)) return reading.note(`${describe(value)} has a star within it`, 'at its end, for all that begin so: "+4930*"');
   if (/^(\+?[0-9*#]{1,32}|[a-z0-9][a-z0-9._-]{0,63}|[a-z0-9][a-z0-9._-]*\*)$/.test(key)) return key;
   return reading.note(
     `${describe(value)} is neither a number nor a name`,
@@ -326,11 +332,25 @@ function presetOr<T>(read: Reader<T>): Reader<T> {
   };
 }
 
+const LISTENER_ELSEWHERE = { ports: "media: { ports: 10000-19999 }", tls: "TLS is not built in this version" };
+const TRUNK_ELSEWHERE = {
+  next_on: "a gateway's field; for trunks, backup_trunks with backup_on",
+  registrar: "register: { registrar: sip.example.com }",
+  expires_s: "register: { expires_s: 600 }",
+};
+const ONLY_TRUNKS_BACK_UP = "a trunk's field; a group holds several gateways, by priority";
+const GATEWAY_ELSEWHERE = {
+  register: "only trunks register; a gateway that registers with us proves itself by digest:",
+  backup_trunks: ONLY_TRUNKS_BACK_UP,
+  backup_on: ONLY_TRUNKS_BACK_UP,
+  priority: "groups: [{ name: ai, gateways: [{ gateway: …, priority: 1 }] }]",
+  weight: "groups: [{ name: ai, gateways: [{ gateway: …, weight: 1 }] }]",
+};
 const file = {
   node: optional(object(node), undefined),
-  listeners: optional(placedList(object(listener)), []),
-  trunks: optional(placedList(presetOr(object(trunk))), []),
-  gateways: optional(placedList(presetOr(object(gateway))), []),
+  listeners: optional(placedList(object(listener, LISTENER_ELSEWHERE)), []),
+  trunks: optional(placedList(presetOr(object(trunk, TRUNK_ELSEWHERE))), []),
+  gateways: optional(placedList(presetOr(object(gateway, GATEWAY_ELSEWHERE))), []),
   groups: optional(placedList(object(group)), []),
   dids: optional(placedList(object(did)), []),
   outbound: optional(placedList(object(outbound)), []),
