@@ -19,10 +19,14 @@ const NO_PASSWORD = "hidden";
 
 export function replayCall(home: string, cdr: Cdr): ReplayAnswer {
   const seen = readSeen(cdr.decision);
-  if (seen === undefined) throw new ControlError("NO_DECISION", `the CDR of ${cdr.callId} says nothing of its decision: an older version wrote it`);
+  if (seen === undefined)
+    throw new ControlError("NO_DECISION", `the CDR of ${cdr.callId} says nothing of its decision: an older version wrote it`);
   const past = readPastConfig(join(home, "tandem.db"), { generation: cdr.configGeneration, atMs: seen.atMs });
   if (past === undefined || !past.hash.startsWith(seen.configHash))
-    throw new ControlError("NO_CONFIGURATION", `configuration ${cdr.configGeneration} (${seen.configHash}…) of that time is not in the log of ${home}`);
+    throw new ControlError(
+      "NO_CONFIGURATION",
+      `configuration ${cdr.configGeneration} (${seen.configHash}…) of that time is not in the log of ${home}`,
+    );
   const bodies = past.records.map((record) => ({ ...record, body: record.body.replace(HIDDEN, NO_PASSWORD) }));
   const loaded = loadText(past.text.replace(HIDDEN, NO_PASSWORD), `configuration ${cdr.configGeneration}`, {
     home,
@@ -34,9 +38,14 @@ export function replayCall(home: string, cdr: Cdr): ReplayAnswer {
     generation: cdr.configGeneration,
     stored: () => entriesOf(bodies, ""),
   });
-  if (!loaded.ok) throw new ControlError("CONFIGURATION", `this version can't read the configuration of that time:\n${renderProblems(loaded.problems, false)}`);
+  if (!loaded.ok)
+    throw new ControlError(
+      "CONFIGURATION",
+      `this version can't read the configuration of that time:\n${renderProblems(loaded.problems, false)}`,
+    );
   const plan = planAgain(loaded.config.snapshot, seen, { callId: cdr.callId, sipCallId: cdr.legs[0]?.sipCallId ?? "" });
-  if (plan === undefined) throw new ControlError("NO_SUCH_PEER", `the configuration of that time has no ${seen.source}, which the call came from`);
+  if (plan === undefined)
+    throw new ControlError("NO_SUCH_PEER", `the configuration of that time has no ${seen.source}, which the call came from`);
   const found = differences(seen, cdr, plan);
   return {
     callId: cdr.callId,

@@ -22,11 +22,21 @@ export function replay(context: CommandContext, answer: ReplayAnswer): number {
   if (context.json) context.print(JSON.stringify(answer));
   else {
     const { callId, from, generation, configAppliedAtMs, decidedAtMs, agrees } = answer;
-    context.print(paint(look, "dim", `call ${callId} from ${from}, decided ${clockTime(decidedAtMs)} UTC by configuration ${generation} of ${clockTime(configAppliedAtMs)} UTC`));
+    context.print(
+      paint(
+        look,
+        "dim",
+        `call ${callId} from ${from}, decided ${clockTime(decidedAtMs)} UTC by configuration ${generation} of ${clockTime(configAppliedAtMs)} UTC`,
+      ),
+    );
     for (const line of renderExplanation(answer)) context.print(printable(line));
     context.print(agrees ? paint(look, "green", "the same decision as then") : paint(look, "yellow", "another decision than then:"));
-    for (const { what, then, again } of answer.differences) context.print(printable(`  ${what}: then ${then || "nothing"}, now ${again || "nothing"}`));
-    if (answer.placesLost) context.print(paint(look, "dim", "outbound rules that were removed since stand behind the others: the log does not say where they were"));
+    for (const { what, before, now } of answer.differences)
+      context.print(printable(`  ${what}: then ${before || "nothing"}, now ${now || "nothing"}`));
+    if (answer.placesLost)
+      context.print(
+        paint(look, "dim", "outbound rules that were removed since stand behind the others: the log does not say where they were"),
+      );
   }
   return answer.agrees ? EXIT_OK : EXIT_FAILED;
 }

@@ -36,13 +36,21 @@ export function checkMeaning(peer: Peer, path: Path, warn: Note): void {
   for (const [i, address] of peer.addresses.entries()) {
     const network = parseNetwork(address);
     if (network !== undefined && network.prefixBits < PREFIX_BITS_MIN[network.address.family])
-      warn([...path, "addresses", i], `${address} lets anybody call as ${peer.name}`, "the carrier's own addresses; for callers from anywhere, digest:");
+      warn(
+        [...path, "addresses", i],
+        `${address} lets anybody call as ${peer.name}`,
+        "the carrier's own addresses; for callers from anywhere, digest:",
+      );
   }
   checkCodecs(peer, path, warn);
   checkNumbers(peer, path, warn);
   for (const [i, prefix] of (peer.blockedPrefixes ?? []).entries())
     if (prefix === "" || prefix === "+")
-      warn([...path, "blocked_prefixes", i], "it blocks every number", "the beginning of those that are meant; maintenance: yes for all calls");
+      warn(
+        [...path, "blocked_prefixes", i],
+        "it blocks every number",
+        "the beginning of those that are meant; maintenance: yes for all calls",
+      );
   if (peer.privacy === "hide" && peer.identity?.anonymous === "reveal")
     warn([...path, "identity", "anonymous"], "reveal shows nothing where privacy: hide withholds every caller", "one of the two");
 }
@@ -53,7 +61,11 @@ function checkCodecs({ codecs, codecsMode }: Peer, path: Path, warn: Note): void
     const name = codec.toLowerCase();
     if (known.has(name)) continue;
     const meant = SAID_OTHERWISE[name.replace(/[-_]/g, "")] ?? nearest(codec, known.values());
-    warn([...path, "codecs", i], `${codec} is no codec's name in SDP`, meant === undefined ? "e.g. PCMA, PCMU, G722, G729, opus" : `did you mean ${meant}?`);
+    warn(
+      [...path, "codecs", i],
+      `${codec} is no codec's name in SDP`,
+      meant === undefined ? "e.g. PCMA, PCMU, G722, G729, opus" : `did you mean ${meant}?`,
+    );
   }
   const besides = new Set(BESIDES.map((name) => name.toLowerCase()));
   if (codecs.length > 0 && codecsMode !== "order" && codecs.every((codec) => besides.has(codec.toLowerCase())))
@@ -72,7 +84,13 @@ function checkNumbers({ numbers }: Peer, path: Path, warn: Note): void {
 /** A DID that lets nobody in. */
 export function checkCallers({ callers = [], blockedCallers = [] }: Did, path: Path, warn: Note): void {
   const covered = (pattern: string): boolean =>
-    blockedCallers.some((blocked) => blocked === pattern || (blocked.endsWith("*") && pattern !== "anonymous" && pattern.startsWith(blocked.slice(0, -1))));
+    blockedCallers.some(
+      (blocked) => blocked === pattern || (blocked.endsWith("*") && pattern !== "anonymous" && pattern.startsWith(blocked.slice(0, -1))),
+    );
   if (callers.length > 0 && callers.every(covered))
-    warn([...path, "blocked_callers"], "every caller of callers: is blocked as well, so nobody gets through", "take them out of one of the two");
+    warn(
+      [...path, "blocked_callers"],
+      "every caller of callers: is blocked as well, so nobody gets through",
+      "take them out of one of the two",
+    );
 }

@@ -102,7 +102,10 @@ const dnsServer: Reader<string> = (value, reading) => {
   const parts = /^(?:\[([^\]]+)\]|([0-9.]+)):([0-9]{1,5})$/.exec(given);
   const port = Number(parts?.[3]);
   if (parts !== null && parseAddress(parts[1] ?? parts[2]!) !== undefined && port > 0 && port < 65_536) return given;
-  return reading.note(`${describe(given)} is not a DNS server`, "an address, with or without a port: 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353");
+  return reading.note(
+    `${describe(given)} is not a DNS server`,
+    "an address, with or without a port: 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353",
+  );
 };
 
 /** `no`, or where it listens; what isn't said is as without it. */
@@ -256,7 +259,8 @@ const target: Reader<RouteTarget> = (value, reading) => {
   } else if (typeof value === "string") {
     const reject = /^reject\s+([4-6][0-9]{2})(?:\s+([ -~]+))?$/.exec(value);
     if (reject !== null) return { type: "reject", status: Number(reject[1]), reason: reject[2] ?? "Rejected" };
-    if (/^reject\s+[0-9]+\b/.test(value)) return reading.note(`${describe(value)} is no refusal`, "a status of 400 to 699, and ASCII words, e.g. reject 486 Busy Here");
+    if (/^reject\s+[0-9]+\b/.test(value))
+      return reading.note(`${describe(value)} is no refusal`, "a status of 400 to 699, and ASCII words, e.g. reject 486 Busy Here");
     const [kind, referred, ...more] = value.trim().split(/\s+/);
     const found = more.length === 0 ? namedTarget(kind ?? "", referred) : undefined;
     if (found !== undefined) return found;
@@ -295,7 +299,8 @@ const didNumber: Reader<string> = (value, reading) => {
   const given = text(value, reading);
   if (given === undefined) return undefined;
   const key = didKey(given);
-  if (/^\+[0-9]*[*#]./.test(key)) return reading.note(`${describe(value)} has a star within it`, 'at its end, for all that begin so: "+4930*"');
+  if (/^\+[0-9]*[*#]./.test(key))
+    return reading.note(`${describe(value)} has a star within it`, 'at its end, for all that begin so: "+4930*"');
   if (/^(\+?[0-9*#]{1,32}|[a-z0-9][a-z0-9._-]{0,63}|[a-z0-9][a-z0-9._-]*\*)$/.test(key)) return key;
   return reading.note(
     `${describe(value)} is neither a number nor a name`,

@@ -9,7 +9,11 @@ import { makeDid, makeGateway, makeSnapshot, makeTrunk, tenant } from "./testing
 const CARRIER = makeTrunk("carrier");
 const NAMES = ["g0", "g1", "g2", "g3", "g4"];
 const UP: PeerHealth = { up: true, calls: 0, restsUntilMs: 0 };
-type World = { readonly algorithm: (typeof GROUP_ALGORITHMS)[number]; readonly health: readonly PeerHealth[]; readonly priorities: readonly number[] };
+type World = {
+  readonly algorithm: (typeof GROUP_ALGORITHMS)[number];
+  readonly health: readonly PeerHealth[];
+  readonly priorities: readonly number[];
+};
 
 function inputOf({ algorithm, health, priorities }: World, more: Partial<DecisionInput> = {}): DecisionInput {
   const members = NAMES.map((gateway, i) => ({ gateway, priority: priorities[i]!, weight: i + 1 }));
@@ -40,7 +44,13 @@ test("whatever a decision saw, it is the same when it is taken again from its CD
   const world = fc.record({
     algorithm: fc.constantFrom(...GROUP_ALGORITHMS),
     health: fc.array(
-      fc.record({ up: fc.boolean(), calls: fc.nat(6), outboundCalls: fc.nat(3), restsUntilMs: fc.constantFrom(0, 999, 1_001), draining: fc.boolean() }),
+      fc.record({
+        up: fc.boolean(),
+        calls: fc.nat(6),
+        outboundCalls: fc.nat(3),
+        restsUntilMs: fc.constantFrom(0, 999, 1_001),
+        draining: fc.boolean(),
+      }),
       { minLength: 5, maxLength: 5 },
     ),
     priorities: fc.array(fc.nat(2), { minLength: 5, maxLength: 5 }),
@@ -61,7 +71,7 @@ test("another configuration shows where the decision would differ", () => {
   const other = inputOf({ ...all, priorities: [5, 4, 3, 2, 1] });
   const call = { callId: "call", sipCallId: "" };
   assert.deepEqual(differences(seen, plan, planAgain(other.snapshot, seen, call)!), [
-    { what: "gateways", then: "g0, g1, g2, g3, g4", again: "g4, g3, g2, g1, g0" },
+    { what: "gateways", before: "g0, g1, g2, g3, g4", now: "g4, g3, g2, g1, g0" },
   ]);
   const empty = makeSnapshot({ trunks: [CARRIER] });
   assert.deepEqual(
@@ -72,31 +82,52 @@ test("another configuration shows where the decision would differ", () => {
 });
 
 test("what hunting passed over is no difference, what was skipped for another reason is", () => {
-  const { plan, seen } = seenOf(inputOf({ algorithm: "strict_priority", health: [{ ...UP, up: false }, UP, UP, UP, UP], priorities: [1, 1, 1, 1, 1] }));
-  const again = planAgain(inputOf({ algorithm: "strict_priority", health: [], priorities: [1, 1, 1, 1, 1] }).snapshot, seen, { callId: "call", sipCallId: "" })!;
+  const { plan, seen } = seenOf(
+    inputOf({ algorithm: "strict_priority", health: [{ ...UP, up: false }, UP, UP, UP, UP], priorities: [1, 1, 1, 1, 1] }),
+  );
+  const again = planAgain(inputOf({ algorithm: "strict_priority", health: [], priorities: [1, 1, 1, 1, 1] }).snapshot, seen, {
+    callId: "call",
+    sipCallId: "",
+  })!;
   const passedOver = { ...plan, skipped: [...plan.skipped, { peer: "g4", reason: "backup of g1 for timeout only" }] };
   assert.deepEqual(differences(seen, passedOver, again), []);
   assert.deepEqual(differences(seen, { ...plan, skipped: [{ peer: "g0", reason: "draining" }] }, again), [
-    { what: "g0 skipped", then: "draining", again: "down" },
+    { what: "g0 skipped", before: "draining", now: "down" },
   ]);
 });
 
 test("only what is unusual is kept, and not without end", () => {
-  const { seen } = seenOf(inputOf({ algorithm: "weighted", health: [UP, { ...UP, calls: 2 }, UP, { ...UP, up: false }, UP], priorities: [1, 1, 1, 1, 1] }));
-  assert.deepEqual(seen.health?.toSorted((a, b) => a.peer.localeCompare(b.peer)), [
-    { peer: "g1", calls: 2 },
-    { peer: "g3", down: true },
-  ]);
+  const { seen } = seenOf(
+    inputOf({ algorithm: "weighted", health: [UP, { ...UP, calls: 2 }, UP, { ...UP, up: false }, UP], priorities: [1, 1, 1, 1, 1] }),
+  );
+  assert.deepEqual(
+    seen.health?.toSorted((a, b) => a.peer.localeCompare(b.peer)),
+    [
+      { peer: "g1", calls: 2 },
+      { peer: "g3", down: true },
+    ],
+  );
   assert.equal(seen.turns, undefined);
   const many = Array.from({ length: SEEN_HEALTH_MAX + 100 }, (_, i) => `m${i}`);
   const big = inputOf({ algorithm: "weighted", health: [], priorities: [1, 1, 1, 1, 1] });
-  const groups = new Map([["ai", { name: "ai", tenant: tenant("default"), members: many.map((gateway) => ({ gateway, priority: 1, weight: 1 })) }]]);
+  const groups = new Map([
+    ["ai", { name: "ai", tenant: tenant("default"), members: many.map((gateway) => ({ gateway, priority: 1, weight: 1 })) }],
+  ]);
   const gateways = new Map(many.map((name) => [name, makeGateway(name)]));
   const kept = seenOf({ ...big, snapshot: { ...big.snapshot, groups, gateways }, healthOf: () => ({ ...UP, up: false }) });
   assert.equal(kept.seen.health?.length, SEEN_HEALTH_MAX);
 });
 
 test("what is no decision is not taken for one", () => {
-  for (const value of [undefined, null, 7, "x", [], {}, { atMs: 1 }, { atMs: "1", configHash: "", source: "", calledUser: "", callerUser: "", dialled: [] }])
+  for (const value of [
+    undefined,
+    null,
+    7,
+    "x",
+    [],
+    {},
+    { atMs: 1 },
+    { atMs: "1", configHash: "", source: "", calledUser: "", callerUser: "", dialled: [] },
+  ])
     assert.equal(readSeen(value), undefined);
 });

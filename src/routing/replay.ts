@@ -111,7 +111,11 @@ export function readSeen(value: unknown): DecisionSeen | undefined {
 }
 
 /** The same decision again; undefined where the configuration has no such source. */
-export function planAgain(snapshot: Snapshot, seen: DecisionSeen, call: { readonly callId: string; readonly sipCallId: string }): DialPlan | undefined {
+export function planAgain(
+  snapshot: Snapshot,
+  seen: DecisionSeen,
+  call: { readonly callId: string; readonly sipCallId: string },
+): DialPlan | undefined {
   const source = findPeer(snapshot, seen.source);
   if (source === undefined) return undefined;
   const health = new Map(seen.health?.map((one) => [one.peer, one]));
@@ -146,8 +150,8 @@ export interface DecidedThen {
 
 export interface Difference {
   readonly what: string;
-  readonly then: string;
-  readonly again: string;
+  readonly before: string;
+  readonly now: string;
 }
 
 /** Empty: the same decision. */
@@ -155,17 +159,17 @@ export function differences(seen: DecisionSeen, then: DecidedThen, again: DialPl
   const result = resultOf(again);
   const found: Difference[] = [];
   const compare = (what: string, before: string, now: string): void => {
-    if (before !== now) found.push({ what, then: before, again: now });
+    if (before !== now) found.push({ what, before, now });
   };
   compare("route", then.route, again.route);
   compare("called", then.called, again.called);
   compare("caller", then.caller, again.caller);
   compare("refusal", String(seen.status ?? ""), String(result.status ?? ""));
   compare("gateways", seen.dialled.join(", "), result.dialled.join(", "));
-  const before = new Map(then.skipped.map(({ peer, reason }) => [peer, reason]));
-  for (const { peer, reason } of again.skipped) compare(`${peer} skipped`, before.get(peer) ?? "", reason);
+  const skippedThen = new Map(then.skipped.map(({ peer, reason }) => [peer, reason]));
+  for (const { peer, reason } of again.skipped) compare(`${peer} skipped`, skippedThen.get(peer) ?? "", reason);
   // Beyond the plan the CDR has those that hunting passed over: they were among its gateways.
-  const now = new Set([...again.skipped.map(({ peer }) => peer), ...seen.dialled]);
-  for (const { peer, reason } of then.skipped) if (!now.has(peer)) compare(`${peer} skipped`, reason, "");
+  const mentioned = new Set([...again.skipped.map(({ peer }) => peer), ...seen.dialled]);
+  for (const { peer, reason } of then.skipped) if (!mentioned.has(peer)) compare(`${peer} skipped`, reason, "");
   return found;
 }

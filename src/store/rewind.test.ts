@@ -11,7 +11,8 @@ const record = (kind: StoredRecord["kind"], name: string, body: object, position
   position,
   body: JSON.stringify(body),
 });
-const line = (kind: string, name: string, change: { before?: object; after?: object }): string => JSON.stringify({ change: "any", kind, name, ...change });
+const line = (kind: string, name: string, change: { before?: object; after?: object }): string =>
+  JSON.stringify({ change: "any", kind, name, ...change });
 
 test("changes are undone, newest first: what was added goes, what was changed or removed comes back", () => {
   const now = [record("gateway", "a", { name: "a", uri: "sip:third" }), record("gateway", "new", { name: "new" })];
@@ -37,9 +38,10 @@ test("changes are undone, newest first: what was added goes, what was changed or
 });
 
 test("an outbound rule that is gone comes back behind the others, and that is said", () => {
-  const { records, placesLost } = rewind([record("outbound", "kept", { name: "kept" }, 7)], [
-    { tenant: "default", text: line("outbound", "gone", { before: { name: "gone" } }) },
-  ]);
+  const { records, placesLost } = rewind(
+    [record("outbound", "kept", { name: "kept" }, 7)],
+    [{ tenant: "default", text: line("outbound", "gone", { before: { name: "gone" } }) }],
+  );
   assert.deepEqual(
     records.map(({ name }) => name),
     ["kept", "gone"],

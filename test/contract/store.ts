@@ -66,7 +66,13 @@ export function sampleCdr(callId: CallId, n: number, more: Partial<Cdr> = {}): C
       reason: number === 1 ? "no response within 2000 ms, next" : "answered",
     })),
     skipped: [{ peer: "backup", reason: "down: 'probes' \"fail\"" }],
-    decision: { atMs: START_MS + n, source: "exolve", dialled: ["livekit-1"], health: [{ peer: "backup", down: true }], calledUser: "\u00e4 \"'" },
+    decision: {
+      atMs: START_MS + n,
+      source: "exolve",
+      dialled: ["livekit-1"],
+      health: [{ peer: "backup", down: true }],
+      calledUser: "\u00e4 \"'",
+    },
     ...more,
   };
 }

@@ -17,7 +17,16 @@ import { PROBED, ack, bye, invite, pause, recv, uac } from "../kit/sipp-scenario
 
 const NUMBER = "+79001234567";
 const NAME = "myproject.sip.livekit.example";
-const CALLING = uac([invite(), recv(100, { optional: true }), recv(180, { optional: true }), recv(200), ack(), pause(200), bye(), recv(200)]);
+const CALLING = uac([
+  invite(),
+  recv(100, { optional: true }),
+  recv(180, { optional: true }),
+  recv(200),
+  ack(),
+  pause(200),
+  bye(),
+  recv(200),
+]);
 
 async function until<T>(what: string, look: () => Promise<T | undefined>, timeoutMs = 30_000): Promise<T> {
   const endMs = performance.now() + timeoutMs;

@@ -59,7 +59,11 @@ function zoneOf(lab: Lab): Zone {
     cname: { "cname-loop.example": "loop-a.example", "loop-a.example": "loop-b.example", "loop-b.example": "loop-a.example" },
     behaviour: {
       "empty.example": "empty",
-      ...Object.fromEntries(["silence", "nonsense"].flatMap((how) => [`${how}.example`, `_sip._udp.${how}.example`, `_sip._tcp.${how}.example`].map((name) => [name, how] as const))),
+      ...Object.fromEntries(
+        ["silence", "nonsense"].flatMap((how) =>
+          [`${how}.example`, `_sip._udp.${how}.example`, `_sip._tcp.${how}.example`].map((name) => [name, how] as const),
+        ),
+      ),
       "broken.example": "SERVFAIL",
       "_sip._udp.broken.example": "SERVFAIL",
       "_sip._tcp.broken.example": "SERVFAIL",
@@ -108,7 +112,11 @@ describe("names", { skip: skipWithout("sipp") }, () => {
     await cdrTo("good");
     const descriptors = (): number => readdirSync(`/proc/${tandem.pidOf("signalling")}/fd`).length;
     const before = descriptors();
-    const running = startSipp(lab, lab.carrier2, calling(12_000), `${lab.sbcPrivate.address}:5060`, { calls: 1, service: "good", timeoutMs: 60_000 });
+    const running = startSipp(lab, lab.carrier2, calling(12_000), `${lab.sbcPrivate.address}:5060`, {
+      calls: 1,
+      service: "good",
+      timeoutMs: 60_000,
+    });
 
     for (const { name, reason, slow = false } of LIES) {
       await t.test(name, async () => {

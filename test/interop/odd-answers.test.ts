@@ -8,7 +8,21 @@ import type { Cdr } from "#cdr/record.ts";
 import { type Host, type Lab, type RunningTandem, loopbackLab, startTandem } from "../kit/lab.ts";
 import { skipWithout } from "../kit/peers.ts";
 import { runSipp, startSipp } from "../kit/sipp.ts";
-import { ANSWERING, type Step, ack, ackFailure, bye, invite, pause, recv, respond, respondWithin, sdp, uac, uas } from "../kit/sipp-scenario.ts";
+import {
+  ANSWERING,
+  type Step,
+  ack,
+  ackFailure,
+  bye,
+  invite,
+  pause,
+  recv,
+  respond,
+  respondWithin,
+  sdp,
+  uac,
+  uas,
+} from "../kit/sipp-scenario.ts";
 
 const maybeFirst = [recv(100, { optional: true }), recv(180, { optional: true })];
 const CALLING = uac([invite(), ...maybeFirst, recv(200), ack(), pause(200), bye(), recv(200)]);
@@ -28,14 +42,30 @@ const ODD: readonly OddAnswer[] = [
   { name: "a body of another kind", answers: saying("hello", "text/plain"), reason: /200 without a session description/ },
   { name: "video only", answers: saying(sdp().replace(AUDIO, "m=video [media_port] RTP/AVP 96")), reason: /declines the audio/ },
   { name: "audio at port 0", answers: saying(sdp({ port: "0" })), reason: /declines the audio/ },
-  { name: "no media at all", answers: saying("v=0\no=- 1 1 IN IP4 [media_ip]\ns=-\nc=IN IP4 [media_ip]\nt=0 0"), reason: /declines the audio/ },
+  {
+    name: "no media at all",
+    answers: saying("v=0\no=- 1 1 IN IP4 [media_ip]\ns=-\nc=IN IP4 [media_ip]\nt=0 0"),
+    reason: /declines the audio/,
+  },
   { name: "nonsense", answers: saying("this is no description"), reason: /SDP line/ },
   { name: "SRTP only", answers: saying(sdp().replace("RTP/AVP", "RTP/SAVP")), reason: /neither RTP\/AVP nor/ },
-  { name: "codecs that were not offered", answers: saying(sdp({ formats: "18 97", mediaLines: ["a=rtpmap:18 G729/8000", "a=rtpmap:97 iLBC/8000"] })), reason: /no codec remains/ },
-  { name: "an address of nobody", answers: saying(sdp().replaceAll("IN IP4 [media_ip]", "IN IP4 not-an-address..")), reason: /no address for its audio/ },
+  {
+    name: "codecs that were not offered",
+    answers: saying(sdp({ formats: "18 97", mediaLines: ["a=rtpmap:18 G729/8000", "a=rtpmap:97 iLBC/8000"] })),
+    reason: /no codec remains/,
+  },
+  {
+    name: "an address of nobody",
+    answers: saying(sdp().replaceAll("IN IP4 [media_ip]", "IN IP4 not-an-address..")),
+    reason: /no address for its audio/,
+  },
 ];
 
-const oddHost = (lab: Lab, i: number): Host => ({ ...lab.gateways[0], name: `odd${i}`, address: lab.gateways[0].address.replace(/\d+$/, String(40 + i)) });
+const oddHost = (lab: Lab, i: number): Host => ({
+  ...lab.gateways[0],
+  name: `odd${i}`,
+  address: lab.gateways[0].address.replace(/\d+$/, String(40 + i)),
+});
 
 function yaml(lab: Lab): string {
   const [, good, twice] = lab.gateways;
@@ -79,7 +109,9 @@ describe("a gateway that says 200 and means nothing by it", { skip: skipWithout(
     startSipp(lab, lab.gateways[1], ANSWERING, undefined);
     for (const [i, { name, answers, reason }] of ODD.entries()) {
       await t.test(name, async () => {
-        const odd = startSipp(lab, oddHost(lab, i), uas([recv("INVITE"), respond(180, "Ringing"), answers, ...ENDED]), undefined, { calls: 1 });
+        const odd = startSipp(lab, oddHost(lab, i), uas([recv("INVITE"), respond(180, "Ringing"), answers, ...ENDED]), undefined, {
+          calls: 1,
+        });
         const result = await call(CALLING, `to-odd${i}`);
         assert.equal(result.successful, 1, result.output);
         const told = await odd.finish();
@@ -101,7 +133,9 @@ describe("a gateway that says 200 and means nothing by it", { skip: skipWithout(
     await t.test("with nobody else the caller is told 502, and why stands in the CDR", async () => {
       // What it failed before may have taken it out for a moment.
       await new Promise((resolve) => setTimeout(resolve, 100));
-      const odd = startSipp(lab, oddHost(lab, 0), uas([recv("INVITE"), respond(180, "Ringing"), ODD[0]!.answers, ...ENDED]), undefined, { calls: 1 });
+      const odd = startSipp(lab, oddHost(lab, 0), uas([recv("INVITE"), respond(180, "Ringing"), ODD[0]!.answers, ...ENDED]), undefined, {
+        calls: 1,
+      });
       const result = await call(REFUSED, "alone");
       assert.equal(result.successful, 1, result.output);
       const told = await odd.finish();
@@ -115,7 +149,13 @@ describe("a gateway that says 200 and means nothing by it", { skip: skipWithout(
       const gateway = startSipp(
         lab,
         lab.gateways[2],
-        uas([recv("INVITE"), respond(180, "Ringing"), respond(200, "OK", { body: sdp() }), respond(200, "OK", { body: sdp({ port: "9998", version: 2 }) }), ...ENDED]),
+        uas([
+          recv("INVITE"),
+          respond(180, "Ringing"),
+          respond(200, "OK", { body: sdp() }),
+          respond(200, "OK", { body: sdp({ port: "9998", version: 2 }) }),
+          ...ENDED,
+        ]),
         undefined,
         { calls: 1 },
       );

@@ -13,7 +13,16 @@ import { skipWithout } from "../kit/peers.ts";
 import { runSipp, startSipp } from "../kit/sipp.ts";
 import { ANSWERING, ack, bye, invite, pause, recv, uac } from "../kit/sipp-scenario.ts";
 
-const CALLING = uac([invite(), recv(100, { optional: true }), recv(180, { optional: true }), recv(200), ack(), pause(50), bye(), recv(200)]);
+const CALLING = uac([
+  invite(),
+  recv(100, { optional: true }),
+  recv(180, { optional: true }),
+  recv(200),
+  ack(),
+  pause(50),
+  bye(),
+  recv(200),
+]);
 
 /** The first gateway is dead. */
 const yaml = (lab: Lab, algorithm: string): string => `

@@ -53,8 +53,7 @@ function look(zone: Zone, type: string, asked: string): Found | "silence" | "non
   if (behaviour === "silence" || behaviour === "nonsense") return behaviour;
   if (behaviour === "SERVFAIL") return { rcode: 2, records: [] };
   const ttlS = zone.ttlS ?? 60;
-  if (type === "A")
-    for (const one of zone.a?.[name] ?? []) records.push(record(name, "A", ttlS, Buffer.from(one.split(".").map(Number))));
+  if (type === "A") for (const one of zone.a?.[name] ?? []) records.push(record(name, "A", ttlS, Buffer.from(one.split(".").map(Number))));
   if (type === "SRV") for (const one of zone.srv?.[name] ?? []) records.push(record(name, "SRV", ttlS, srvBytes(one)));
   // A name that has other records exists: NODATA rather than NXDOMAIN.
   const known = behaviour === "empty" || zone.a?.[name] !== undefined || zone.srv?.[name] !== undefined || records.length > 0;

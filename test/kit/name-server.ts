@@ -32,5 +32,13 @@ export async function startNameServer(lab: Lab, host: Host, zone: Zone): Promise
   const main = join(ROOT, "test/kit/name-server-main.ts");
   const child: Child = lab.start(host, process.execPath, ["--disable-warning=ExperimentalWarning", main, host.address, String(PORT), file]);
   await child.says(/^listening$/m, 20_000);
-  return { address: `${host.address}:${PORT}`, change, asked: () => child.output().split("\n").filter((line) => line.includes(" ")) };
+  return {
+    address: `${host.address}:${PORT}`,
+    change,
+    asked: () =>
+      child
+        .output()
+        .split("\n")
+        .filter((line) => line.includes(" ")),
+  };
 }
