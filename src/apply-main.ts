@@ -65,7 +65,14 @@ async function apply(): Promise<{ readonly outcome: ApplyOutcome; readonly loade
       if (typeof text !== "string") unreadable = text.reason;
       const state = readSqliteResources(join(folder, "tandem.db"));
       const plan = planApply(
-        { text: typeof text === "string" ? text : "", file: wish.file, tenant: wish.tenant, prune: wish.prune, origin: wish.origin, remove: wish.remove },
+        {
+          text: typeof text === "string" ? text : "",
+          file: wish.file,
+          tenant: wish.tenant,
+          prune: wish.prune,
+          origin: wish.origin,
+          remove: wish.remove,
+        },
         state,
       );
       const hash = plan.ok ? hashOf(plan.after) : "";
