@@ -90,7 +90,6 @@ export function startApi({ entry, clock, options, startDelayMs, onListening, onP
           resolve();
         };
         const close: ToApi = { type: "close" };
-        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, not a window
         running.postMessage(close);
       });
       await running.terminate();

@@ -1,10 +1,8 @@
 /**
- * The API as a whole: Fastify with its routes, one door, one way to say no, and the reader of its documentation, which
- * is served from here and asks nothing of the internet.
+ * The API as a whole: Fastify with its routes, one door, one way to say no.
  */
 import { randomUUID } from "node:crypto";
 import swagger from "@fastify/swagger";
-import reference from "@scalar/fastify-api-reference";
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import {
   hasZodFastifySchemaValidationErrors,
@@ -15,6 +13,7 @@ import {
 } from "fastify-type-provider-zod";
 import { authRoutes } from "./auth-routes.ts";
 import { callRoutes } from "./call-routes.ts";
+import { DOCS, docsRoutes } from "./docs-routes.ts";
 import type { ApiPorts } from "./ports.ts";
 import { ApiProblem, type FieldError, PROBLEM_TYPE, type ProblemCode, problemBody } from "./problem.ts";
 import { guard } from "./sessions.ts";
@@ -23,7 +22,6 @@ import { watchRoutes } from "./watch-routes.ts";
 
 const BODY_BYTES_MAX = 1024 * 1024;
 const REQUEST_MS_MAX = 60_000;
-const DOCS = "/docs";
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
@@ -42,7 +40,7 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
   app.setSerializerCompiler(serializerCompiler);
   app.addHook("onSend", async (request, reply) => {
     reply.header("x-request-id", request.id);
-    if (!request.url.startsWith(DOCS)) reply.header("cache-control", "no-store");
+    if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
     reply.header("x-content-type-options", "nosniff");
   });
   app.setErrorHandler((error: FastifyError | Error, request, reply) => refuse(request, reply, problemOf(error)));
@@ -73,12 +71,8 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
     },
     transformObject: jsonSchemaTransformObject,
   });
-  guard(app, ports, DOCS);
-  // Without fonts from elsewhere, telemetry or a proxy: it works where there is no internet.
-  await app.register(reference, {
-    routePrefix: DOCS,
-    configuration: { withDefaultFonts: false, telemetry: false, hideClientButton: true },
-  });
+  guard(app, ports);
+  docsRoutes(app);
   for (const routes of [watchRoutes, authRoutes, trunkRoutes, callRoutes]) await app.register(routes(ports));
   await app.ready();
   return app;

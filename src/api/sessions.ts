@@ -26,11 +26,9 @@ export function principalOf(request: FastifyRequest): Principal {
   return found;
 }
 
-/** @param openPrefix below it is the reader of the documentation, which shows nothing but that */
-export function guard(app: FastifyInstance, ports: ApiPorts, openPrefix: string): void {
+export function guard(app: FastifyInstance, ports: ApiPorts): void {
   app.addHook("onRoute", ({ url, config }) => {
-    if (config?.scope === undefined && config?.open !== true && !url.startsWith(openPrefix))
-      throw new Error(`route ${url} says neither its scope nor that it is open`);
+    if (config?.scope === undefined && config?.open !== true) throw new Error(`route ${url} says neither its scope nor that it is open`);
   });
   app.addHook("onRequest", async (request) => {
     const { scope } = request.routeOptions.config;

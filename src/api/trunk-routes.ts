@@ -202,7 +202,7 @@ export const trunkRoutes =
           changeTrunk(
             principalOf(request),
             request.params.trunk_id,
-            ({ maintenance: _, ...entry }) => (active ? entry : { ...entry, maintenance: "yes" }),
+            (entry) => ({ ...entry, maintenance: active ? undefined : "yes" }),
             {},
           ),
       );

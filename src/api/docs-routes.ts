@@ -1,0 +1,40 @@
+/**
+ * /docs: the OpenAPI file, and a reader for it that asks nothing of the internet. The reader is several megabytes of
+ * script: it is loaded when somebody first wants to read.
+ */
+import fastify, { type FastifyInstance } from "fastify";
+
+export const DOCS = "/docs";
+
+export function docsRoutes(app: FastifyInstance): void {
+  let reader: Promise<FastifyInstance> | undefined;
+  const schema = { hide: true };
+  const config = { open: true };
+  app.get(`${DOCS}/openapi.json`, { config, schema }, async () => app.swagger());
+  app.get(DOCS, { config, schema }, (request, reply) => {
+    // Its script and file are named relative to the folder.
+    if (request.url.split("?")[0] === DOCS) return reply.redirect(`${DOCS}/`);
+    return read(`${DOCS}/`).then(({ body, type }) => reply.type(type).send(body));
+  });
+  app.get(`${DOCS}/js/scalar.js`, { config, schema }, async (_request, reply) => {
+    const { body, type } = await read(`${DOCS}/js/scalar.js`);
+    return reply.type(type).header("cache-control", "max-age=3600").send(body);
+  });
+
+  async function read(url: string): Promise<{ readonly body: string; readonly type: string }> {
+    const { body, headers } = await (await (reader ??= openReader())).inject({ method: "GET", url });
+    return { body, type: String(headers["content-type"]) };
+  }
+
+  async function openReader(): Promise<FastifyInstance> {
+    const { default: reference } = await import("@scalar/fastify-api-reference");
+    const made = fastify({ logger: false });
+    // Without fonts from elsewhere, telemetry and a way to send requests through others.
+    await made.register(reference, {
+      routePrefix: DOCS,
+      configuration: { content: app.swagger(), withDefaultFonts: false, telemetry: false, hideClientButton: true },
+    });
+    await made.ready();
+    return made;
+  }
+}
