@@ -124,6 +124,10 @@ export function storeContract({ name, open }: StoreUnderTest): void {
     assert.deepEqual(await idsOf({ limit: 5, number: "79160000007" }), [callIds[7]]);
     assert.equal((await idsOf({ limit: 100, number: "+74950001122" })).length, 12);
     assert.deepEqual(await idsOf({ limit: 5, number: "' or 1=1 --" }), []);
+    assert.equal((await idsOf({ limit: 100, peers: ["exolve"] })).length, 12);
+    assert.equal((await idsOf({ limit: 100, peers: ["livekit-1", "nobody"] })).length, 12, "one that was only tried");
+    assert.deepEqual(await idsOf({ limit: 5, peers: ["nobody", "' or 1=1 --"] }), []);
+    assert.deepEqual(await idsOf({ limit: 5, peers: [] }), []);
     assert.equal((await idsOf({ limit: 0 })).length, 1);
   });
 
