@@ -81,6 +81,7 @@ const app = await buildApi({
   key,
   nowMs: () => systemClock.wallMs(),
   version,
+  onMistake: (requestId, error) => post({ type: "mistake", text: `API request ${requestId}: ${error.stack ?? error.message}` }),
 });
 
 try {

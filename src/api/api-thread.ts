@@ -20,6 +20,7 @@ export type FromApi =
   | { readonly type: "listening"; readonly url: string; readonly firstLogin: string | undefined }
   /** It goes on without: starting again would change nothing. */
   | { readonly type: "unavailable"; readonly reason: string }
+  | { readonly type: "mistake"; readonly text: string }
   | { readonly type: "closed" };
 export type ToApi = { readonly type: "close" };
 
@@ -63,7 +64,8 @@ export function startApi({ entry, clock, options, startDelayMs, onListening, onP
         over = true;
         onProblem(message.reason);
         void made.terminate();
-      } else closing?.();
+      } else if (message.type === "mistake") onProblem(message.text);
+      else closing?.();
     });
     made.on("error", (error) => onProblem(`the API's thread failed: ${String(error)}`));
     made.on("exit", () => {

@@ -32,6 +32,7 @@ describe("the API", () => {
   let generation = 0;
   let conflicts = 0;
   const hungUp: string[] = [];
+  const mistakes: string[] = [];
   let ownerPassword = "";
 
   const trunkReport = (name: string, tenant: string): TrunkReport => ({
@@ -60,7 +61,9 @@ describe("the API", () => {
     held: false,
   };
 
+  let failing = false;
   const answers = (command: ControlCommand): unknown => {
+    if (failing) throw new TypeError("secret of the house");
     switch (command.type) {
       case "status":
         return {
@@ -110,6 +113,7 @@ describe("the API", () => {
       key: KEY,
       nowMs: () => nowMs,
       version: "0",
+      onMistake: (_, error) => mistakes.push(error.message),
     });
     await ensureOwner(identities, nowMs, (password) => (ownerPassword = password));
   });
@@ -259,6 +263,15 @@ describe("the API", () => {
     assert.equal(JSON.stringify(records), before);
     assert.deepEqual(hungUp, ["0call"]);
     assert.equal(identities.userNamed("eve"), undefined);
+  });
+
+  test("a mistake of ours says only that it is one, and stands in the log", async () => {
+    failing = true;
+    const { status, text, json } = await ask("GET", "/api/calls/active");
+    failing = false;
+    assert.deepEqual([status, json()["code"]], [500, "INTERNAL"]);
+    assert.doesNotMatch(text, /secret of the house/);
+    assert.deepEqual(mistakes, ["secret of the house"]);
   });
 
   test("the reader of the documentation asks nothing of the internet", async () => {

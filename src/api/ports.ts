@@ -31,4 +31,6 @@ export interface ApiPorts {
   readonly key: Uint8Array;
   readonly nowMs: () => number;
   readonly version: string;
+  /** A mistake of ours, for the log; who asked is told only the request's id. */
+  onMistake(requestId: string, error: Error): void;
 }

@@ -43,7 +43,11 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
     if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
     reply.header("x-content-type-options", "nosniff");
   });
-  app.setErrorHandler((error: FastifyError | Error, request, reply) => refuse(request, reply, problemOf(error)));
+  app.setErrorHandler((error: FastifyError | Error, request, reply) => {
+    const problem = problemOf(error);
+    if (problem.status === 500) ports.onMistake(request.id, error);
+    return refuse(request, reply, problem);
+  });
   // Before it the hooks have run: a stranger doesn't learn which paths there are from the answers to his token.
   app.setNotFoundHandler((request, reply) =>
     refuse(
