@@ -163,6 +163,22 @@ describe("the API", () => {
     assert.equal((await ask("PUT", "/api/trunks/skyetel_main", { transport: "TCP" })).json()["transport"], "TCP");
     assert.equal((await ask("POST", "/api/trunks/skyetel_main/deactivate")).json()["is_active"], false);
     assert.equal((await ask("POST", "/api/trunks/skyetel_main/activate")).json()["is_active"], true);
+    const oneWay = await ask("PUT", "/api/trunks/skyetel_main", {
+      supports_inbound: false,
+      calls_per_second_limit: null,
+      auth_method: "ip",
+    });
+    assert.deepEqual(
+      ["supports_inbound", "supports_outbound", "calls_per_second_limit", "username", "has_password"].map((field) => oneWay.json()[field]),
+      [false, true, null, null, false],
+    );
+    assert.equal((await ask("PUT", "/api/trunks/skyetel_main", { supports_inbound: true })).json()["supports_inbound"], true);
+    const empty = await app.inject({
+      method: "POST",
+      url: "/api/trunks/skyetel_main/activate",
+      headers: { authorization: `Bearer ${tokenOf("owner")}`, "content-type": "application/json" },
+    });
+    assert.equal(empty.statusCode, 200, empty.body);
     assert.equal((await ask("GET", "/api/trunks")).text.includes(SECRET), false);
     assert.equal((await ask("DELETE", "/api/trunks/skyetel_main")).status, 204);
     assert.equal((await ask("GET", "/api/trunks/skyetel_main")).json()["code"], "NOT_FOUND");
