@@ -102,7 +102,7 @@ describe("kill -9", () => {
     const { tandem, crowd } = setting;
     await crowd.connectMany(CALLS);
     await crowd.heard(PACKETS_BEFORE);
-    crowd.measureGapFromNow();
+    crowd.measureFromNow();
     const killedMs = performance.now();
     kill(tandem, "signalling");
     const restartMs = await firstCallAfter(crowd, killedMs);
@@ -168,7 +168,7 @@ describe("kill -9", () => {
     const { tandem, crowd } = setting;
     await crowd.connectMany(CALLS);
     await crowd.heard(PACKETS_BEFORE);
-    crowd.measureGapFromNow();
+    crowd.measureFromNow();
     kill(tandem, "media");
     await pause(200);
     await crowd.heardAnew();
@@ -209,7 +209,7 @@ describe("kill -9", () => {
     const { tandem, crowd } = setting;
     await crowd.connectMany(20);
     await crowd.heard(PACKETS_BEFORE);
-    crowd.measureGapFromNow();
+    crowd.measureFromNow();
     kill(tandem, "signalling", "media");
     const restartMs = await firstCallAfter(crowd, performance.now());
     await crowd.heardAnew();

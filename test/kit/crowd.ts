@@ -132,8 +132,8 @@ export class Crowd {
     }
   }
 
-  measureGapFromNow(): void {
-    for (const { callerAudio, calleeAudio } of this.pairs) for (const end of [callerAudio, calleeAudio]) end.measureGapFromNow();
+  measureFromNow(): void {
+    for (const { callerAudio, calleeAudio } of this.pairs) for (const end of [callerAudio, calleeAudio]) end.measureFromNow();
   }
 
   /** Stops the sources and counts. */

@@ -15,7 +15,7 @@ export interface FlowReport {
   readonly sent: number;
   readonly received: number;
   readonly duplicates: number;
-  /** Numbers that the far source sent and that never came here. */
+  /** Numbers that the far source sent since `measureFromNow` and that never came here. */
   readonly missing: readonly number[];
   /** Longest time between two packets. */
   readonly gapMs: number;
@@ -31,6 +31,8 @@ export class RtpFlow {
   #firstMs = 0;
   #lastMs = 0;
   #gap = { fromMs: 0, toMs: 0 };
+  /** First number that counts: what came before is another measurement's. */
+  #mark = 0;
   readonly #ssrc = Math.floor(Math.random() * 2 ** 32);
 
   private constructor(socket: Socket) {
@@ -102,15 +104,16 @@ export class RtpFlow {
     this.#lastMs = nowMs;
   }
 
-  /** Forgets the longest silence: what follows is measured anew. */
-  measureGapFromNow(): void {
+  /** Forgets the longest silence and what was lost: what follows is measured anew. */
+  measureFromNow(): void {
+    this.#mark = this.#sent;
     this.#gap = { fromMs: 0, toMs: 0 };
   }
 
   /** @param far the end whose packets should have come here */
   report(far: RtpFlow): FlowReport {
     const missing: number[] = [];
-    for (let number = 0; number < far.#sent; number++) if (!this.#came.has(number)) missing.push(number);
+    for (let number = far.#mark; number < far.#sent; number++) if (!this.#came.has(number)) missing.push(number);
     let duplicates = 0;
     for (const times of this.#came.values()) duplicates += times - 1;
     return { sent: this.#sent, received: this.#came.size, duplicates, missing, gapMs: Math.round(this.#gap.toMs - this.#gap.fromMs) };
