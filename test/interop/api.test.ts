@@ -10,7 +10,7 @@ import type { TokenReport } from "#call/control.ts";
 import { type Lab, type RunningTandem, loopbackLab, startTandem } from "../kit/lab.ts";
 import { skipWithout } from "../kit/peers.ts";
 import { runSipp, startSipp } from "../kit/sipp.ts";
-import { ANSWERING, ack, bye, invite, pause, recv, respondWithin, uac } from "../kit/sipp-scenario.ts";
+import { ANSWERING, ack, ackFailure, bye, invite, pause, recv, respondWithin, uac } from "../kit/sipp-scenario.ts";
 import { walkRoutes } from "../kit/walk-routes.ts";
 import { labYaml } from "./lab-yaml.ts";
 
@@ -24,6 +24,8 @@ const ringing = recv(180, { optional: true });
 const calling = (talkMs: number): string => uac([invite(), trying, ringing, recv(200), ack(), pause(talkMs), bye(), recv(200)]);
 /** A caller that we hang up on. */
 const HUNG_UP = uac([invite(), trying, ringing, recv(200), ack(), recv("BYE", { timeoutMs: 30_000 }), respondWithin(200, "OK")]);
+
+const REFUSED = uac([invite(), trying, recv(503), ackFailure()]);
 
 type Json = Readonly<Record<string, unknown>>;
 interface Answer {
@@ -154,7 +156,12 @@ describe("the API", { skip: skipWithout("sipp", "curl") }, () => {
     assert.deepEqual([skyetelNumbers?.["total"], skyetelNumbers?.["successful"]], [2, 2]);
 
     // A call that is up is seen, and hung up.
-    const long = startSipp(lab, lab.carrier2, HUNG_UP, `${lab.sbcPublic.address}:5060`, { service: DID, port: 5071, mediaPort: 9100, calls: 1 });
+    const long = startSipp(lab, lab.carrier2, HUNG_UP, `${lab.sbcPublic.address}:5060`, {
+      service: DID,
+      port: 5071,
+      mediaPort: 9100,
+      calls: 1,
+    });
     const active = await until(`the call: ${long.child.output()}`, async () =>
       itemsOf(await good(get("/api/calls/active"))).find((call) => call["status"] === "answered"),
     );
@@ -221,6 +228,24 @@ describe("the API", { skip: skipWithout("sipp", "curl") }, () => {
     assert.match(metrics.body, /^sip_calls_total\{provider="skyetel",status="success"\} 4$/m);
     assert.match(metrics.body, /^sip_call_duration_seconds\{provider="skyetel"\} [0-9.]+$/m);
     assert.doesNotMatch(metrics.body, /1555123|1987654/);
+
+    // Inactive, or not for calls in: the carrier hears 503 at once.
+    for (const [off, on] of [
+      [() => send("POST", "/api/trunks/skyetel_main/deactivate"), () => send("POST", "/api/trunks/skyetel_main/activate")],
+      [
+        () => send("PUT", "/api/trunks/skyetel_main", { supports_inbound: false }),
+        () => send("PUT", "/api/trunks/skyetel_main", { supports_inbound: true }),
+      ],
+    ] as const) {
+      await good(off());
+      const refused = await runSipp(lab, lab.carrier2, REFUSED, `${lab.sbcPublic.address}:5060`, {
+        service: DID,
+        port: 5072,
+        mediaPort: 9200,
+      });
+      assert.equal(refused.successful, 1, refused.output);
+      await good(on());
+    }
 
     // What is named can't go; what isn't, can, and is gone after a restart, too.
     assert.equal((await send("DELETE", "/api/trunks/skyetel_main")).json["code"], "IN_USE");
