@@ -5,6 +5,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
+import { setPriority } from "node:os";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import type { ApiThreadOptions, FromApi, ToApi } from "#api/api-thread.ts";
@@ -22,9 +23,12 @@ import { openSqliteIdentities } from "#store/sqlite/sqlite-identities.ts";
 import { openSqliteStore } from "#store/sqlite/open-sqlite.ts";
 import { openRecordReader } from "#store/sqlite/record-reader.ts";
 
+const NICE = 10;
 assert(parentPort !== null, "api-main.ts runs as a worker thread");
 const port = parentPort;
 const { home, controlPath, address, port: wantedPort, version, key } = workerData as ApiThreadOptions;
+// Of this thread alone, as Linux counts: where processors are scarce, calls come first.
+if (process.platform === "linux") setPriority(NICE);
 const post = (message: FromApi): void => port.postMessage(message);
 const OWNER_FILE = "owner-password";
 

@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, statSync } from "node:fs";
-import { availableParallelism, hostname } from "node:os";
+import { availableParallelism, hostname, setPriority } from "node:os";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "#base/assert.ts";
@@ -30,7 +30,10 @@ import type { StoredState } from "#config/stored-resources.ts";
 import { hashOf } from "#store/resource-store.ts";
 import { openSqliteResources, readSqliteResources } from "#store/sqlite/sqlite-resources.ts";
 
+/** Of this thread alone, as Linux counts: where processors are scarce, calls come first. */
+const NICE = 10;
 assert(parentPort !== null, "apply-main.ts runs as a worker thread");
+if (process.platform === "linux") setPriority(NICE);
 const port = parentPort;
 const { file, home, generation, wish, openListeners } = workerData as ApplyApartOptions;
 
