@@ -142,4 +142,5 @@ function rewrittenBy({ address: source, listener }: SourceFacts, snapshot: Snaps
   return isLoopback(parsed) && !isLoopback(bound) ? `this machine, where no peer of listener ${listener} is` : undefined;
 }
 
-const isLoopback = (address: Address | undefined): boolean => (address?.family === 4 ? address.value >>> 24 === 127 : address?.value === 1n);
+const isLoopback = (address: Address | undefined): boolean =>
+  address?.family === 4 ? address.value >>> 24 === 127 : address?.value === 1n;
