@@ -63,19 +63,22 @@ export function controlAbilities(house: House): ControlAbilities {
 
   function trunkReports(): readonly TrunkReport[] {
     const registered = new Map(registrations.list().map(({ trunk, ...report }) => [trunk, report]));
-    return Array.from(house.snapshot().trunks.values(), ({ name, tenant, listener, uri, callsMax: most, title, provider, maintenance }) => ({
-      name,
-      title: title ?? name,
-      provider: provider ?? name,
-      maintenance: maintenance === true,
-      totals: house.peerTotals.of(name),
-      tenant,
-      listener,
-      uri: uri ?? "",
-      calls: calls.callsOf(name),
-      callsMax: most,
-      registration: registered.get(name),
-    }));
+    return Array.from(
+      house.snapshot().trunks.values(),
+      ({ name, tenant, listener, uri, callsMax: most, title, provider, maintenance }) => ({
+        name,
+        title: title ?? name,
+        provider: provider ?? name,
+        maintenance: maintenance === true,
+        totals: house.peerTotals.of(name),
+        tenant,
+        listener,
+        uri: uri ?? "",
+        calls: calls.callsOf(name),
+        callsMax: most,
+        registration: registered.get(name),
+      }),
+    );
   }
 
   function status(): StatusReport {

@@ -71,7 +71,9 @@ class Peers {
   readonly #child;
   readonly #lines: AsyncIterator<string>;
   constructor() {
-    this.#child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", fileURLToPath(import.meta.url), "peers"], { stdio: ["pipe", "pipe", "inherit"] });
+    this.#child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", fileURLToPath(import.meta.url), "peers"], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
   async read<T>(): Promise<T> {
@@ -115,7 +117,10 @@ export async function demo(options: DemoOptions): Promise<number> {
     return report.ok ? 0 : 1;
   } catch (error) {
     const reason = `${error instanceof Error ? error.message : String(error)}${tandem === undefined ? "" : `\n${tandem.output()}`}`;
-    if (context.json) context.print(JSON.stringify({ ok: false, setupMs: 0, attempts: [], audio: { heard: false, correlation: 0 }, reason } satisfies DemoReport));
+    if (context.json)
+      context.print(
+        JSON.stringify({ ok: false, setupMs: 0, attempts: [], audio: { heard: false, correlation: 0 }, reason } satisfies DemoReport),
+      );
     else context.warn(`the demo failed: ${reason}`);
     return 1;
   } finally {
@@ -129,7 +134,10 @@ export async function demo(options: DemoOptions): Promise<number> {
 function startTandem(home: string, config: string) {
   const entry = fileURLToPath(new URL("./cli-main.ts", import.meta.url));
   const env = { ...process.env, TANDEM_HOME: home, XDG_RUNTIME_DIR: home, NO_COLOR: "1", TANDEM_API: "off" };
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", entry, "start", "--config", config, "--home", home], { stdio: ["ignore", "pipe", "pipe"], env });
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", entry, "start", "--config", config, "--home", home], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env,
+  });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const ended = new Promise<void>((resolve) => child.on("close", () => resolve()));
@@ -179,9 +187,18 @@ async function reportOf(control: Control, call: PeerCall): Promise<DemoReport> {
   return {
     ok: heard && cdr !== undefined,
     setupMs: Math.round(call.setupMs * 10) / 10,
-    attempts: (cdr?.attempts ?? []).map((attempt) => ({ gateway: attempt.peer, status: attempt.status, reason: attempt.reason, ms: Math.round(attempt.durationMs) })),
+    attempts: (cdr?.attempts ?? []).map((attempt) => ({
+      gateway: attempt.peer,
+      status: attempt.status,
+      reason: attempt.reason,
+      ms: Math.round(attempt.durationMs),
+    })),
     audio: { heard, correlation },
-    reason: heard ? "heard" : call.answered ? `answered, but what came back is not what was sent (${call.packetsReceived} of ${call.packetsSent} packets)` : call.reason,
+    reason: heard
+      ? "heard"
+      : call.answered
+        ? `answered, but what came back is not what was sent (${call.packetsReceived} of ${call.packetsSent} packets)`
+        : call.reason,
   };
 }
 
@@ -194,15 +211,25 @@ async function newestCdr(control: Control): Promise<Cdr | undefined> {
   return undefined;
 }
 
-async function show({ context, renderLadder }: DemoOptions, control: Control, report: DemoReport, call: PeerCall, home: string): Promise<void> {
+async function show(
+  { context, renderLadder }: DemoOptions,
+  control: Control,
+  report: DemoReport,
+  call: PeerCall,
+  home: string,
+): Promise<void> {
   const { look } = context;
   const { events } = await control.ask<{ readonly events: readonly Stamped[] }>({ type: "trace", call: undefined, follow: false });
   context.print(`\n${renderLadder(events)}\n`);
   for (const [i, attempt] of report.attempts.entries())
-    context.print(`attempt ${i + 1}  ${attempt.gateway}: ${attempt.status === 0 ? "no response" : attempt.status}, ${attempt.reason} (${attempt.ms} ms)`);
+    context.print(
+      `attempt ${i + 1}  ${attempt.gateway}: ${attempt.status === 0 ? "no response" : attempt.status}, ${attempt.reason} (${attempt.ms} ms)`,
+    );
   const verdict = report.audio.heard ? paint(look, "green", "heard") : paint(look, "red", "NOT heard");
   context.print(`set-up     ${report.setupMs} ms from INVITE to 200`);
-  context.print(`audio      ${call.packetsSent} packets of speech out, ${call.packetsReceived} back; correlation ${report.audio.correlation}: ${verdict}`);
+  context.print(
+    `audio      ${call.packetsSent} packets of speech out, ${call.packetsReceived} back; correlation ${report.audio.correlation}: ${verdict}`,
+  );
   if (!report.ok) context.print(paint(look, "red", report.reason));
   context.print(`
 What to try next
@@ -213,7 +240,9 @@ What to try next
 }
 
 async function untilInterrupted(context: CommandContext, home: string): Promise<void> {
-  context.print(`\nTandem runs on. From another terminal: TANDEM_HOME=${home} XDG_RUNTIME_DIR=${home} ./tandem cdr (or calls, trace, status). Ctrl-C ends it.`);
+  context.print(
+    `\nTandem runs on. From another terminal: TANDEM_HOME=${home} XDG_RUNTIME_DIR=${home} ./tandem cdr (or calls, trace, status). Ctrl-C ends it.`,
+  );
   await new Promise<void>((resolve) => process.once("SIGINT", () => resolve()));
 }
 
@@ -267,7 +296,15 @@ async function runPeers(): Promise<void> {
   const tell = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
   const open = (user: string, answers: boolean): Promise<Phone> =>
     openPhone(
-      { address: HOST, port: 0, transports: ["UDP"], user, clock: systemClock, random: systemRandom, makeLocator: (listeners) => createLocator({ dns: systemDns(), clock: systemClock, listeners }) },
+      {
+        address: HOST,
+        port: 0,
+        transports: ["UDP"],
+        user,
+        clock: systemClock,
+        random: systemRandom,
+        makeLocator: (listeners) => createLocator({ dns: systemDns(), clock: systemClock, listeners }),
+      },
       answers ? { type: "echo", ringMs: 200 } : { type: "refuse", status: 480, reasonPhrase: "Temporarily Unavailable" },
     );
   const [carrier, gateway] = [await open("+4930123456", false), await open("ai", true)];
@@ -276,7 +313,13 @@ async function runPeers(): Promise<void> {
   if (!speech.ok) throw new Error(`the speech sample: ${speech.reason}`);
   for await (const line of createInterface({ input: process.stdin })) {
     const { uri } = JSON.parse(line) as { readonly uri: string };
-    const report = await carrier.call({ uri, ulaw: speech.value, tailMs: 300, answerTimeoutMs: CALL_MS / 2, onProgress: (progress) => tell({ progress }) });
+    const report = await carrier.call({
+      uri,
+      ulaw: speech.value,
+      tailMs: 300,
+      answerTimeoutMs: CALL_MS / 2,
+      onProgress: (progress) => tell({ progress }),
+    });
     const { correlation } = correlate(ulawToLinear(speech.value), ulawToLinear(report.recording));
     const { recording: _, ...rest } = report;
     tell({ call: { ...rest, correlation } satisfies PeerCall });

@@ -141,7 +141,8 @@ const isNamed = (value: unknown): value is { readonly kind: string; readonly nam
   typeof value === "object" && value !== null && text((value as Fields)["kind"]) && text((value as Fields)["name"]);
 
 function readApply({ spool, sha256, file, tenant, prune, commit, expectedGeneration, origin, remove }: Fields): ControlCommand | undefined {
-  if (!text(spool) || !text(sha256) || !text(file) || !maybeText(tenant) || typeof prune !== "boolean" || typeof commit !== "boolean") return undefined;
+  if (!text(spool) || !text(sha256) || !text(file) || !maybeText(tenant) || typeof prune !== "boolean" || typeof commit !== "boolean")
+    return undefined;
   const expected = expectedGeneration ?? undefined;
   if (expected !== undefined && !Number.isInteger(expected)) return undefined;
   const removals = remove ?? [];

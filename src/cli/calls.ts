@@ -23,7 +23,10 @@ export async function calls(context: CommandContext, nowMs: number): Promise<num
     seconds(nowMs - (call.answeredAtMs ?? call.startedAtMs)),
   ]);
   context.print(table(context.look, ["Call", "State", "Caller", "Called", "Path", "For"], rows));
-  if (context.look.terminal) context.print(paint(context.look, "dim", `${list.length} ${list.length === 1 ? "call" : "calls"}; tandem trace <call> shows one as a ladder`));
+  if (context.look.terminal)
+    context.print(
+      paint(context.look, "dim", `${list.length} ${list.length === 1 ? "call" : "calls"}; tandem trace <call> shows one as a ladder`),
+    );
   return EXIT_OK;
 }
 

@@ -10,7 +10,11 @@ export interface CdrQuestion {
 }
 
 /** @param read the running Tandem's store, or the database file where none runs */
-export async function cdr(context: CommandContext, read: (question: CdrQuestion) => Promise<readonly Cdr[]>, question: CdrQuestion): Promise<number> {
+export async function cdr(
+  context: CommandContext,
+  read: (question: CdrQuestion) => Promise<readonly Cdr[]>,
+  question: CdrQuestion,
+): Promise<number> {
   const records = await read(question);
   if (context.json) context.print(JSON.stringify(records));
   else if (question.callId !== undefined && records.length === 0) {
@@ -46,9 +50,13 @@ function oneCall(context: CommandContext, record: Cdr): string {
     `  ${paint(look, record.outcome === "answered" ? "green" : "yellow", record.outcome)} (${record.sipStatus}${record.q850 === undefined ? "" : `, Q.850 ${record.q850}`}), ended by ${record.endedBy}: ${record.endReason}`,
   ];
   for (const attempt of record.attempts)
-    lines.push(`  attempt ${attempt.number}  ${attempt.peer} at ${attempt.target}: ${attempt.status === 0 ? "" : `${attempt.status}, `}${printable(attempt.reason)} (${Math.round(attempt.durationMs)} ms)`);
+    lines.push(
+      `  attempt ${attempt.number}  ${attempt.peer} at ${attempt.target}: ${attempt.status === 0 ? "" : `${attempt.status}, `}${printable(attempt.reason)} (${Math.round(attempt.durationMs)} ms)`,
+    );
   for (const skip of record.skipped) lines.push(`  skipped    ${skip.peer}: ${skip.reason}`);
   for (const leg of record.legs)
-    lines.push(`  leg ${leg.leg.padEnd(6)} ${leg.peer} (${leg.remoteAddress}), ${leg.codec || "no codec"}, packets in ${leg.packetsReceived}, out ${leg.packetsSent}, lost ${leg.packetsLost}, strays ${leg.strays}, jitter ${leg.jitterMs.toFixed(1)} ms`);
+    lines.push(
+      `  leg ${leg.leg.padEnd(6)} ${leg.peer} (${leg.remoteAddress}), ${leg.codec || "no codec"}, packets in ${leg.packetsReceived}, out ${leg.packetsSent}, lost ${leg.packetsLost}, strays ${leg.strays}, jitter ${leg.jitterMs.toFixed(1)} ms`,
+    );
   return lines.join("\n");
 }

@@ -17,8 +17,13 @@ export async function ping(context: CommandContext, uri: string, dial: (uri: str
   if (context.json) context.print(JSON.stringify(result));
   else if (result.ok) {
     const who = result.userAgent === "" ? "" : ` from ${printable(result.userAgent)}`;
-    context.print(`${paint(context.look, "green", "alive")}  ${printable(result.reason)}${who}, ${result.target}, ${result.roundTripMs.toFixed(1)} ms`);
-  } else context.warn(`${paint(context.look, "red", "no")}  ${uri}: ${printable(result.reason)}${result.target === "" ? "" : ` (${result.target})`}`);
+    context.print(
+      `${paint(context.look, "green", "alive")}  ${printable(result.reason)}${who}, ${result.target}, ${result.roundTripMs.toFixed(1)} ms`,
+    );
+  } else
+    context.warn(
+      `${paint(context.look, "red", "no")}  ${uri}: ${printable(result.reason)}${result.target === "" ? "" : ` (${result.target})`}`,
+    );
   return result.ok ? EXIT_OK : EXIT_FAILED;
 }
 
@@ -38,9 +43,16 @@ export interface CallResult {
  * @param destination a number (through the running Tandem, as if from a trunk) or a SIP URI (straight there)
  * @param dial places the call
  */
-export async function call(context: CommandContext, destination: string, trunk: string | undefined, dial: (uri: string, onProgress: (what: string) => void) => Promise<CallResult>): Promise<number> {
+export async function call(
+  context: CommandContext,
+  destination: string,
+  trunk: string | undefined,
+  dial: (uri: string, onProgress: (what: string) => void) => Promise<CallResult>,
+): Promise<number> {
   const direct = /^sips?:/i.test(destination);
-  const uri = direct ? destination : (await (await context.control()).ask<TestCallTicket>({ type: "test-call", number: destination, trunk })).uri;
+  const uri = direct
+    ? destination
+    : (await (await context.control()).ask<TestCallTicket>({ type: "test-call", number: destination, trunk })).uri;
   const say = (what: string): void => {
     if (!context.json) context.print(paint(context.look, "dim", printable(what)));
   };

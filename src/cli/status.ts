@@ -11,13 +11,25 @@ export async function status(context: CommandContext): Promise<number> {
     return EXIT_OK;
   }
   const { look } = context;
-  context.print(paint(look, "bold", `Tandem ${report.version}, node ${report.node}, process ${report.pid}, up since ${clockTime(report.startedAtMs)} UTC`));
+  context.print(
+    paint(
+      look,
+      "bold",
+      `Tandem ${report.version}, node ${report.node}, process ${report.pid}, up since ${clockTime(report.startedAtMs)} UTC`,
+    ),
+  );
   context.print(`configuration ${report.configGeneration} from ${report.configFile}`);
   context.print(`calls ${report.calls} of at most ${report.callsMax}`);
-  context.print(`media ${report.media.engine}: ${paint(look, report.media.up ? "green" : "red", report.media.up ? "up" : "DOWN")} ${report.media.detail}`);
-  for (const listener of report.listeners) context.print(`listener ${listener.name}: ${listener.address} ${listener.transports.join(", ")}`);
+  context.print(
+    `media ${report.media.engine}: ${paint(look, report.media.up ? "green" : "red", report.media.up ? "up" : "DOWN")} ${report.media.detail}`,
+  );
+  for (const listener of report.listeners)
+    context.print(`listener ${listener.name}: ${listener.address} ${listener.transports.join(", ")}`);
   const { registered, of } = report.registrations;
-  if (of > 0) context.print(`registered ${paint(look, registered === of ? "green" : "red", `at ${registered} of ${of} providers`)}${registered === of ? "" : "; tandem trunks says why"}`);
+  if (of > 0)
+    context.print(
+      `registered ${paint(look, registered === of ? "green" : "red", `at ${registered} of ${of} providers`)}${registered === of ? "" : "; tandem trunks says why"}`,
+    );
   const counted = Object.entries(report.counters).filter(([, value]) => value !== 0);
   const width = Math.max(0, ...counted.map(([name]) => name.length));
   context.print(paint(look, "dim", "since the process started:"));

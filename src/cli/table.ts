@@ -24,7 +24,8 @@ export const printable = (text: string): string => text.replace(/[\x00-\x08\x0b-
 
 export function table(look: Look, headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const clean = rows.map((row) => row.map(printable));
-  if (!look.terminal) return [headings.map((name) => name.toLowerCase().replaceAll(" ", "_")), ...clean].map((row) => row.join("\t")).join("\n");
+  if (!look.terminal)
+    return [headings.map((name) => name.toLowerCase().replaceAll(" ", "_")), ...clean].map((row) => row.join("\t")).join("\n");
   const widths = headings.map((name, i) => Math.max(name.length, ...clean.map((row) => row[i]?.length ?? 0)));
   const line = (row: readonly string[]): string => row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i]!))).join("  ");
   return [paint(look, "bold", line(headings)), ...clean.map(line)].join("\n");

@@ -21,7 +21,11 @@ export async function trace(context: CommandContext, call: string | undefined, r
     return EXIT_FAILED;
   }
   if (found.events.length === 0) {
-    context.warn(call === undefined ? "no call was traced yet" : `nothing traced of "${call}"; give a call id (tandem cdr lists them), the beginning of one, or a SIP Call-ID`);
+    context.warn(
+      call === undefined
+        ? "no call was traced yet"
+        : `nothing traced of "${call}"; give a call id (tandem cdr lists them), the beginning of one, or a SIP Call-ID`,
+    );
     return EXIT_FAILED;
   }
   context.print(renderLadder(found.events, { columns: context.look.columns, colour: context.look.terminal }));

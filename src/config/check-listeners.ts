@@ -17,7 +17,9 @@ const collide = (a: string, b: string): boolean => keyOf(a) === keyOf(b) || isUn
 
 /** What can't change while they are open: equal for two configurations, one may follow the other without a restart. */
 export const listenersKey = (listeners: Iterable<Listener>): string =>
-  JSON.stringify(Array.from(listeners, ({ name, address, port, transports, device, dscp }) => [name, address, port, transports, device, dscp]));
+  JSON.stringify(
+    Array.from(listeners, ({ name, address, port, transports, device, dscp }) => [name, address, port, transports, device, dscp]),
+  );
 
 export function checkListeners(listeners: readonly Listener[], error: Note): void {
   if (listeners.length === 0)

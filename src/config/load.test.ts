@@ -227,14 +227,23 @@ test("a name in a broken entry is not reported as dangling too", () => {
 });
 
 test("rtpengine is named with address and weight, and its interfaces for listeners", () => {
-  const { media } = config(`node: {media: {engine: rtpengine, rtpengine: [{address: 127.0.0.1:2224, weight: 3}, "[2001:db8::1]"], interfaces: {main: external}}}\n${BASE}`).node;
-  assert.deepEqual(media.rtpengines, [{ address: "127.0.0.1", port: 2224, weight: 3 }, { address: "2001:db8::1", port: 2223, weight: 1 }]);
+  const { media } = config(
+    `node: {media: {engine: rtpengine, rtpengine: [{address: 127.0.0.1:2224, weight: 3}, "[2001:db8::1]"], interfaces: {main: external}}}\n${BASE}`,
+  ).node;
+  assert.deepEqual(media.rtpengines, [
+    { address: "127.0.0.1", port: 2224, weight: 3 },
+    { address: "2001:db8::1", port: 2223, weight: 1 },
+  ]);
   assert.deepEqual([media.engine, media.interfaces], ["rtpengine", { main: "external" }]);
   const wrong = (given: string): string[] => problems(`node: {media: ${given}}\n${BASE}`);
   assert.deepEqual(wrong("{engine: rtpengine}"), ["1 node.media: engine: rtpengine, and none is named"]);
   assert.deepEqual(wrong("{rtpengine: [127.0.0.1]}"), ["1 node.media: rtpengine is named, and the engine is the embedded one"]);
-  assert.deepEqual(wrong("{engine: rtpengine, rtpengine: sbc-media}"), ['1 node.media.rtpengine.address: "sbc-media" is not an address of an rtpengine\'s ng port']);
-  assert.deepEqual(wrong("{engine: rtpengine, rtpengine: 127.0.0.1, interfaces: {mian: external}}"), ["1 node.media.interfaces.mian: there is no listener mian"]);
+  assert.deepEqual(wrong("{engine: rtpengine, rtpengine: sbc-media}"), [
+    '1 node.media.rtpengine.address: "sbc-media" is not an address of an rtpengine\'s ng port',
+  ]);
+  assert.deepEqual(wrong("{engine: rtpengine, rtpengine: 127.0.0.1, interfaces: {mian: external}}"), [
+    "1 node.media.interfaces.mian: there is no listener mian",
+  ]);
 });
 
 test("what stands twice is refused: names, DIDs, ports", () => {

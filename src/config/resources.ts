@@ -57,7 +57,11 @@ export function toResources(sections: Sections, callsMax: number, secrets: Secre
   return {
     listeners,
     trunks: sections.trunks.map(({ value }) => ({ kind: "trunk", ...toPeer(value, onlyListener, callsMax, secrets), ...toBackups(value) })),
-    gateways: sections.gateways.map(({ value }) => ({ kind: "gateway", ...toPeer(value, onlyListener, callsMax, secrets), nextOn: value.next_on })),
+    gateways: sections.gateways.map(({ value }) => ({
+      kind: "gateway",
+      ...toPeer(value, onlyListener, callsMax, secrets),
+      nextOn: value.next_on,
+    })),
     groups: sections.groups.map(({ value }) => ({
       name: value.name,
       tenant: value.tenant as TenantId,

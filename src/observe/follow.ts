@@ -26,7 +26,8 @@ export class FollowedCalls implements Sink {
     const call = this.#call;
     if (call === undefined) return this.#tell(stamped);
     const { event } = stamped;
-    if (event.type === "call-started" && (event.callId?.startsWith(call) === true || event.sipCallId === call)) this.#begin(event.sipCallId);
+    if (event.type === "call-started" && (event.callId?.startsWith(call) === true || event.sipCallId === call))
+      this.#begin(event.sipCallId);
     if (event.type === "sip") {
       const id = sipCallIdOf(event.wire);
       if (this.#sipCallIds.has(id) || id === call || id.includes(call)) this.#tell(stamped);
@@ -37,7 +38,8 @@ export class FollowedCalls implements Sink {
 
   #begin(sipCallId: string): void {
     this.#sipCallIds.add(sipCallId);
-    for (const stamped of this.#early) if (stamped.event.type === "sip" && sipCallIdOf(stamped.event.wire) === sipCallId) this.#tell(stamped);
+    for (const stamped of this.#early)
+      if (stamped.event.type === "sip" && sipCallIdOf(stamped.event.wire) === sipCallId) this.#tell(stamped);
     this.#early = [];
   }
 }

@@ -112,7 +112,14 @@ class DgramAudioStream implements AudioStream {
 
   #send(payload: Uint8Array, marker: boolean): void {
     if (this.#remote === undefined) return;
-    const packet = writeRtp({ payloadType: PCMU, marker, sequence: this.#sequence, timestampTicks: this.#timestamp, ssrc: this.#ssrc, payload });
+    const packet = writeRtp({
+      payloadType: PCMU,
+      marker,
+      sequence: this.#sequence,
+      timestampTicks: this.#timestamp,
+      ssrc: this.#ssrc,
+      payload,
+    });
     this.#sequence = (this.#sequence + 1) & 0xffff;
     this.#timestamp = (this.#timestamp + FRAME_SAMPLES) >>> 0;
     this.packetsSent++;

@@ -21,7 +21,12 @@ test("silence, noise and half of the speech are not heard", () => {
   const random = seededRandom(5);
   assert.equal(correlate(speech, new Int16Array(speech.length)).correlation, 0);
   assert.equal(correlate(speech, new Int16Array(0)).correlation, 0);
-  assert.ok(correlate(speech, speech.map(() => random.integer(20_000) - 10_000)).correlation < 0.3);
+  assert.ok(
+    correlate(
+      speech,
+      speech.map(() => random.integer(20_000) - 10_000),
+    ).correlation < 0.3,
+  );
   assert.ok(correlate(speech, speech.subarray(0, speech.length >> 1)).correlation < HEARD_FROM);
 });
 

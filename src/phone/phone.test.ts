@@ -16,7 +16,15 @@ function unanswered(): never {
 
 async function phone(t: TestContext, user: string, answering: Answering): Promise<Phone> {
   const opened = await openPhone(
-    { address: "127.0.0.1", port: 0, transports: ["UDP", "TCP"], user, clock: systemClock, random: seededRandom(user.length), makeLocator: (listeners) => createLocator({ dns: noDns, clock: systemClock, listeners }) },
+    {
+      address: "127.0.0.1",
+      port: 0,
+      transports: ["UDP", "TCP"],
+      user,
+      clock: systemClock,
+      random: seededRandom(user.length),
+      makeLocator: (listeners) => createLocator({ dns: noDns, clock: systemClock, listeners }),
+    },
     answering,
   );
   t.after(() => opened.close());

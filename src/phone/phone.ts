@@ -10,7 +10,15 @@ import type { HeaderField, ReceivedRequest, ReceivedResponse, Uri } from "#sip/m
 import { parseUri } from "#sip/message/parse-uri.ts";
 import { type Agent, createUserAgent } from "#sip/dialog/agent.ts";
 import { respondInDialog } from "#sip/dialog/respond.ts";
-import type { AgentUser, Dialog, DialogUser, FailureOutcome, IncomingInvite, OutgoingInvite, RequestParts } from "#sip/dialog/user-agent.ts";
+import type {
+  AgentUser,
+  Dialog,
+  DialogUser,
+  FailureOutcome,
+  IncomingInvite,
+  OutgoingInvite,
+  RequestParts,
+} from "#sip/dialog/user-agent.ts";
 import { createTransactionLayer } from "#sip/transaction/driver.ts";
 import type { ServerTransaction } from "#sip/transaction/transactions.ts";
 import type { Locator } from "#sip/transport/location.ts";
@@ -193,7 +201,9 @@ class SipPhone implements Phone, AgentUser {
     };
     const targetSaid = `${target.transport.toLowerCase()}:${target.address}:${target.port}`;
     return new Promise((resolve) => {
-      const patience = this.#options.clock.after(PING_MS, () => resolve({ ...none, target: targetSaid, roundTripMs: PING_MS, reason: `no response within ${PING_MS / 1000} s` }));
+      const patience = this.#options.clock.after(PING_MS, () =>
+        resolve({ ...none, target: targetSaid, roundTripMs: PING_MS, reason: `no response within ${PING_MS / 1000} s` }),
+      );
       this.#agent.request({ ...how, method, body: "" }, (outcome) => {
         patience.cancel();
         const roundTripMs = this.#options.clock.nowMs() - startMs;
@@ -218,7 +228,12 @@ class SipPhone implements Phone, AgentUser {
     const stream = await openAudioStream(this.#options.address, clock, random);
     this.#streams.add(stream);
     const startMs = clock.nowMs();
-    const report = (answered: boolean, setupMs: number, how: { readonly status: number; readonly reason: string }, endedByPeer: boolean): CallReport => ({
+    const report = (
+      answered: boolean,
+      setupMs: number,
+      how: { readonly status: number; readonly reason: string },
+      endedByPeer: boolean,
+    ): CallReport => ({
       answered,
       setupMs,
       ...how,
@@ -230,8 +245,14 @@ class SipPhone implements Phone, AgentUser {
     try {
       if (!located.ok) return report(false, 0, { status: 0, reason: located.reason }, false);
       return await new Promise<CallReport>((resolve) => {
-        new PlacedCall(this.#agent, order, this.#parameters(order.uri, located.target), stream, clock, this.#options.address, (answered, how, setupEndMs, endedByPeer) =>
-          resolve(report(answered, setupEndMs - startMs, how, endedByPeer)),
+        new PlacedCall(
+          this.#agent,
+          order,
+          this.#parameters(order.uri, located.target),
+          stream,
+          clock,
+          this.#options.address,
+          (answered, how, setupEndMs, endedByPeer) => resolve(report(answered, setupEndMs - startMs, how, endedByPeer)),
         ).start();
       });
     } finally {
@@ -288,9 +309,12 @@ class SipPhone implements Phone, AgentUser {
     };
   }
 
-  async #locate(uriText: string): Promise<{ readonly ok: true; readonly target: Target } | { readonly ok: false; readonly reason: string }> {
+  async #locate(
+    uriText: string,
+  ): Promise<{ readonly ok: true; readonly target: Target } | { readonly ok: false; readonly reason: string }> {
     const uri = parseUri(uriText);
-    if (!uri.ok || uri.value.scheme !== "sip") return { ok: false, reason: `"${uriText}" is no SIP URI; write sip:user@host or sip:host:port;transport=tcp` };
+    if (!uri.ok || uri.value.scheme !== "sip")
+      return { ok: false, reason: `"${uriText}" is no SIP URI; write sip:user@host or sip:host:port;transport=tcp` };
     const located = await this.#locator.locate(uri.value satisfies Uri, LISTENER);
     if (!located.ok) return { ok: false, reason: `${located.code}: ${located.detail}` };
     const target = located.targets[0];
@@ -334,7 +358,12 @@ const silentUser: DialogUser = {
   onState: () => undefined,
 };
 
-type Finish = (answered: boolean, how: { readonly status: number; readonly reason: string }, setupEndMs: number, endedByPeer: boolean) => void;
+type Finish = (
+  answered: boolean,
+  how: { readonly status: number; readonly reason: string },
+  setupEndMs: number,
+  endedByPeer: boolean,
+) => void;
 
 /** One call that we place: INVITE, listen, play, BYE. */
 class PlacedCall {
@@ -348,7 +377,15 @@ class PlacedCall {
   #timer: Timer | undefined;
   #setupEndMs = 0;
 
-  constructor(agent: Agent, order: CallOrder, parameters: Parameters<Agent["invite"]>[0], stream: AudioStream, clock: Clock, address: string, finish: Finish) {
+  constructor(
+    agent: Agent,
+    order: CallOrder,
+    parameters: Parameters<Agent["invite"]>[0],
+    stream: AudioStream,
+    clock: Clock,
+    address: string,
+    finish: Finish,
+  ) {
     this.#agent = agent;
     this.#order = order;
     this.#parameters = { ...parameters, contentType: "application/sdp", body: phoneSdp(address, stream.port) };

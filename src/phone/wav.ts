@@ -21,7 +21,8 @@ export function readWav(file: Buffer): Parsed<Uint8Array> {
       bits = file.readUInt16LE(start + 14);
       const channels = file.readUInt16LE(start + 2);
       const rate = file.readUInt32LE(start + 4);
-      if (channels !== 1 || rate !== SAMPLE_RATE_HZ) return malformed(`8000 Hz mono is needed, this is ${rate} Hz with ${channels} channels`, start);
+      if (channels !== 1 || rate !== SAMPLE_RATE_HZ)
+        return malformed(`8000 Hz mono is needed, this is ${rate} Hz with ${channels} channels`, start);
     } else if (id === "data") {
       if (format === FORMAT_ULAW) return parsed(new Uint8Array(file.subarray(start, end)));
       if (format === FORMAT_PCM && bits === 16) {

@@ -82,7 +82,7 @@ export async function startTandem(
     });
   } catch (error) {
     await stopped(child);
-    throw new Error(`${String(error)}; it said:\n${said}`);
+    throw new Error(`${String(error)}; it said:\n${said}`, { cause: error });
   }
   const pidOf = (role: string): number => (JSON.parse(readFileSync(join(home, `${role}.pid`), "utf8")) as { pid: number }).pid;
   return { name: "tandem", ends, pids: [pidOf("signalling"), pidOf("media"), child.pid!], stop: () => stopped(child) };

@@ -25,7 +25,12 @@ interface Setting {
   readonly gateway: Baresip;
 }
 
-async function setUp(t: TestContext, makeLab: (t: TestContext) => Lab, both: Partial<BaresipOptions> = {}, yaml: YamlOptions = {}): Promise<Setting> {
+async function setUp(
+  t: TestContext,
+  makeLab: (t: TestContext) => Lab,
+  both: Partial<BaresipOptions> = {},
+  yaml: YamlOptions = {},
+): Promise<Setting> {
   const lab = makeLab(t);
   const tandem = await startTandem(t, lab, labYaml(lab, { ...peersOfBaresip(lab), ...yaml }));
   const speaks = both.speaks ?? (await silence(lab));
@@ -118,8 +123,22 @@ describe("baresip, further", { skip: skipWithout("baresip", "sipp", "sox", "espe
     const lab = loopbackLab(t);
     const tandem = await startTandem(t, lab, labYaml(lab, peersOfBaresip(lab)));
     const gateway = await startBaresip(lab, lab.gateways[0], { user: DID, speaks: await silence(lab) });
-    const key = (digit: string, cseq: number): readonly Step[] => [within("INFO", cseq, { body: `Signal=${digit}\nDuration=160\n`, contentType: "application/dtmf-relay" }), recv(200)];
-    const caller = uac([invite(), recv(100, { optional: true }), recv(180, { optional: true }), recv(200), ack(), ...key("4", 2), ...key("2", 3), pause(300), bye(4), recv(200)]);
+    const key = (digit: string, cseq: number): readonly Step[] => [
+      within("INFO", cseq, { body: `Signal=${digit}\nDuration=160\n`, contentType: "application/dtmf-relay" }),
+      recv(200),
+    ];
+    const caller = uac([
+      invite(),
+      recv(100, { optional: true }),
+      recv(180, { optional: true }),
+      recv(200),
+      ack(),
+      ...key("4", 2),
+      ...key("2", 3),
+      pause(300),
+      bye(4),
+      recv(200),
+    ]);
     const result = await runSipp(lab, lab.carrier, caller, `${lab.sbcPrivate.address}:5060`, { service: DID });
     assert.equal(result.successful, 1, result.output);
     await keysArrive(gateway, "42");
@@ -140,7 +159,9 @@ describe("baresip, further", { skip: skipWithout("baresip", "sipp", "sox", "espe
       await hangUp(carrier, gateway);
       const cdr = await lastCdr(tandem);
       for (const leg of cdr.legs) assert.equal(leg.codec.toLowerCase().split("/")[0], codec.toLowerCase().split("/")[0]);
-      if (rtcpMux) for (const side of [carrier, gateway]) assert.ok(side.messages().split("a=rtcp-mux").length - 1 >= 2, "offered and answered on this leg");
+      if (rtcpMux)
+        for (const side of [carrier, gateway])
+          assert.ok(side.messages().split("a=rtcp-mux").length - 1 >= 2, "offered and answered on this leg");
       assert.equal(await recognised(lab, gateway.heard()!), SENTENCES[2]);
       assert.equal(await recognised(lab, carrier.heard()!), SENTENCES[2]);
     });

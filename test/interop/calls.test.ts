@@ -9,7 +9,25 @@ import type { Cdr } from "#cdr/record.ts";
 import { type Lab, type RunningTandem, loopbackLab, namespaceLab, startTandem } from "../kit/lab.ts";
 import { skipWithout, skipWithoutRoot } from "../kit/peers.ts";
 import { type SippResult, runSipp, startSipp } from "../kit/sipp.ts";
-import { ANSWERING, ack, ackFailure, answer, bye, cancel, invite, pause, recv, respond, respondWithin, sdp, terminated, uac, uas, within, withinAsCallee } from "../kit/sipp-scenario.ts";
+import {
+  ANSWERING,
+  ack,
+  ackFailure,
+  answer,
+  bye,
+  cancel,
+  invite,
+  pause,
+  recv,
+  respond,
+  respondWithin,
+  sdp,
+  terminated,
+  uac,
+  uas,
+  within,
+  withinAsCallee,
+} from "../kit/sipp-scenario.ts";
 import { type YamlOptions, labYaml } from "./lab-yaml.ts";
 
 const DID = "+15551234567";
@@ -34,7 +52,11 @@ async function setUp(t: TestContext, makeLab: (t: TestContext) => Lab, options: 
   return {
     lab,
     tandem,
-    call: (scenario, service = DID) => runSipp(lab, lab.carrier, scenario, `${lab.sbcPrivate.address}:5060`, { service, ...(options.transport === "tcp" ? { transport: "t1" as const } : {}) }),
+    call: (scenario, service = DID) =>
+      runSipp(lab, lab.carrier, scenario, `${lab.sbcPrivate.address}:5060`, {
+        service,
+        ...(options.transport === "tcp" ? { transport: "t1" as const } : {}),
+      }),
     lastCdr: () => lastCdr(tandem),
   };
 }
@@ -66,12 +88,21 @@ function suite(name: string, makeLab: (t: TestContext) => Lab, skip: string | fa
       assert.equal(cdr.outcome, "answered");
       assert.equal(cdr.endedBy, "caller");
       assert.equal(cdr.called, DID);
-      assert.deepEqual(cdr.attempts.map((attempt) => [attempt.peer, attempt.status]), [["ai1", 200]]);
+      assert.deepEqual(
+        cdr.attempts.map((attempt) => [attempt.peer, attempt.status]),
+        [["ai1", 200]],
+      );
     });
 
     test("the gateway may end the call as well", async (t) => {
       const { lab, call, lastCdr } = await setUp(t, makeLab);
-      const gateway = startSipp(lab, lab.gateways[0], uas([recv("INVITE"), respond(180, "Ringing"), answer(), recv("ACK"), pause(300), withinAsCallee("BYE", 1), recv(200)]), undefined, { calls: 1 });
+      const gateway = startSipp(
+        lab,
+        lab.gateways[0],
+        uas([recv("INVITE"), respond(180, "Ringing"), answer(), recv("ACK"), pause(300), withinAsCallee("BYE", 1), recv(200)]),
+        undefined,
+        { calls: 1 },
+      );
       succeeded(await call(uac([invite(), trying, ringing, recv(200), ack(), recv("BYE", { timeoutMs: 5000 }), respondWithin(200, "OK")])));
       succeeded(await gateway.finish());
       assert.equal((await lastCdr()).endedBy, "callee");
@@ -83,7 +114,10 @@ function suite(name: string, makeLab: (t: TestContext) => Lab, skip: string | fa
       succeeded(await call(CALLING));
       succeeded(await gateway.finish());
       const { attempts } = await lastCdr();
-      assert.deepEqual(attempts.map((attempt) => attempt.peer), ["ai1", "ai2"]);
+      assert.deepEqual(
+        attempts.map((attempt) => attempt.peer),
+        ["ai1", "ai2"],
+      );
       assert.ok(attempts[0]!.durationMs < 1000, `the dead gateway cost ${attempts[0]!.durationMs} ms`);
     });
 
@@ -95,23 +129,44 @@ function suite(name: string, makeLab: (t: TestContext) => Lab, skip: string | fa
       succeeded(await call(CALLING));
       succeeded(await gateway.finish());
       const { attempts } = await lastCdr();
-      assert.deepEqual(attempts.map((attempt) => attempt.peer), ["ai1", "ai2"]);
+      assert.deepEqual(
+        attempts.map((attempt) => attempt.peer),
+        ["ai1", "ai2"],
+      );
       assert.ok(attempts[0]!.durationMs >= 950 && attempts[0]!.durationMs < 2500, String(attempts[0]!.durationMs));
     });
 
     test("a gateway that refuses with 500 or 480 is left for the next, and busy stops the hunt", async (t) => {
       const { lab, call, lastCdr } = await setUp(t, makeLab);
-      startSipp(lab, lab.gateways[0], uas([recv("INVITE"), respond(500, "Server Error", { retransmit: true }), recv("ACK")]), undefined, { calls: 1 });
-      startSipp(lab, lab.gateways[1], uas([recv("INVITE"), respond(180, "Ringing"), respond(486, "Busy Here", { retransmit: true }), recv("ACK")]), undefined, { calls: 1 });
+      startSipp(lab, lab.gateways[0], uas([recv("INVITE"), respond(500, "Server Error", { retransmit: true }), recv("ACK")]), undefined, {
+        calls: 1,
+      });
+      startSipp(
+        lab,
+        lab.gateways[1],
+        uas([recv("INVITE"), respond(180, "Ringing"), respond(486, "Busy Here", { retransmit: true }), recv("ACK")]),
+        undefined,
+        { calls: 1 },
+      );
       succeeded(await call(refused(486)));
       const cdr = await lastCdr();
       assert.equal(cdr.outcome, "busy");
-      assert.deepEqual(cdr.attempts.map((attempt) => attempt.status), [500, 486]);
+      assert.deepEqual(
+        cdr.attempts.map((attempt) => attempt.status),
+        [500, 486],
+      );
     });
 
     test("nobody answers: CANCEL to the gateway, 480 or 408 to the carrier", async (t) => {
       const { lab, call, lastCdr } = await setUp(t, makeLab, { hunt: { ring_timeout_ms: 800, setup_budget_ms: 2000 } });
-      const CANCELLED = uas([recv("INVITE"), respond(180, "Ringing"), recv("CANCEL", { timeoutMs: 8000 }), respondWithin(200, "OK"), terminated(), recv("ACK")]);
+      const CANCELLED = uas([
+        recv("INVITE"),
+        respond(180, "Ringing"),
+        recv("CANCEL", { timeoutMs: 8000 }),
+        respondWithin(200, "OK"),
+        terminated(),
+        recv("ACK"),
+      ]);
       for (const gateway of lab.gateways) startSipp(lab, gateway, CANCELLED, undefined, { calls: 1 });
       succeeded(await call(refused(480)));
       const cdr = await lastCdr();
@@ -120,7 +175,20 @@ function suite(name: string, makeLab: (t: TestContext) => Lab, skip: string | fa
 
     test("CANCEL before any ringing ends both sides", async (t) => {
       const { lab, call, lastCdr } = await setUp(t, makeLab);
-      const gateway = startSipp(lab, lab.gateways[0], uas([recv("INVITE"), respond(100, "Trying"), recv("CANCEL", { timeoutMs: 8000 }), respondWithin(200, "OK"), terminated(), recv("ACK")]), undefined, { calls: 1 });
+      const gateway = startSipp(
+        lab,
+        lab.gateways[0],
+        uas([
+          recv("INVITE"),
+          respond(100, "Trying"),
+          recv("CANCEL", { timeoutMs: 8000 }),
+          respondWithin(200, "OK"),
+          terminated(),
+          recv("ACK"),
+        ]),
+        undefined,
+        { calls: 1 },
+      );
       succeeded(await call(uac([invite(), recv(100), pause(300), cancel(), recv(200), recv(487), ackFailure()])));
       succeeded(await gateway.finish());
       assert.equal((await lastCdr()).outcome, "cancelled");
@@ -128,7 +196,20 @@ function suite(name: string, makeLab: (t: TestContext) => Lab, skip: string | fa
 
     test("CANCEL after 180 ends both sides", async (t) => {
       const { lab, call, lastCdr } = await setUp(t, makeLab);
-      const gateway = startSipp(lab, lab.gateways[0], uas([recv("INVITE"), respond(180, "Ringing"), recv("CANCEL", { timeoutMs: 8000 }), respondWithin(200, "OK"), terminated(), recv("ACK")]), undefined, { calls: 1 });
+      const gateway = startSipp(
+        lab,
+        lab.gateways[0],
+        uas([
+          recv("INVITE"),
+          respond(180, "Ringing"),
+          recv("CANCEL", { timeoutMs: 8000 }),
+          respondWithin(200, "OK"),
+          terminated(),
+          recv("ACK"),
+        ]),
+        undefined,
+        { calls: 1 },
+      );
       succeeded(await call(uac([invite(), trying, recv(180), pause(300), cancel(), recv(200), recv(487), ackFailure()])));
       succeeded(await gateway.finish());
       assert.equal((await lastCdr()).outcome, "cancelled");
@@ -140,7 +221,19 @@ function suite(name: string, makeLab: (t: TestContext) => Lab, skip: string | fa
       const gateway = startSipp(
         lab,
         lab.gateways[0],
-        uas([recv("INVITE"), respond(180, "Ringing"), recv("CANCEL", { timeoutMs: 8000 }), respondWithin(200, "OK"), respond(200, "OK", { body: sdp(), headers: [] }), recv("ACK", { optional: true }), recv("BYE", { timeoutMs: 8000 }), respondWithin(200, "OK")]).replace("[last_CSeq:]\nContact: <sip:peer@[local_ip]:[local_port];transport=[transport]>\nContent-Type", "CSeq: 1 INVITE\nContact: <sip:peer@[local_ip]:[local_port];transport=[transport]>\nContent-Type"),
+        uas([
+          recv("INVITE"),
+          respond(180, "Ringing"),
+          recv("CANCEL", { timeoutMs: 8000 }),
+          respondWithin(200, "OK"),
+          respond(200, "OK", { body: sdp(), headers: [] }),
+          recv("ACK", { optional: true }),
+          recv("BYE", { timeoutMs: 8000 }),
+          respondWithin(200, "OK"),
+        ]).replace(
+          "[last_CSeq:]\nContact: <sip:peer@[local_ip]:[local_port];transport=[transport]>\nContent-Type",
+          "CSeq: 1 INVITE\nContact: <sip:peer@[local_ip]:[local_port];transport=[transport]>\nContent-Type",
+        ),
         undefined,
         { calls: 1 },
       );
@@ -165,17 +258,53 @@ function suite(name: string, makeLab: (t: TestContext) => Lab, skip: string | fa
 
     test("hold and resume by re-INVITE pass through", async (t) => {
       const { lab, call } = await setUp(t, makeLab);
-      const reinvited = (direction: string, version: number): readonly string[] => [recv("INVITE"), respondWithin(200, "OK", { body: sdp({ direction, version }), retransmit: true }), recv("ACK")];
+      const reinvited = (direction: string, version: number): readonly string[] => [
+        recv("INVITE"),
+        respondWithin(200, "OK", { body: sdp({ direction, version }), retransmit: true }),
+        recv("ACK"),
+      ];
       const gateway = startSipp(
         lab,
         lab.gateways[0],
-        uas([recv("INVITE"), respond(180, "Ringing"), answer(), recv("ACK"), ...reinvited("recvonly", 2), ...reinvited("sendrecv", 3), recv("BYE"), respondWithin(200, "OK")]),
+        uas([
+          recv("INVITE"),
+          respond(180, "Ringing"),
+          answer(),
+          recv("ACK"),
+          ...reinvited("recvonly", 2),
+          ...reinvited("sendrecv", 3),
+          recv("BYE"),
+          respondWithin(200, "OK"),
+        ]),
         undefined,
         { calls: 1 },
       );
       const hold = within("INVITE", 2, { body: sdp({ direction: "sendonly", version: 2 }) });
       const resume = within("INVITE", 3, { body: sdp({ direction: "sendrecv", version: 3 }) });
-      succeeded(await call(uac([invite(), trying, ringing, recv(200), ack(), pause(200), hold, trying, recv(200), ack(2), pause(200), resume, trying, recv(200), ack(3), pause(200), bye(4), recv(200)])));
+      succeeded(
+        await call(
+          uac([
+            invite(),
+            trying,
+            ringing,
+            recv(200),
+            ack(),
+            pause(200),
+            hold,
+            trying,
+            recv(200),
+            ack(2),
+            pause(200),
+            resume,
+            trying,
+            recv(200),
+            ack(3),
+            pause(200),
+            bye(4),
+            recv(200),
+          ]),
+        ),
+      );
       const { messages } = await gateway.finish();
       assert.match(messages, /a=sendonly/, "the gateway hears of the hold");
     });
@@ -183,7 +312,25 @@ function suite(name: string, makeLab: (t: TestContext) => Lab, skip: string | fa
     test("a re-INVITE that changes nothing is answered without troubling the gateway", async (t) => {
       const { lab, call } = await setUp(t, makeLab);
       const gateway = startSipp(lab, lab.gateways[0], ANSWERING, undefined, { calls: 1 });
-      succeeded(await call(uac([invite(), trying, ringing, recv(200), ack(), pause(200), within("INVITE", 2, { body: sdp() }), trying, recv(200), ack(2), pause(200), bye(3), recv(200)])));
+      succeeded(
+        await call(
+          uac([
+            invite(),
+            trying,
+            ringing,
+            recv(200),
+            ack(),
+            pause(200),
+            within("INVITE", 2, { body: sdp() }),
+            trying,
+            recv(200),
+            ack(2),
+            pause(200),
+            bye(3),
+            recv(200),
+          ]),
+        ),
+      );
       succeeded(await gateway.finish());
     });
 
@@ -207,7 +354,9 @@ function suite(name: string, makeLab: (t: TestContext) => Lab, skip: string | fa
     test("a number nobody has is 404, and an unknown source hears nothing", async (t) => {
       const { lab, call } = await setUp(t, makeLab);
       succeeded(await call(refused(404), "+19998887777"));
-      const stranger = await runSipp(lab, lab.carrier2, uac([invite(), recv(100, { timeoutMs: 1500 })]), `${lab.sbcPrivate.address}:5060`, { service: DID });
+      const stranger = await runSipp(lab, lab.carrier2, uac([invite(), recv(100, { timeoutMs: 1500 })]), `${lab.sbcPrivate.address}:5060`, {
+        service: DID,
+      });
       assert.equal(stranger.successful, 0);
       assert.doesNotMatch(stranger.messages, /SIP\/2\.0 \d/, "silence");
     });

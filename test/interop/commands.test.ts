@@ -19,7 +19,15 @@ import { labYaml } from "./lab-yaml.ts";
 const DID = "+15551234567";
 const STATUS_OK = /^SIP\/2\.0 200 OK/m;
 const LONG = { timeoutMs: 60_000 } as const;
-const CALLING = uac([invite(), recv(100, { optional: true }), recv(180, { optional: true }), recv(200), ack(), recv("BYE", LONG), respondWithin(200, "OK")]);
+const CALLING = uac([
+  invite(),
+  recv(100, { optional: true }),
+  recv(180, { optional: true }),
+  recv(200),
+  ack(),
+  recv("BYE", LONG),
+  respondWithin(200, "OK"),
+]);
 const WAITING = uas([recv("INVITE"), respond(180, "Ringing"), answer(), recv("ACK"), recv("BYE", LONG), respondWithin(200, "OK")]);
 const OPTIONS = uac([
   `<send retrans="500"><![CDATA[
@@ -43,7 +51,20 @@ interface Said {
 
 /** The command as typed in a shell on that host; no terminal, so tables are tab-separated. */
 function typed(lab: Lab, tandem: RunningTandem, host: Host = lab.sbcPrivate): (...args: readonly string[]) => Promise<Said> {
-  return (...args) => lab.run(host, "env", [`TANDEM_HOME=${tandem.home}`, `XDG_RUNTIME_DIR=${tandem.home}`, process.execPath, "--disable-warning=ExperimentalWarning", join(ROOT, "src/cli-main.ts"), ...args], 30_000);
+  return (...args) =>
+    lab.run(
+      host,
+      "env",
+      [
+        `TANDEM_HOME=${tandem.home}`,
+        `XDG_RUNTIME_DIR=${tandem.home}`,
+        process.execPath,
+        "--disable-warning=ExperimentalWarning",
+        join(ROOT, "src/cli-main.ts"),
+        ...args,
+      ],
+      30_000,
+    );
 }
 
 interface Setting {
@@ -87,10 +108,16 @@ describe("commands", { skip: skipWithout("sipp") }, () => {
     assert.match((await tell("trace")).output, /no call was traced yet/);
     const { callId, caller } = await callUp(setting);
 
-    assert.match((await tell("status")).output, new RegExp(`calls 1 of at most \\d+[^]*listener private: ${lab.sbcPrivate.address}:5060 UDP, TCP`));
+    assert.match(
+      (await tell("status")).output,
+      new RegExp(`calls 1 of at most \\d+[^]*listener private: ${lab.sbcPrivate.address}:5060 UDP, TCP`),
+    );
     const status = await tandem.cli<StatusReport>("status");
     assert.equal(status.calls, 1);
-    assert.deepEqual(status.listeners.map((listener) => listener.name), ["private", "public"]);
+    assert.deepEqual(
+      status.listeners.map((listener) => listener.name),
+      ["private", "public"],
+    );
 
     const calls = await tell("calls");
     assert.equal(calls.code, 0);
@@ -115,7 +142,10 @@ describe("commands", { skip: skipWithout("sipp") }, () => {
     assert.equal(cdr.endedBy, "us");
     assert.equal(cdr.endReason, "hung up by operator");
     const one = await tell("cdr", callId);
-    assert.match(one.output, /attempt 1 {2}ai1 at udp:\S+: ECONNREFUSED, next at once[^]*attempt 2 {2}ai2 at udp:\S+: 200, answered[^]*leg a +vodafone/);
+    assert.match(
+      one.output,
+      /attempt 1 {2}ai1 at udp:\S+: ECONNREFUSED, next at once[^]*attempt 2 {2}ai2 at udp:\S+: 200, answered[^]*leg a +vodafone/,
+    );
     const list = await tell("cdr", "--limit", "5");
     assert.match(list.output, new RegExp(`^started_\\(utc\\)\tcall\tcaller[^]*\t${callId}\t[^]*\tanswered\t200\t`));
     assert.match((await tell("trace", callId)).output, /ended by us: answered \(200\), hung up by operator/);
@@ -153,10 +183,18 @@ describe("commands", { skip: skipWithout("sipp") }, () => {
     const refused = await tell("route", "+19998887777");
     assert.deepEqual([refused.code, /refused with 404 Not Found: no DID/.test(refused.output)], [1, true]);
     const { attempts } = await tandem.cli<{ readonly attempts: readonly { readonly peer: string }[] }>("route", DID);
-    assert.deepEqual(attempts.map((attempt) => attempt.peer), ["ai1", "ai2", "ai3"]);
+    assert.deepEqual(
+      attempts.map((attempt) => attempt.peer),
+      ["ai1", "ai2", "ai3"],
+    );
 
     const good = await tell("check", "--config", join(lab.folder, "tandem.yaml"));
-    assert.match(good.output, new RegExp(`in order\n2 listeners, 1 trunk, 3 gateways[^]*listener private  ${lab.sbcPrivate.address}:5060 UDP TCP\n  ${lab.carrier.address}  trunk vodafone`));
+    assert.match(
+      good.output,
+      new RegExp(
+        `in order\n2 listeners, 1 trunk, 3 gateways[^]*listener private  ${lab.sbcPrivate.address}:5060 UDP TCP\n  ${lab.carrier.address}  trunk vodafone`,
+      ),
+    );
     const bad = join(lab.folder, "bad.yaml");
     writeFileSync(bad, labYaml(lab).replace("listener: private", "listener: privat"));
     const told = await tell("check", "--config", bad);
@@ -175,7 +213,10 @@ describe("commands", { skip: skipWithout("sipp") }, () => {
     const gateway = startSipp(lab, lab.gateways[0], WAITING, undefined, { calls: 1 });
     const silent = await tell("call", DID);
     assert.equal(silent.code, 1, silent.output);
-    assert.match(silent.output, /calling \+15551234567 through Tandem …[^]*answered after \d+ ms; \d+ packets out, 0 back\nnothing came back/);
+    assert.match(
+      silent.output,
+      /calling \+15551234567 through Tandem …[^]*answered after \d+ ms; \d+ packets out, 0 back\nnothing came back/,
+    );
     await gateway.finish();
     const echo = startSipp(lab, lab.gateways[0], WAITING, undefined, { calls: 1, args: ["-rtp_echo"] });
     const heard = await tell("call", DID);
@@ -192,15 +233,28 @@ describe("commands", { skip: skipWithout("sipp") }, () => {
 function probes(name: string, makeLab: (t: TestContext) => Lab, skip: string | false): void {
   test(`OPTIONS is answered 200 on every listener and transport, ${name}`, { skip }, async (t) => {
     const { lab, tandem } = await setUp(t, makeLab);
-    for (const [from, listener] of [[lab.carrier, lab.sbcPrivate], [lab.gateways[0], lab.sbcPublic]] as const) {
+    for (const [from, listener] of [
+      [lab.carrier, lab.sbcPrivate],
+      [lab.gateways[0], lab.sbcPublic],
+    ] as const) {
       const tell = typed(lab, tandem, from);
       // As typed by people, too: without the scheme.
-      for (const uri of [`sip:${listener.address}:5060`, `sip:${listener.address}:5060;transport=tcp`, `${listener.address}:5060;transport=tcp`]) {
+      for (const uri of [
+        `sip:${listener.address}:5060`,
+        `sip:${listener.address}:5060;transport=tcp`,
+        `${listener.address}:5060;transport=tcp`,
+      ]) {
         const alive = await tell("ping", uri);
         assert.equal(alive.code, 0, alive.output);
-        assert.match(alive.output, new RegExp(`^alive {2}200 OK.*${uri.includes("tcp") ? "tcp" : "udp"}:${listener.address}:5060, [\\d.]+ ms`));
+        assert.match(
+          alive.output,
+          new RegExp(`^alive {2}200 OK.*${uri.includes("tcp") ? "tcp" : "udp"}:${listener.address}:5060, [\\d.]+ ms`),
+        );
       }
-      const json = JSON.parse((await tell("ping", `sip:${listener.address}`, "--json")).output) as { readonly ok: boolean; readonly status: number };
+      const json = JSON.parse((await tell("ping", `sip:${listener.address}`, "--json")).output) as {
+        readonly ok: boolean;
+        readonly status: number;
+      };
       assert.deepEqual([json.ok, json.status], [true, 200]);
     }
     // A carrier's monitor may stand where no trunk does: probes of strangers are answered as well.

@@ -6,7 +6,9 @@ import type { DemoReport } from "../../src/demo-main.ts";
 import { ROOT } from "../dev/root.ts";
 import { runToEnd } from "../kit/child.ts";
 
-const demo = async (...args: readonly string[]): Promise<{ readonly code: number; readonly report: DemoReport; readonly output: string }> => {
+const demo = async (
+  ...args: readonly string[]
+): Promise<{ readonly code: number; readonly report: DemoReport; readonly output: string }> => {
   const { code, output } = await runToEnd(join(ROOT, "tandem"), ["demo", "--json", ...args], 90_000);
   return { code, report: JSON.parse(output.slice(output.indexOf("{"))) as DemoReport, output };
 };

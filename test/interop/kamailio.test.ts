@@ -12,7 +12,24 @@ import { startKamailio } from "../kit/kamailio.ts";
 import { type Lab, type RunningTandem, loopbackLab, namespaceLab, startTandem } from "../kit/lab.ts";
 import { skipWithout, skipWithoutRoot } from "../kit/peers.ts";
 import { type SippResult, runSipp, startSipp } from "../kit/sipp.ts";
-import { ack, ackFailure, answer, bye, cancel, invite, pause, recv, respond, respondWithin, sdp, terminated, uac, uas, within, withinAsCallee } from "../kit/sipp-scenario.ts";
+import {
+  ack,
+  ackFailure,
+  answer,
+  bye,
+  cancel,
+  invite,
+  pause,
+  recv,
+  respond,
+  respondWithin,
+  sdp,
+  terminated,
+  uac,
+  uas,
+  within,
+  withinAsCallee,
+} from "../kit/sipp-scenario.ts";
 import { silence } from "../kit/words.ts";
 import { labYaml } from "./lab-yaml.ts";
 
@@ -33,7 +50,11 @@ async function setUp(t: TestContext, makeLab: (t: TestContext) => Lab, transport
   const lab = makeLab(t);
   const base = peersOfBaresip(lab);
   const tandem = await startTandem(t, lab, labYaml(lab, { ...base, transport }));
-  const proxy = await startKamailio(lab, lab.carrier, { phone: `${lab.carrier2.address}:5060`, tandem: `${lab.sbcPrivate.address}:5060`, transportToTandem: transport });
+  const proxy = await startKamailio(lab, lab.carrier, {
+    phone: `${lab.carrier2.address}:5060`,
+    tandem: `${lab.sbcPrivate.address}:5060`,
+    transportToTandem: transport,
+  });
   return { lab, tandem, proxy, call: (scenario) => runSipp(lab, lab.carrier2, scenario, `${lab.carrier.address}:5060`, { service: DID }) };
 }
 
@@ -59,10 +80,32 @@ function suite(transport: "udp" | "tcp", makeLab: (t: TestContext) => Lab, where
   describe(`a record-routing proxy over ${transport.toUpperCase()}, ${where}`, { skip }, () => {
     test("the carrier's call is held, resumed and ended by the caller along the route set", async (t) => {
       const { lab, tandem, proxy, call } = await setUp(t, makeLab, transport);
-      const reinvited = (direction: string, version: number): readonly string[] => [recv("INVITE"), respondWithin(200, "OK", { body: sdp({ direction, version }), retransmit: true }), recv("ACK")];
-      const gateway = startSipp(lab, lab.gateways[0], uas([recv("INVITE"), respond(180, "Ringing"), answer(), recv("ACK"), ...reinvited("recvonly", 2), recv("BYE"), respondWithin(200, "OK")]), undefined, gatewayOptions);
+      const reinvited = (direction: string, version: number): readonly string[] => [
+        recv("INVITE"),
+        respondWithin(200, "OK", { body: sdp({ direction, version }), retransmit: true }),
+        recv("ACK"),
+      ];
+      const gateway = startSipp(
+        lab,
+        lab.gateways[0],
+        uas([
+          recv("INVITE"),
+          respond(180, "Ringing"),
+          answer(),
+          recv("ACK"),
+          ...reinvited("recvonly", 2),
+          recv("BYE"),
+          respondWithin(200, "OK"),
+        ]),
+        undefined,
+        gatewayOptions,
+      );
       const hold = within("INVITE", 2, { body: sdp({ direction: "sendonly", version: 2 }) });
-      succeeded(await call(uac([invite(), trying, ringing, recv(200), ack(), pause(200), hold, trying, recv(200), ack(2), pause(200), bye(3), recv(200)])));
+      succeeded(
+        await call(
+          uac([invite(), trying, ringing, recv(200), ack(), pause(200), hold, trying, recv(200), ack(2), pause(200), bye(3), recv(200)]),
+        ),
+      );
       succeeded(await gateway.finish());
       routedLoosely(proxy, "ACK", "INVITE", "BYE");
       const cdr = await lastCdr(tandem);
@@ -73,9 +116,34 @@ function suite(transport: "udp" | "tcp", makeLab: (t: TestContext) => Lab, where
     test("the gateway holds and ends the carrier's call: our requests follow the caller's Record-Route", async (t) => {
       const { lab, tandem, proxy, call } = await setUp(t, makeLab, transport);
       const hold = withinAsCallee("INVITE", 1, { body: sdp({ direction: "sendonly", version: 2 }) });
-      const gateway = startSipp(lab, lab.gateways[0], uas([recv("INVITE"), respond(180, "Ringing"), answer(), recv("ACK"), pause(300), hold, trying, recv(200), withinAsCallee("ACK", 1), pause(200), withinAsCallee("BYE", 2), recv(200)]), undefined, gatewayOptions);
-      const held = [recv("INVITE", { timeoutMs: 8000 }), respondWithin(200, "OK", { body: sdp({ direction: "recvonly", version: 2 }), retransmit: true }), recv("ACK")];
-      succeeded(await call(uac([invite(), trying, ringing, recv(200), ack(), ...held, recv("BYE", { timeoutMs: 8000 }), respondWithin(200, "OK")])));
+      const gateway = startSipp(
+        lab,
+        lab.gateways[0],
+        uas([
+          recv("INVITE"),
+          respond(180, "Ringing"),
+          answer(),
+          recv("ACK"),
+          pause(300),
+          hold,
+          trying,
+          recv(200),
+          withinAsCallee("ACK", 1),
+          pause(200),
+          withinAsCallee("BYE", 2),
+          recv(200),
+        ]),
+        undefined,
+        gatewayOptions,
+      );
+      const held = [
+        recv("INVITE", { timeoutMs: 8000 }),
+        respondWithin(200, "OK", { body: sdp({ direction: "recvonly", version: 2 }), retransmit: true }),
+        recv("ACK"),
+      ];
+      succeeded(
+        await call(uac([invite(), trying, ringing, recv(200), ack(), ...held, recv("BYE", { timeoutMs: 8000 }), respondWithin(200, "OK")])),
+      );
       succeeded(await gateway.finish());
       routedLoosely(proxy, "ACK", "INVITE", "BYE");
       assert.equal((await lastCdr(tandem)).endedBy, "callee");
@@ -83,7 +151,20 @@ function suite(transport: "udp" | "tcp", makeLab: (t: TestContext) => Lab, where
 
     test("the carrier cancels through the proxy", async (t) => {
       const { lab, tandem, call } = await setUp(t, makeLab, transport);
-      const gateway = startSipp(lab, lab.gateways[0], uas([recv("INVITE"), respond(180, "Ringing"), recv("CANCEL", { timeoutMs: 8000 }), respondWithin(200, "OK"), terminated(), recv("ACK")]), undefined, gatewayOptions);
+      const gateway = startSipp(
+        lab,
+        lab.gateways[0],
+        uas([
+          recv("INVITE"),
+          respond(180, "Ringing"),
+          recv("CANCEL", { timeoutMs: 8000 }),
+          respondWithin(200, "OK"),
+          terminated(),
+          recv("ACK"),
+        ]),
+        undefined,
+        gatewayOptions,
+      );
       succeeded(await call(uac([invite(), trying, recv(180), pause(300), cancel(), recv(200), recv(487), ackFailure()])));
       succeeded(await gateway.finish());
       assert.equal((await lastCdr(tandem)).outcome, "cancelled");
@@ -91,10 +172,36 @@ function suite(transport: "udp" | "tcp", makeLab: (t: TestContext) => Lab, where
 
     test("a gateway's call to the carrier: our ACK, re-INVITE and BYE follow the answer's Record-Route", async (t) => {
       const { lab, tandem, proxy } = await setUp(t, makeLab, transport);
-      const reinvited = [recv("INVITE", { timeoutMs: 8000 }), respondWithin(200, "OK", { body: sdp({ direction: "recvonly", version: 2 }), retransmit: true }), recv("ACK")];
-      const phone = startSipp(lab, lab.carrier2, uas([recv("INVITE"), respond(180, "Ringing"), answer(), recv("ACK"), ...reinvited, recv("BYE", { timeoutMs: 8000 }), respondWithin(200, "OK")]), undefined, { calls: 1 });
+      const reinvited = [
+        recv("INVITE", { timeoutMs: 8000 }),
+        respondWithin(200, "OK", { body: sdp({ direction: "recvonly", version: 2 }), retransmit: true }),
+        recv("ACK"),
+      ];
+      const phone = startSipp(
+        lab,
+        lab.carrier2,
+        uas([
+          recv("INVITE"),
+          respond(180, "Ringing"),
+          answer(),
+          recv("ACK"),
+          ...reinvited,
+          recv("BYE", { timeoutMs: 8000 }),
+          respondWithin(200, "OK"),
+        ]),
+        undefined,
+        { calls: 1 },
+      );
       const hold = within("INVITE", 2, { body: sdp({ direction: "sendonly", version: 2 }) });
-      succeeded(await runSipp(lab, lab.gateways[0], uac([invite(), trying, ringing, recv(200), ack(), pause(200), hold, trying, recv(200), ack(2), pause(200), bye(3), recv(200)]), `${lab.sbcPublic.address}:5060`, { service: "+4989987654", ...gatewayOptions }));
+      succeeded(
+        await runSipp(
+          lab,
+          lab.gateways[0],
+          uac([invite(), trying, ringing, recv(200), ack(), pause(200), hold, trying, recv(200), ack(2), pause(200), bye(3), recv(200)]),
+          `${lab.sbcPublic.address}:5060`,
+          { service: "+4989987654", ...gatewayOptions },
+        ),
+      );
       const result = await phone.finish();
       succeeded(result);
       routedLoosely(proxy, "ACK", "INVITE", "BYE");
@@ -106,13 +213,33 @@ function suite(transport: "udp" | "tcp", makeLab: (t: TestContext) => Lab, where
 
     test("the carrier's phone ends a gateway's call, and a gateway cancels one", async (t) => {
       const { lab, tandem, proxy } = await setUp(t, makeLab, transport);
-      const out = (scenario: string): Promise<SippResult> => runSipp(lab, lab.gateways[0], scenario, `${lab.sbcPublic.address}:5060`, { service: "+4989987654", ...gatewayOptions });
-      const phone = startSipp(lab, lab.carrier2, uas([recv("INVITE"), respond(180, "Ringing"), answer(), recv("ACK"), pause(300), withinAsCallee("BYE", 1), recv(200)]), undefined, { calls: 1 });
+      const out = (scenario: string): Promise<SippResult> =>
+        runSipp(lab, lab.gateways[0], scenario, `${lab.sbcPublic.address}:5060`, { service: "+4989987654", ...gatewayOptions });
+      const phone = startSipp(
+        lab,
+        lab.carrier2,
+        uas([recv("INVITE"), respond(180, "Ringing"), answer(), recv("ACK"), pause(300), withinAsCallee("BYE", 1), recv(200)]),
+        undefined,
+        { calls: 1 },
+      );
       succeeded(await out(uac([invite(), trying, ringing, recv(200), ack(), recv("BYE", { timeoutMs: 8000 }), respondWithin(200, "OK")])));
       succeeded(await phone.finish());
       routedLoosely(proxy, "ACK", "BYE");
       assert.equal((await lastCdr(tandem)).endedBy, "callee");
-      const cancelled = startSipp(lab, lab.carrier2, uas([recv("INVITE"), respond(180, "Ringing"), recv("CANCEL", { timeoutMs: 8000 }), respondWithin(200, "OK"), terminated(), recv("ACK")]), undefined, { calls: 1 });
+      const cancelled = startSipp(
+        lab,
+        lab.carrier2,
+        uas([
+          recv("INVITE"),
+          respond(180, "Ringing"),
+          recv("CANCEL", { timeoutMs: 8000 }),
+          respondWithin(200, "OK"),
+          terminated(),
+          recv("ACK"),
+        ]),
+        undefined,
+        { calls: 1 },
+      );
       succeeded(await out(uac([invite(), trying, recv(180), pause(300), cancel(), recv(200), recv(487), ackFailure()])));
       succeeded(await cancelled.finish());
     });
@@ -123,7 +250,9 @@ suite("udp", loopbackLab, "on loopback", skipWithout("kamailio", "sipp"));
 suite("tcp", loopbackLab, "on loopback", skipWithout("kamailio", "sipp"));
 suite("tcp", namespaceLab, "in two networks without a route between them", skipWithoutRoot("kamailio", "sipp"));
 
-test("a real phone behind the proxy is answered, holds, resumes and is hung up on", { skip: skipWithout("kamailio", "baresip", "sox") }, async (t) => {
+test("a real phone behind the proxy is answered, holds, resumes and is hung up on", {
+  skip: skipWithout("kamailio", "baresip", "sox"),
+}, async (t) => {
   const { lab, tandem, proxy } = await setUp(t, loopbackLab, "udp");
   const speaks = await silence(lab);
   const gateway = await startBaresip(lab, lab.gateways[0], { user: DID, speaks });

@@ -9,7 +9,22 @@ import { type Planter, canariesIn, planted, plantedCallId, plantedMultipart, pla
 import { type Host, type Lab, loopbackLab, namespaceLab, startTandem } from "../kit/lab.ts";
 import { skipWithout, skipWithoutRoot } from "../kit/peers.ts";
 import { type SippResult, runSipp, startSipp } from "../kit/sipp.ts";
-import { type Step, ack, ackFailure, cancel, invite, pause, recv, respond, respondWithin, terminated, uac, uas, within, withinAsCallee } from "../kit/sipp-scenario.ts";
+import {
+  type Step,
+  ack,
+  ackFailure,
+  cancel,
+  invite,
+  pause,
+  recv,
+  respond,
+  respondWithin,
+  terminated,
+  uac,
+  uas,
+  within,
+  withinAsCallee,
+} from "../kit/sipp-scenario.ts";
 import { labYaml } from "./lab-yaml.ts";
 
 const DID = "+15551234567";
@@ -28,10 +43,20 @@ interface Ladder {
 
 const offer = { ...plantedMultipart("a", plantedSdp("a")) };
 const calleeSays = (direction = "sendrecv", version = 0) => ({ body: plantedSdp("b", direction, version), retransmit: true });
-const answering = [recv("INVITE"), respond(183, "Progress", { body: plantedSdp("b") }), respond(180, "Ringing"), pause(100), respond(200, "OK", calleeSays()), recv("ACK", PATIENT)];
+const answering = [
+  recv("INVITE"),
+  respond(183, "Progress", { body: plantedSdp("b") }),
+  respond(180, "Ringing"),
+  pause(100),
+  respond(200, "OK", calleeSays()),
+  recv("ACK", PATIENT),
+];
 const calling = [invite(offer), ...setUpResponses, recv(200), ack()];
 /** A request inside the dialog that the far side never sees, and how it is refused. */
-const refusedHere = (method: string, cseq: number, status: number): readonly Step[] => [within(method, cseq, plantedText("a", method.toLowerCase())), recv(status)];
+const refusedHere = (method: string, cseq: number, status: number): readonly Step[] => [
+  within(method, cseq, plantedText("a", method.toLowerCase())),
+  recv(status),
+];
 
 const LADDERS: readonly Ladder[] = [
   {
@@ -62,7 +87,11 @@ const LADDERS: readonly Ladder[] = [
     caller: [
       ...calling,
       ...[recv("INFO", PATIENT), respondWithin(200, "OK", plantedText("a", "info-answer"))],
-      ...[recv("INVITE", PATIENT), respondWithin(200, "OK", { body: plantedSdp("a", "recvonly", 1), retransmit: true }), recv("ACK", PATIENT)],
+      ...[
+        recv("INVITE", PATIENT),
+        respondWithin(200, "OK", { body: plantedSdp("a", "recvonly", 1), retransmit: true }),
+        recv("ACK", PATIENT),
+      ],
       ...[recv("BYE", PATIENT), respondWithin(200, "OK", plantedText("a", "bye-answer"))],
     ],
     callee: [
@@ -70,7 +99,12 @@ const LADDERS: readonly Ladder[] = [
       pause(200),
       ...[withinAsCallee("INFO", 1, dtmf("b")), recv(200)],
       ...[withinAsCallee("MESSAGE", 2, plantedText("b", "message")), recv(405)],
-      ...[withinAsCallee("INVITE", 3, { ...plantedMultipart("b", plantedSdp("b", "sendonly", 1)) }), maybe(100), recv(200), withinAsCallee("ACK", 3)],
+      ...[
+        withinAsCallee("INVITE", 3, { ...plantedMultipart("b", plantedSdp("b", "sendonly", 1)) }),
+        maybe(100),
+        recv(200),
+        withinAsCallee("ACK", 3),
+      ],
       pause(200),
       ...[withinAsCallee("BYE", 4, plantedText("b", "bye")), recv(200)],
     ],
@@ -78,17 +112,45 @@ const LADDERS: readonly Ladder[] = [
   {
     name: "a refusal",
     caller: [invite(offer), ...setUpResponses, recv(486), ackFailure()],
-    callee: [recv("INVITE"), respond(180, "Ringing"), respond(486, "Busy Here", { ...plantedText("b", "refusal"), retransmit: true }), recv("ACK", PATIENT)],
+    callee: [
+      recv("INVITE"),
+      respond(180, "Ringing"),
+      respond(486, "Busy Here", { ...plantedText("b", "refusal"), retransmit: true }),
+      recv("ACK", PATIENT),
+    ],
   },
   {
     name: "a CANCEL",
     caller: [invite(offer), maybe(100), recv(180), pause(200), cancel(), recv(200), recv(487), ackFailure()],
-    callee: [recv("INVITE"), respond(180, "Ringing"), recv("CANCEL", PATIENT), respondWithin(200, "OK"), terminated(), recv("ACK", PATIENT)],
+    callee: [
+      recv("INVITE"),
+      respond(180, "Ringing"),
+      recv("CANCEL", PATIENT),
+      respondWithin(200, "OK"),
+      terminated(),
+      recv("ACK", PATIENT),
+    ],
   },
   {
     name: "a refused re-INVITE",
-    caller: [...calling, within("INVITE", 2, { body: plantedSdp("a", "sendonly", 1) }), maybe(100), recv(488), ackFailure().replace("CSeq: 1", "CSeq: 2"), pause(200), within("BYE", 3), recv(200)],
-    callee: [...answering, recv("INVITE", PATIENT), respondWithin(488, "Not Acceptable Here", { ...plantedText("b", "reinvite-refusal"), retransmit: true }), recv("ACK", PATIENT), recv("BYE", PATIENT), respondWithin(200, "OK")],
+    caller: [
+      ...calling,
+      within("INVITE", 2, { body: plantedSdp("a", "sendonly", 1) }),
+      maybe(100),
+      recv(488),
+      ackFailure().replace("CSeq: 1", "CSeq: 2"),
+      pause(200),
+      within("BYE", 3),
+      recv(200),
+    ],
+    callee: [
+      ...answering,
+      recv("INVITE", PATIENT),
+      respondWithin(488, "Not Acceptable Here", { ...plantedText("b", "reinvite-refusal"), retransmit: true }),
+      recv("ACK", PATIENT),
+      recv("BYE", PATIENT),
+      respondWithin(200, "OK"),
+    ],
   },
 ];
 
@@ -108,14 +170,33 @@ function waysOf(lab: Lab): readonly Way[] {
   const carrierSide = [lab.carrier.address, lab.carrier2.address, lab.sbcPrivate.address];
   const gatewaySide = [...lab.gateways.map((gateway) => gateway.address), lab.sbcPublic.address];
   return [
-    { name: "from the carrier", caller: lab.carrier, callee: lab.gateways[0], entry: lab.sbcPrivate, number: DID, hiddenFromCallee: carrierSide, hiddenFromCaller: gatewaySide },
-    { name: "from a gateway", caller: lab.gateways[0], callee: lab.carrier, entry: lab.sbcPublic, number: ABROAD, hiddenFromCallee: gatewaySide, hiddenFromCaller: carrierSide },
+    {
+      name: "from the carrier",
+      caller: lab.carrier,
+      callee: lab.gateways[0],
+      entry: lab.sbcPrivate,
+      number: DID,
+      hiddenFromCallee: carrierSide,
+      hiddenFromCaller: gatewaySide,
+    },
+    {
+      name: "from a gateway",
+      caller: lab.gateways[0],
+      callee: lab.carrier,
+      entry: lab.sbcPublic,
+      number: ABROAD,
+      hiddenFromCallee: gatewaySide,
+      hiddenFromCaller: carrierSide,
+    },
   ];
 }
 
 async function play(lab: Lab, way: Way, ladder: Ladder): Promise<readonly [caller: SippResult, callee: SippResult]> {
   const callee = startSipp(lab, way.callee, planted("b", uas(ladder.callee)), undefined, { calls: 1 });
-  const caller = await runSipp(lab, way.caller, planted("a", uac(ladder.caller)), `${way.entry.address}:5060`, { service: way.number, args: plantedCallId("a") });
+  const caller = await runSipp(lab, way.caller, planted("a", uac(ladder.caller)), `${way.entry.address}:5060`, {
+    service: way.number,
+    args: plantedCallId("a"),
+  });
   const result = [caller, await callee.finish()] as const;
   for (const one of result) assert.equal(one.successful, 1, `${ladder.name}, ${way.name}:\n${one.output}\n${one.messages.slice(-4000)}`);
   return result;
@@ -152,11 +233,22 @@ function suite(name: string, makeLab: (t: TestContext) => Lab, skip: string | fa
       const lab = makeLab(t);
       const pass = { headers: { pass: ["x-allowed"] } };
       await startTandem(t, lab, labYaml(lab, { trunk: pass, gateway: pass }));
-      const says = (side: Planter): readonly string[] => [`X-Allowed: passes-${side}`, `x-allowed: passes-again-${side}`, `X-Allowed-Not: canary-${side}-longer-name`];
+      const says = (side: Planter): readonly string[] => [
+        `X-Allowed: passes-${side}`,
+        `x-allowed: passes-again-${side}`,
+        `X-Allowed-Not: canary-${side}-longer-name`,
+      ];
       const ladder: Ladder = {
         name: "a call",
         caller: [invite({ headers: says("a") }), maybe(100), recv(180), recv(200), ack(), pause(200), within("BYE", 2), recv(200)],
-        callee: [recv("INVITE"), respond(180, "Ringing", { headers: says("b") }), respond(200, "OK", { ...calleeSays(), headers: says("b") }), recv("ACK", PATIENT), recv("BYE", PATIENT), respondWithin(200, "OK")],
+        callee: [
+          recv("INVITE"),
+          respond(180, "Ringing", { headers: says("b") }),
+          respond(200, "OK", { ...calleeSays(), headers: says("b") }),
+          recv("ACK", PATIENT),
+          recv("BYE", PATIENT),
+          respondWithin(200, "OK"),
+        ],
       };
       for (const way of waysOf(lab)) {
         const [caller, callee] = await play(lab, way, ladder);

@@ -17,9 +17,18 @@ const DID = "+15551234567";
 const SAYING_MS = 6_000;
 
 /** Lets both talk for one sentence, then the caller hangs up; what each heard. */
-async function converse(t: TestContext, lab: Lab, carrierSays: Sentence | undefined, gatewaySays: Sentence, codec = "PCMU/8000"): Promise<readonly [carrier: string, gateway: string]> {
+async function converse(
+  t: TestContext,
+  lab: Lab,
+  carrierSays: Sentence | undefined,
+  gatewaySays: Sentence,
+  codec = "PCMU/8000",
+): Promise<readonly [carrier: string, gateway: string]> {
   await startTandem(t, lab, labYaml(lab, peersOfBaresip(lab)));
-  const [carrierFile, gatewayFile] = await Promise.all([carrierSays === undefined ? silence(lab) : spoken(lab, carrierSays), spoken(lab, gatewaySays)]);
+  const [carrierFile, gatewayFile] = await Promise.all([
+    carrierSays === undefined ? silence(lab) : spoken(lab, carrierSays),
+    spoken(lab, gatewaySays),
+  ]);
   const gateway = await startBaresip(lab, lab.gateways[0], { user: DID, speaks: gatewayFile, codecs: [codec] });
   const carrier = await startBaresip(lab, lab.carrier, { user: "+4930123456", speaks: carrierFile, codecs: [codec] });
   carrier.dial(`sip:${DID}@${lab.sbcPrivate.address}:5060`);

@@ -39,7 +39,17 @@ export interface Baresip {
   messages(): string;
 }
 
-export type BaresipEvent = "CALL_INCOMING" | "CALL_RINGING" | "CALL_PROGRESS" | "CALL_ESTABLISHED" | "CALL_CLOSED" | "CALL_DTMF_START" | "CALL_REMOTE_SDP" | "CALL_MENC" | "CALL_LOCAL_SDP" | "CALL_RTCP";
+export type BaresipEvent =
+  | "CALL_INCOMING"
+  | "CALL_RINGING"
+  | "CALL_PROGRESS"
+  | "CALL_ESTABLISHED"
+  | "CALL_CLOSED"
+  | "CALL_DTMF_START"
+  | "CALL_REMOTE_SDP"
+  | "CALL_MENC"
+  | "CALL_LOCAL_SDP"
+  | "CALL_RTCP";
 
 /**
  * baresip binds RTP and its connections to no address, so on loopback its packets come from 127.0.0.1 whatever its description
@@ -56,7 +66,7 @@ let started = 0;
 export async function startBaresip(lab: Lab, host: Host, options: BaresipOptions): Promise<Baresip> {
   const { user, speaks, codecs = ["PCMU/8000", "PCMA/8000"], answer = "auto", port = 5060 } = options;
   // All of loopback is one host to baresip's RTP, so each takes its own ports.
-  const rtp = 30_000 + (((process.pid * 8 + started) % 200) * 100);
+  const rtp = 30_000 + ((process.pid * 8 + started) % 200) * 100;
   const name = `baresip${started++}`;
   const folder = join(lab.folder, name);
   mkdirSync(folder);
@@ -105,13 +115,21 @@ ctrl_tcp_listen ${host.address}:${CONTROL_PORT}
     tell: (command, parameters = "") => control.write(`${JSON.stringify({ command, params: parameters })}\n`),
     dial: (uri) => control.write(`${JSON.stringify({ command: "dial", params: uri })}\n`),
     async happens(type, count = 1, timeoutMs = EVENT_MS) {
-      const found = await control.says(new RegExp(`(?:"type":"${type}"[^]*?){${count - 1}}("type":"${type}"[^\\n]*)`), timeoutMs).catch((error: unknown) => {
-        throw new Error(`no ${type} at ${host.name}'s baresip, which said:\n${child.output().slice(-4000)}`, { cause: error });
-      });
+      const found = await control
+        .says(new RegExp(`(?:"type":"${type}"[^]*?){${count - 1}}("type":"${type}"[^\\n]*)`), timeoutMs)
+        .catch((error: unknown) => {
+          throw new Error(`no ${type} at ${host.name}'s baresip, which said:\n${child.output().slice(-4000)}`, { cause: error });
+        });
       return /"param":"([^"]*)"/.exec(found[1]!)?.[1] ?? "";
     },
-    keys: () => Array.from(control.output().matchAll(/"type":"CALL_DTMF_START"[^\n]*?"param":"([0-9A-D*#])"/g), (match) => match[1]).join(""),
-    heard: () => readdirSync(folder).filter((file) => /^dump-.*-dec\.wav$/.test(file)).map((file) => join(folder, file)).sort().at(-1),
+    keys: () =>
+      Array.from(control.output().matchAll(/"type":"CALL_DTMF_START"[^\n]*?"param":"([0-9A-D*#])"/g), (match) => match[1]).join(""),
+    heard: () =>
+      readdirSync(folder)
+        .filter((file) => /^dump-.*-dec\.wav$/.test(file))
+        .map((file) => join(folder, file))
+        .sort()
+        .at(-1),
     messages: () => child.output(),
   };
 }

@@ -12,20 +12,97 @@ const word = (side: Planter, where: string): string => `canary-${side}-${where}`
 
 /** Numbers that stand where no words can; far from what anything else would say. */
 const NUMBERS: Readonly<Record<Planter, Readonly<Record<string, string>>>> = {
-  a: { session: "771100551", version: "771100552", start: "3771100553", stop: "3771100554", bandwidth: "771100", ssrc: "771100556", stamp: "77110.055", expires: "77113" },
-  b: { session: "882200661", version: "882200662", start: "3882200663", stop: "3882200664", bandwidth: "882200", ssrc: "882200666", stamp: "88220.066", expires: "88223" },
+  a: {
+    session: "771100551",
+    version: "771100552",
+    start: "3771100553",
+    stop: "3771100554",
+    bandwidth: "771100",
+    ssrc: "771100556",
+    stamp: "77110.055",
+    expires: "77113",
+  },
+  b: {
+    session: "882200661",
+    version: "882200662",
+    start: "3882200663",
+    stop: "3882200664",
+    bandwidth: "882200",
+    ssrc: "882200666",
+    stamp: "88220.066",
+    expires: "88223",
+  },
 };
 
 /** Header fields that no dialog depends on, in full and compact form, known and unknown. */
 function fields(side: Planter): readonly string[] {
   const w = (where: string): string => word(side, where);
   const uri = (where: string): string => `<sip:${w(where)}@${w(where)}.example;${w(`${where}-parameter`)}=1>;${w(`${where}-field`)}=1`;
-  const plain = ["Organization", "Server", "User-Agent", "In-Reply-To", "Priority", "Session-ID", "P-Asserted-Service", "P-Early-Media", "P-Charging-Vector", "P-Visited-Network-ID", "P-Access-Network-Info",
-    "P-User-Database", "P-Answer-State", "P-Profile-Key", "Resource-Priority", "User-to-User", "X-Canary", "X-Asterisk-HangupCause", "X-Twilio-CallSid", "X-LK-RoomName", "Content-Language", "Accept-Language",
-    "Accept-Encoding", "Unsupported", "SIP-ETag", "Security-Client", "Info-Package", "Recv-Info", "Feature-Caps", "Encryption", "Response-Key", "Geolocation-Routing", "Answer-Mode", "Allow-Events",
-    "Accept-Resource-Priority", "Policy-ID", "P-Media-Authorization", "P-Private-Network-Indication", "Refer-Sub", "Suppress-If-Match", "CSeq-Canary", "Via-Canary"];
-  const uris = ["Alert-Info", "Call-Info", "Error-Info", "Diversion", "History-Info", "Geolocation", "Reply-To", "Referred-By", "Remote-Party-ID", "P-Preferred-Identity", "P-Called-Party-ID", "P-Associated-URI",
-    "P-Served-User", "P-Charging-Function-Addresses-URI", "Path", "Service-Route", "Policy-Contact", "Trigger-Consent", "Refer-To"];
+  const plain = [
+    "Organization",
+    "Server",
+    "User-Agent",
+    "In-Reply-To",
+    "Priority",
+    "Session-ID",
+    "P-Asserted-Service",
+    "P-Early-Media",
+    "P-Charging-Vector",
+    "P-Visited-Network-ID",
+    "P-Access-Network-Info",
+    "P-User-Database",
+    "P-Answer-State",
+    "P-Profile-Key",
+    "Resource-Priority",
+    "User-to-User",
+    "X-Canary",
+    "X-Asterisk-HangupCause",
+    "X-Twilio-CallSid",
+    "X-LK-RoomName",
+    "Content-Language",
+    "Accept-Language",
+    "Accept-Encoding",
+    "Unsupported",
+    "SIP-ETag",
+    "Security-Client",
+    "Info-Package",
+    "Recv-Info",
+    "Feature-Caps",
+    "Encryption",
+    "Response-Key",
+    "Geolocation-Routing",
+    "Answer-Mode",
+    "Allow-Events",
+    "Accept-Resource-Priority",
+    "Policy-ID",
+    "P-Media-Authorization",
+    "P-Private-Network-Indication",
+    "Refer-Sub",
+    "Suppress-If-Match",
+    "CSeq-Canary",
+    "Via-Canary",
+  ];
+  const uris = [
+    "Alert-Info",
+    "Call-Info",
+    "Error-Info",
+    "Diversion",
+    "History-Info",
+    "Geolocation",
+    "Reply-To",
+    "Referred-By",
+    "Remote-Party-ID",
+    "P-Preferred-Identity",
+    "P-Called-Party-ID",
+    "P-Associated-URI",
+    "P-Served-User",
+    "P-Charging-Function-Addresses-URI",
+    "Path",
+    "Service-Route",
+    "Policy-Contact",
+    "Trigger-Consent",
+    "Refer-To",
+  ];
   return [
     ...plain.map((name) => `${name}: ${w(name.toLowerCase())}`),
     ...uris.map((name) => `${name}: ${uri(name.toLowerCase())}`),
@@ -140,17 +217,27 @@ export const plantedMultipart = (side: Planter, sdp: string): { readonly content
   ].join("\n"),
 });
 
-export const plantedText = (side: Planter, where: string): { readonly contentType: string; readonly body: string } => ({ contentType: `text/plain;${word(side, `${where}-type`)}=1`, body: word(side, where) });
+export const plantedText = (side: Planter, where: string): { readonly contentType: string; readonly body: string } => ({
+  contentType: `text/plain;${word(side, `${where}-type`)}=1`,
+  body: word(side, where),
+});
 
 /** What opens, answers and ends a call says everything; a whole scenario may have 64 KB in sipp, so the others say less. */
 const EVERYTHING = /^(?:INVITE sip:\[|CANCEL |BYE |SIP\/2\.0 (?:183|200|486|488) (?:OK|Progress|Busy|Not))/;
-const LESS = /^(?:User-Agent|Server|X-Canary|Organization|Warning|Reason|Alert-Info|Call-Info|Allow|Supported|P-Asserted-Identity|Record-Route|Retry-After|Session-Expires|s|o):/;
+const LESS =
+  /^(?:User-Agent|Server|X-Canary|Organization|Warning|Reason|Alert-Info|Call-Info|Allow|Supported|P-Asserted-Identity|Record-Route|Retry-After|Session-Expires|s|o):/;
 
 /** What each message of a scenario says beside its bodies: headers, URIs, tags, phrases. */
 export function planted(side: Planter, scenario: string): string {
   const w = (where: string): string => word(side, where);
-  const ofRequests = [`Via: SIP/2.0/UDP ${w("via-host")}.example;branch=z9hG4bK${w("via-branch")}`, `Proxy-Authorization: Digest username="${w("proxy-user")}"`];
-  const ofResponses = [`WWW-Authenticate: Digest realm="${w("challenge-realm")}", nonce="${w("challenge-nonce")}"`, `Proxy-Authenticate: Digest realm="${w("proxy-realm")}", nonce="${w("proxy-nonce")}"`];
+  const ofRequests = [
+    `Via: SIP/2.0/UDP ${w("via-host")}.example;branch=z9hG4bK${w("via-branch")}`,
+    `Proxy-Authorization: Digest username="${w("proxy-user")}"`,
+  ];
+  const ofResponses = [
+    `WWW-Authenticate: Digest realm="${w("challenge-realm")}", nonce="${w("challenge-nonce")}"`,
+    `Proxy-Authenticate: Digest realm="${w("proxy-realm")}", nonce="${w("proxy-nonce")}"`,
+  ];
   return scenario.replaceAll(/<send[^>]*><!\[CDATA\[\n([^]*?)\]\]><\/send>/g, (step: string, text: string) => {
     const all = fields(side);
     const isResponse = text.startsWith("SIP/2.0");
@@ -161,11 +248,24 @@ export function planted(side: Planter, scenario: string): string {
       .replace("@[local_ip]:[local_port]>;tag=", `@[local_ip]:[local_port];${w("from-uri")}=1>;${w("from-parameter")}=1;tag=`)
       .replace("<sip:+4930123456@[local_ip]", `<sip:+4930123456;phone-context=${w("user-parameter")}:${w("password")}@[local_ip]`)
       .replaceAll(/;tag=\[pid\](\w)\[call_number\]/g, `;tag=[pid]$1[call_number]${w("tag")}`)
-      .replace("To: <sip:[service]@[remote_ip]:[remote_port]>", `To: "${w("to-name")}" <sip:[service]@[remote_ip]:[remote_port];${w("to-uri")}=1>`)
-      .replace(/^Contact: .*$/m, `Contact: "${w("contact-name")}" <sip:${w("contact-user")}@[local_ip]:[local_port];transport=[transport];${w("contact-uri")}=1>;${w("contact-parameter")}=1`)
+      .replace(
+        "To: <sip:[service]@[remote_ip]:[remote_port]>",
+        `To: "${w("to-name")}" <sip:[service]@[remote_ip]:[remote_port];${w("to-uri")}=1>`,
+      )
+      .replace(
+        /^Contact: .*$/m,
+        `Contact: "${w("contact-name")}" <sip:${w("contact-user")}@[local_ip]:[local_port];transport=[transport];${w("contact-uri")}=1>;${w("contact-parameter")}=1`,
+      )
       // The proxies of the other side would be routed through: there are none.
       .replace("[routes]\n", "")
-      .replace("Content-Length: [len]", [...(EVERYTHING.test(text) ? all : all.filter((field) => LESS.test(field))), ...(isResponse ? ofResponses : ofRequests), "Content-Length: [len]"].join("\n"));
+      .replace(
+        "Content-Length: [len]",
+        [
+          ...(EVERYTHING.test(text) ? all : all.filter((field) => LESS.test(field))),
+          ...(isResponse ? ofResponses : ofRequests),
+          "Content-Length: [len]",
+        ].join("\n"),
+      );
     return step.replace(text, () => said);
   });
 }

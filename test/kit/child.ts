@@ -17,7 +17,11 @@ export interface Child {
 
 const OUTPUT_CHARS_MAX = 4_000_000;
 
-export function start(program: string, args: readonly string[], options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {}): Child {
+export function start(
+  program: string,
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+): Child {
   const child: ChildProcess = spawn(program, args, { ...options, stdio: ["pipe", "pipe", "pipe"] });
   let output = "";
   let code: number | undefined;
@@ -54,7 +58,10 @@ export function start(program: string, args: readonly string[], options: { reado
     write: (text) => void child.stdin!.write(text),
     says: (pattern, timeoutMs = 10_000) =>
       new Promise((resolve, reject) => {
-        const timer = setTimeout(() => done(new Error(`${program} did not say ${pattern} within ${timeoutMs} ms. It said:\n${output.slice(-3000)}`)), timeoutMs);
+        const timer = setTimeout(
+          () => done(new Error(`${program} did not say ${pattern} within ${timeoutMs} ms. It said:\n${output.slice(-3000)}`)),
+          timeoutMs,
+        );
         const done = (result: RegExpExecArray | Error): void => {
           clearTimeout(timer);
           watchers.delete(look);
@@ -64,7 +71,8 @@ export function start(program: string, args: readonly string[], options: { reado
         const look = (): void => {
           const match = pattern.exec(output);
           if (match !== null) done(match);
-          else if (code !== undefined) done(new Error(`${program} ended with ${code} before it said ${pattern}. It said:\n${output.slice(-3000)}`));
+          else if (code !== undefined)
+            done(new Error(`${program} ended with ${code} before it said ${pattern}. It said:\n${output.slice(-3000)}`));
         };
         watchers.add(look);
         look();
@@ -72,7 +80,12 @@ export function start(program: string, args: readonly string[], options: { reado
   };
 }
 
-export async function runToEnd(program: string, args: readonly string[], timeoutMs: number, options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {}): Promise<{ readonly code: number; readonly output: string }> {
+export async function runToEnd(
+  program: string,
+  args: readonly string[],
+  timeoutMs: number,
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<{ readonly code: number; readonly output: string }> {
   const child = start(program, args, options);
   const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
   const code = await child.ended;

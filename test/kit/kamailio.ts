@@ -17,7 +17,12 @@ export interface ProxyOptions {
 }
 
 /** Debian keeps the modules below a folder of the architecture. */
-const MODULE_FOLDERS = ["/usr/lib/x86_64-linux-gnu/kamailio/modules", "/usr/lib/aarch64-linux-gnu/kamailio/modules", "/usr/lib64/kamailio/modules", "/usr/lib/kamailio/modules"];
+const MODULE_FOLDERS = [
+  "/usr/lib/x86_64-linux-gnu/kamailio/modules",
+  "/usr/lib/aarch64-linux-gnu/kamailio/modules",
+  "/usr/lib64/kamailio/modules",
+  "/usr/lib/kamailio/modules",
+];
 const READY_MS = 20_000;
 let started = 0;
 
@@ -133,7 +138,22 @@ export async function startKamailioWith(lab: Lab, host: Host, files: Readonly<Re
   mkdirSync(folder);
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   const file = join(folder, Object.keys(files)[0]!);
-  const child = lab.start(host, "kamailio", ["-f", file, "-L", moduleFolder(), "-DD", "-E", "-m", "32", "-M", "4", "-Y", folder, "-P", join(folder, "pid")]);
+  const child = lab.start(host, "kamailio", [
+    "-f",
+    file,
+    "-L",
+    moduleFolder(),
+    "-DD",
+    "-E",
+    "-m",
+    "32",
+    "-M",
+    "4",
+    "-Y",
+    folder,
+    "-P",
+    join(folder, "pid"),
+  ]);
   // Its children end with it only when it is asked politely.
   lab.atEnd(async () => {
     child.kill("SIGTERM");

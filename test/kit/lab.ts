@@ -32,7 +32,13 @@ export interface Lab {
   readonly sbcPublic: Host;
   readonly gateways: readonly [Host, Host, Host];
   start(host: Host, program: string, args: readonly string[], cwd?: string): Child;
-  run(host: Host, program: string, args: readonly string[], timeoutMs: number, cwd?: string): Promise<{ readonly code: number; readonly output: string }>;
+  run(
+    host: Host,
+    program: string,
+    args: readonly string[],
+    timeoutMs: number,
+    cwd?: string,
+  ): Promise<{ readonly code: number; readonly output: string }>;
   /** At the end of the test, before the laboratory's own processes are killed: what was asked last runs first. */
   atEnd(run: () => Promise<void> | void): void;
 }
@@ -84,7 +90,11 @@ export function namespaceLab(t: Scope): Lab {
     carrier2: host("carrier2", names.carrier, "10.230.73.221"),
     sbcPrivate: host("sbc", names.sbc, "10.230.73.225"),
     sbcPublic: host("sbc", names.sbc, "203.0.113.234"),
-    gateways: [host("gateway1", names.ai, "203.0.113.50"), host("gateway2", names.ai, "203.0.113.51"), host("gateway3", names.ai, "203.0.113.52")],
+    gateways: [
+      host("gateway1", names.ai, "203.0.113.50"),
+      host("gateway2", names.ai, "203.0.113.51"),
+      host("gateway3", names.ai, "203.0.113.52"),
+    ],
   });
 }
 

@@ -47,7 +47,15 @@ export interface SendOptions {
 
 function message(startLine: string, headers: readonly string[], options: SendOptions): Step {
   const body = options.body ?? "";
-  const lines = [startLine, ...headers, ...(options.headers ?? []), ...(body === "" ? [] : [`Content-Type: ${options.contentType ?? "application/sdp"}`]), "Content-Length: [len]", "", body];
+  const lines = [
+    startLine,
+    ...headers,
+    ...(options.headers ?? []),
+    ...(body === "" ? [] : [`Content-Type: ${options.contentType ?? "application/sdp"}`]),
+    "Content-Length: [len]",
+    "",
+    body,
+  ];
   return `<send${options.retransmit === true ? ' retrans="500"' : ""}><![CDATA[\n${lines.join("\n")}\n${body === "" ? "\n" : ""}]]></send>`;
 }
 
@@ -58,29 +66,77 @@ const CONTACT = "Contact: <sip:peer@[local_ip]:[local_port];transport=[transport
 
 /** CSeq of the dialog's requests is given by the test: sipp keeps no count of its own across kinds. */
 export const invite = (options: SendOptions = {}): Step =>
-  message("INVITE sip:[service]@[remote_ip]:[remote_port] SIP/2.0", [VIA, "Max-Forwards: 70", FROM, TO, "Call-ID: [call_id]", "CSeq: 1 INVITE", CONTACT, "Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, UPDATE, INFO"], { body: sdp(), retransmit: true, ...options });
+  message(
+    "INVITE sip:[service]@[remote_ip]:[remote_port] SIP/2.0",
+    [
+      VIA,
+      "Max-Forwards: 70",
+      FROM,
+      TO,
+      "Call-ID: [call_id]",
+      "CSeq: 1 INVITE",
+      CONTACT,
+      "Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, UPDATE, INFO",
+    ],
+    { body: sdp(), retransmit: true, ...options },
+  );
 
 export const cancel = (): Step =>
-  message("CANCEL sip:[service]@[remote_ip]:[remote_port] SIP/2.0", ["[last_Via:]", "Max-Forwards: 70", FROM, TO, "Call-ID: [call_id]", "CSeq: 1 CANCEL"], { retransmit: true });
+  message(
+    "CANCEL sip:[service]@[remote_ip]:[remote_port] SIP/2.0",
+    ["[last_Via:]", "Max-Forwards: 70", FROM, TO, "Call-ID: [call_id]", "CSeq: 1 CANCEL"],
+    { retransmit: true },
+  );
 
 /** ACK of a final response other than 2xx: same branch as the INVITE. */
-export const ackFailure = (): Step => message("ACK sip:[service]@[remote_ip]:[remote_port] SIP/2.0", ["[last_Via:]", "Max-Forwards: 70", FROM, "[last_To:]", "Call-ID: [call_id]", "CSeq: 1 ACK"], {});
+export const ackFailure = (): Step =>
+  message(
+    "ACK sip:[service]@[remote_ip]:[remote_port] SIP/2.0",
+    ["[last_Via:]", "Max-Forwards: 70", FROM, "[last_To:]", "Call-ID: [call_id]", "CSeq: 1 ACK"],
+    {},
+  );
 
 /** A request inside the dialog, sent by the caller's side of the scenario. */
 export const within = (method: string, cseq: number, options: SendOptions = {}): Step =>
-  message(`${method} [next_url] SIP/2.0`, [VIA, "Max-Forwards: 70", "[routes]", FROM, "To: <sip:[service]@[remote_ip]:[remote_port]>[peer_tag_param]", "Call-ID: [call_id]", `CSeq: ${cseq} ${method}`, CONTACT], {
-    retransmit: method !== "ACK",
-    ...options,
-  });
+  message(
+    `${method} [next_url] SIP/2.0`,
+    [
+      VIA,
+      "Max-Forwards: 70",
+      "[routes]",
+      FROM,
+      "To: <sip:[service]@[remote_ip]:[remote_port]>[peer_tag_param]",
+      "Call-ID: [call_id]",
+      `CSeq: ${cseq} ${method}`,
+      CONTACT,
+    ],
+    {
+      retransmit: method !== "ACK",
+      ...options,
+    },
+  );
 export const ack = (cseq = 1, options: SendOptions = {}): Step => within("ACK", cseq, options);
 export const bye = (cseq = 2): Step => within("BYE", cseq);
 
 /** A request inside the dialog, sent by the answering side: From and To change places. */
 export const withinAsCallee = (method: string, cseq: number, options: SendOptions = {}): Step =>
-  message(`${method} [next_url] SIP/2.0`, [VIA, "Max-Forwards: 70", "[routes]", "From: <sip:[service]@[local_ip]:[local_port]>;tag=[pid]u[call_number]", "To: [$peer]", "Call-ID: [call_id]", `CSeq: ${cseq} ${method}`, CONTACT], {
-    retransmit: method !== "ACK",
-    ...options,
-  });
+  message(
+    `${method} [next_url] SIP/2.0`,
+    [
+      VIA,
+      "Max-Forwards: 70",
+      "[routes]",
+      "From: <sip:[service]@[local_ip]:[local_port]>;tag=[pid]u[call_number]",
+      "To: [$peer]",
+      "Call-ID: [call_id]",
+      `CSeq: ${cseq} ${method}`,
+      CONTACT,
+    ],
+    {
+      retransmit: method !== "ACK",
+      ...options,
+    },
+  );
 
 export interface RecvOptions {
   readonly optional?: boolean;
@@ -99,10 +155,26 @@ export function recv(what: number | string, options: RecvOptions = {}): Step {
 }
 
 export const respond = (status: number, reason: string, options: SendOptions = {}): Step =>
-  message(`SIP/2.0 ${status} ${reason}`, ["[last_Via:]", "[last_Record-Route:]", "[last_From:]", status === 100 ? "[last_To:]" : "[last_To:];tag=[pid]u[call_number]", "[last_Call-ID:]", "[last_CSeq:]", CONTACT], options);
+  message(
+    `SIP/2.0 ${status} ${reason}`,
+    [
+      "[last_Via:]",
+      "[last_Record-Route:]",
+      "[last_From:]",
+      status === 100 ? "[last_To:]" : "[last_To:];tag=[pid]u[call_number]",
+      "[last_Call-ID:]",
+      "[last_CSeq:]",
+      CONTACT,
+    ],
+    options,
+  );
 /** Answer to a request inside the dialog: To has our tag already. */
 export const respondWithin = (status: number, reason: string, options: SendOptions = {}): Step =>
-  message(`SIP/2.0 ${status} ${reason}`, ["[last_Via:]", "[last_From:]", "[last_To:]", "[last_Call-ID:]", "[last_CSeq:]", CONTACT], options);
+  message(
+    `SIP/2.0 ${status} ${reason}`,
+    ["[last_Via:]", "[last_From:]", "[last_To:]", "[last_Call-ID:]", "[last_CSeq:]", CONTACT],
+    options,
+  );
 
 /** The end of a cancelled INVITE, after the CANCEL: what came last is the CANCEL, so the INVITE's CSeq is written out. */
 export const terminated = (): Step => respond(487, "Request Terminated", { retransmit: true }).replace("[last_CSeq:]", "CSeq: 1 INVITE");

@@ -48,9 +48,7 @@ export function inspectRequest(request: ReceivedRequest, transport: TransportNam
   if (!policy.methods.includes(request.method)) {
     return refusal(405, "Method Not Allowed", [["Allow", policy.methods.join(", ")]]);
   }
-  return (
-    inspectScheme(request, transport) ?? inspectRequire(request, policy) ?? inspectBody(request, policy)
-  );
+  return inspectScheme(request, transport) ?? inspectRequire(request, policy) ?? inspectBody(request, policy);
 }
 
 /** §8.2.2.1: 416 for a scheme that we don't serve; sips: means TLS on every hop (§26.2.2). */
