@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, statSync } from "node:fs";
-import { availableParallelism, hostname, setPriority } from "node:os";
+import { hostname, setPriority } from "node:os";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "#base/assert.ts";
@@ -60,7 +60,6 @@ async function apply(): Promise<{ readonly outcome: ApplyOutcome; readonly loade
     readFile: (path) => readFileSync(path, "utf8"),
     uid: process.getuid?.() ?? 1000,
     hostname: hostname(),
-    cpus: availableParallelism(),
     generation,
     stored: (folder) => {
       stateFolder = folder;

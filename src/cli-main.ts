@@ -3,7 +3,7 @@
  * Heavy rooms are imported by the commands that use them, so that `tandem calls` starts quickly.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { availableParallelism, hostname } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import type { Cdr } from "#cdr/record.ts";
@@ -43,7 +43,6 @@ const loadInput = (global: Global): LoadInput => ({
   readFile: (path) => readFileSync(path, "utf8"),
   uid: process.getuid?.() ?? 1000,
   hostname: hostname(),
-  cpus: availableParallelism(),
 });
 async function load(global: Global) {
   const { loadConfig } = await import("#config/load.ts");

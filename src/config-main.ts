@@ -1,6 +1,6 @@
 /** Composition root of the thread that reads the configuration for a reload: checks it whole and hands it over in parts. */
 import { readFileSync } from "node:fs";
-import { availableParallelism, hostname } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "#base/assert.ts";
@@ -20,7 +20,6 @@ const parts = partsOf(
     readFile: (path) => readFileSync(path, "utf8"),
     uid: process.getuid?.() ?? 1000,
     hostname: hostname(),
-    cpus: availableParallelism(),
     generation,
     stored: (folder) => readSqliteEntries(join(folder, "tandem.db")),
   }),

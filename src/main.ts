@@ -9,7 +9,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { mkdirSync, openSync, readFileSync, closeSync, writeFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
-import { availableParallelism, hostname } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import pino, { type DestinationStream } from "pino";
@@ -105,7 +105,6 @@ function load(generation: number): LoadedConfig {
     readFile: (path) => readFileSync(path, "utf8"),
     uid: process.getuid?.() ?? 1000,
     hostname: hostname(),
-    cpus: availableParallelism(),
     generation,
     stored: readStored,
   });

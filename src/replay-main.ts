@@ -34,7 +34,6 @@ export function replayCall(home: string, cdr: Cdr): ReplayAnswer {
     readFile: () => NO_PASSWORD,
     uid: process.getuid?.() ?? 1000,
     hostname: "",
-    cpus: 1,
     generation: cdr.configGeneration,
     stored: () => entriesOf(bodies, ""),
   });

@@ -39,7 +39,7 @@ async function run(
   name: string,
   tools: Partial<PreflightTools> = {},
 ): Promise<{ readonly code: number; readonly said: (step: PreflightStep["step"]) => string }> {
-  const loaded = loadText(YAML, "t.yaml", { env: {}, readFile: () => "", uid: 0, hostname: "h", cpus: 2, home: "/h" });
+  const loaded = loadText(YAML, "t.yaml", { env: {}, readFile: () => "", uid: 0, hostname: "h", home: "/h" });
   assert.ok(loaded.ok);
   let printed = "";
   const context = {

@@ -12,7 +12,6 @@ const INPUT: LoadInput = {
   env: { HOME: "/home/ann", PW: "from env" },
   uid: 1000,
   hostname: "host",
-  cpus: 4,
   readFile: (path) => FILES[path] ?? assert.fail(path),
 };
 const listeners = "listeners: [{ name: main, address: 192.0.2.1, domains: [pbx.test] }]\n";

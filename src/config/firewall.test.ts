@@ -17,7 +17,7 @@ gateways:
   - { name: bot, listener: any, digest: { username: bot, password: x } }
 `;
 const config = (text: string) => {
-  const loaded = loadText(text, "t.yaml", { env: {}, readFile: () => "", uid: 0, hostname: "h", cpus: 2, home: "/h" });
+  const loaded = loadText(text, "t.yaml", { env: {}, readFile: () => "", uid: 0, hostname: "h", home: "/h" });
   assert.ok(loaded.ok, JSON.stringify(loaded));
   return loaded.config;
 };

@@ -23,7 +23,6 @@ test("examples/full.yaml loads without a warning", () => {
     env: {},
     uid: 0,
     hostname: "host",
-    cpus: 4,
     readFile: () => {
       throw new Error("no file is read");
     },

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { type LoadInput, loadText } from "./load.ts";
 
-const INPUT: LoadInput = { env: { HOME: "/home/ann" }, uid: 1000, hostname: "host", cpus: 4, readFile: () => "" };
+const INPUT: LoadInput = { env: { HOME: "/home/ann" }, uid: 1000, hostname: "host", readFile: () => "" };
 
 describe("groups, probes and conditions", () => {
   const FILE = `

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { DIDS_PER_BATCH, type FromLoader, LoadedParts, partsOf } from "./load-messages.ts";
 import { type LoadInput, type LoadedConfig, loadText } from "./load.ts";
 
-const INPUT: LoadInput = { env: { HOME: "/home/ann" }, uid: 1000, hostname: "host", cpus: 4, readFile: () => "" };
+const INPUT: LoadInput = { env: { HOME: "/home/ann" }, uid: 1000, hostname: "host", readFile: () => "" };
 const file = (dids: number): string =>
   `listeners: [{ name: main, address: 192.0.2.1 }]
 trunks: [{ name: carrier, uri: "sip:192.0.2.9" }]

@@ -9,7 +9,6 @@ const INPUT: LoadInput = {
   env: { HOME: "/home/ann" },
   uid: 1000,
   hostname: "host",
-  cpus: 4,
   readFile: () => {
     throw Object.assign(new Error("no such file"), { code: "ENOENT" });
   },
@@ -54,7 +53,7 @@ test("a small file gets its defaults", () => {
     traceBytesMax: 268_435_456,
     api: { address: "127.0.0.1", port: 8080, asked: false },
     dnsServers: [],
-    media: { workers: 3, coalesceUs: 1_000, sockets: undefined, engine: "embedded", rtpengines: [], interfaces: {} },
+    media: { workers: 1, coalesceUs: 1_000, sockets: undefined, engine: "embedded", rtpengines: [], interfaces: {} },
   });
   assert.deepEqual(snapshot.listeners.get("main"), {
     name: "main",

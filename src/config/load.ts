@@ -28,8 +28,6 @@ export interface LoadInput {
   readonly readFile: (path: string) => string;
   readonly uid: number;
   readonly hostname: string;
-  /** Cores of the machine. */
-  readonly cpus: number;
   /** Of the snapshot; 1 at start, one more at each reload. */
   readonly generation?: number;
   /** Resources in the store of this state folder, which count as if the file had them. Throws where it can't be read. */
@@ -52,9 +50,6 @@ export type LoadedConfig =
       /** The store is the problem, and nothing else was looked at. */
       readonly storeUnreadable?: true;
     };
-
-/** One worker saturates a core at about 1,000 calls; signalling wants one for itself. */
-const WORKERS_MAX = 4;
 
 export function loadConfig(input: LoadInput): LoadedConfig {
   const found = findFile(input);
@@ -234,7 +229,7 @@ function apiOf({ api }: NodeFields, env: LoadInput["env"]): NodeConfig["api"] {
 }
 const API_DEFAULT = { address: "127.0.0.1", port: 8080 };
 
-function toNodeConfig(fields: NodeFields, { home: named, env, uid, hostname, cpus }: LoadInput): NodeConfig {
+function toNodeConfig(fields: NodeFields, { home: named, env, uid, hostname }: LoadInput): NodeConfig {
   const home = homeFolder(named, fields.home, env, uid);
   const homeWasNamed = Boolean(named || env["TANDEM_HOME"] || fields.home);
   return Object.freeze({
@@ -249,7 +244,7 @@ function toNodeConfig(fields: NodeFields, { home: named, env, uid, hostname, cpu
     api: apiOf(fields, env),
     dnsServers: fields.dns_servers,
     media: Object.freeze({
-      workers: fields.media.workers ?? Math.max(1, Math.min(WORKERS_MAX, cpus - 1)),
+      workers: fields.media.workers ?? 1,
       coalesceUs: fields.media.coalesce_us,
       sockets: fields.media.sockets,
       engine: fields.media.engine,

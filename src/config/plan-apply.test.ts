@@ -146,7 +146,7 @@ test("what can't be applied is said with its line and what to do", () => {
   assert.match(problemsOf("- trunks")[0]!, /a list instead of sections/);
 });
 
-const INPUT: LoadInput = { env: {}, readFile: () => "", uid: 1000, hostname: "test", cpus: 2 };
+const INPUT: LoadInput = { env: {}, readFile: () => "", uid: 1000, hostname: "test" };
 const TANDEM = 'listeners: [{ name: public, address: 192.0.2.200 }]\ntrunks: [{ name: base, uri: "sip:192.0.2.100" }]\n';
 
 test("the outcome is checked with tandem.yaml, and each problem has its place in the file it came from", () => {

@@ -20,7 +20,6 @@ outbound:
     env: { HOME: "/home/ann" },
     uid: 1000,
     hostname: "host",
-    cpus: 4,
     readFile: () => {
       throw new Error("no file is read");
     },

@@ -113,7 +113,6 @@ async function apply(text: string, folder: string): Promise<Applied> {
     readFile: () => "",
     uid: 1000,
     hostname: "bench",
-    cpus: 2,
     home,
   });
   if (!listeners.ok) throw new Error(JSON.stringify(listeners.problems));

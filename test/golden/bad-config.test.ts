@@ -14,7 +14,6 @@ const INPUT: LoadInput = {
   env: { HOME: "/home/ann", SECRET: "x" },
   uid: 1000,
   hostname: "host",
-  cpus: 4,
   readFile: () => {
     throw Object.assign(new Error("no such file"), { code: "ENOENT" });
   },
