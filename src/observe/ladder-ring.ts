@@ -12,7 +12,8 @@ import { ladderSegments } from "./read-ladder.ts";
 
 const RING_BYTES = 256 << 20;
 const SEGMENTS = 16;
-const BUFFER_BYTES = 64 << 10;
+/** Each write wakes a thread, which costs more than the copying. */
+const BUFFER_BYTES = 256 << 10;
 const FLUSH_MS = 100;
 /** Buffers under way to the disk; above it events are dropped. */
 const IN_FLIGHT_MAX = 32;

@@ -42,28 +42,33 @@ export function codecsOf(media: MediaDescription): readonly Codec[] {
   return lastCodecs;
 }
 
+// By payload type; filled and emptied by `readCodecs`.
+const RTPMAPS: (string | undefined)[] = Array.from({ length: PAYLOAD_TYPE_MAX + 1 });
+const FMTPS: (string | undefined)[] = Array.from({ length: PAYLOAD_TYPE_MAX + 1 });
+const SEEN = new Uint8Array(PAYLOAD_TYPE_MAX + 1);
+
 function readCodecs(media: MediaDescription): Codec[] {
-  const rtpmaps = new Map<number, string>();
-  const fmtps = new Map<number, string>();
   for (const { name, value } of media.attributes) {
-    const into = name === "rtpmap" ? rtpmaps : name === "fmtp" ? fmtps : undefined;
+    const into = name === "rtpmap" ? RTPMAPS : name === "fmtp" ? FMTPS : undefined;
     if (into === undefined || value === undefined) continue;
     const space = value.indexOf(" ");
     const payloadType = decimal(value.slice(0, space), PAYLOAD_TYPE_MAX);
-    if (space > 0 && payloadType !== undefined && !into.has(payloadType)) into.set(payloadType, value.slice(space + 1).trim());
+    if (space > 0 && payloadType !== undefined) into[payloadType] ??= value.slice(space + 1).trim();
   }
   const codecs: Codec[] = [];
-  const seen = new Set<number>();
   for (const format of media.formats) {
     const payloadType = decimal(format, PAYLOAD_TYPE_MAX);
-    if (payloadType === undefined || seen.has(payloadType)) continue;
-    seen.add(payloadType);
-    const described = rtpmaps.get(payloadType);
+    if (payloadType === undefined || SEEN[payloadType] === 1) continue;
+    SEEN[payloadType] = 1;
+    const described = RTPMAPS[payloadType];
     const format3551 = described === undefined ? STATIC.get(payloadType) : parseRtpmap(described);
     if (format3551 === undefined) continue;
     const [name, clockRateHz, channels] = format3551;
-    codecs.push({ payloadType, name, clockRateHz, channels, fmtp: fmtps.get(payloadType) });
+    codecs.push({ payloadType, name, clockRateHz, channels, fmtp: FMTPS[payloadType] });
   }
+  RTPMAPS.fill(undefined);
+  FMTPS.fill(undefined);
+  SEEN.fill(0);
   return codecs;
 }
 

@@ -104,7 +104,7 @@ function readOther(section: Section, type: string, value: string): void {
 
 /** §5.2. Spaces in the user name are wrong and occur: the last five fields count. */
 function parseOrigin(value: string): Origin | undefined {
-  const fields = value.trim().split(/ +/);
+  const fields = fieldsOf(value);
   const [sessionId, sessionVersion, network, addressType, address] = fields.slice(-5);
   if (fields.length < 6 || !DIGITS.test(sessionId!) || !DIGITS.test(sessionVersion!)) return undefined;
   const typed = addressTypeOf(network, addressType);
@@ -120,7 +120,7 @@ function parseOrigin(value: string): Origin | undefined {
 
 /** §5.7. TTL and count of multicast are left out: nobody calls a group. */
 function parseConnection(value: string): Connection | undefined {
-  const [network, addressType, slashed] = value.trim().split(/ +/);
+  const [network, addressType, slashed] = fieldsOf(value);
   const typed = addressTypeOf(network, addressType);
   const address = slashed?.split("/", 1)[0];
   if (typed === undefined || address === undefined || !ADDRESS.test(address)) return undefined;
@@ -132,7 +132,7 @@ const addressTypeOf = (network: string | undefined, type: string | undefined): "
 
 /** §5.14: media, port[/count], protocol, formats. */
 function parseMedia(value: string): MediaLine | undefined {
-  const [media, ports, protocol, ...formats] = value.trim().split(/ +/);
+  const [media, ports, protocol, ...formats] = fieldsOf(value);
   if (media === undefined || ports === undefined || protocol === undefined || formats.length === 0) return undefined;
   const slash = ports.indexOf("/");
   const port = decimal(slash < 0 ? ports : ports.slice(0, slash), PORT_MAX);
@@ -142,9 +142,20 @@ function parseMedia(value: string): MediaLine | undefined {
   return { media, port, portCount, protocol, formats, connection: undefined, bandwidths: [], attributes: [] };
 }
 
+/** One space is the rule; several are wrong and occur. */
+function fieldsOf(value: string): string[] {
+  const trimmed = value.trim();
+  return trimmed.includes("  ") ? trimmed.split(/ +/) : trimmed.split(" ");
+}
+
 /** Digits only, not above max. */
 export function decimal(text: string, max: number): number | undefined {
-  if (!DIGITS.test(text) || text.length > 15) return undefined;
-  const value = Number(text);
+  if (text.length === 0 || text.length > 15) return undefined;
+  let value = 0;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return undefined;
+    value = value * 10 + digit;
+  }
   return value <= max ? value : undefined;
 }

@@ -32,4 +32,4 @@ function writeAttributes(attributes: readonly Attribute[]): string {
 }
 
 /** A line break in a value would be a line of somebody else's. */
-const oneLine = (text: string): string => (/[\r\n]/.test(text) ? text.replace(/[\r\n]+/g, " ") : text);
+const oneLine = (text: string): string => (text.includes("\n") || text.includes("\r") ? text.replace(/[\r\n]+/g, " ") : text);

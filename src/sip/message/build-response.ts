@@ -67,6 +67,12 @@ function toWithTag(request: ReceivedRequest, to: string, status: number, tag: st
 function topViaLine(request: ReceivedRequest, line: string, received: { address: string; rport: number }): string {
   const via = request.topVia();
   if (!via.ok) return line;
+  if (via.value.rport === "requested" && via.value.received === undefined) {
+    // The usual case keeps the text as it was written.
+    const after = line.indexOf(";rport") + 6;
+    if (after > 5 && !line.includes(",") && (after === line.length || line[after] === ";"))
+      return `${line.slice(0, after)}=${received.rport}${line.slice(after)};received=${received.address}`;
+  }
   const top = fillReceived(via.value, received.address, received.rport);
   if (top === via.value) return line;
   const rest = line.includes(",") ? splitHeaderValues(line).slice(1) : [];
