@@ -1,6 +1,7 @@
 /**
  * Composition root of the `tandem` command: reads the command line, gives each command what it needs.
  * Heavy rooms are imported by the commands that use them, so that `tandem calls` starts quickly.
+ * Long because it is the list of all commands with their options; what each does stands in `cli/`.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";

@@ -1,5 +1,6 @@
 /**
  * Composition root of `tandem`, the signalling process: builds every room and connects them.
+ * Long because it is the one place where all rooms meet; what they do stands in them.
  *
  *     main.ts [--config FILE] [--home DIR]
  *

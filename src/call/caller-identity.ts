@@ -139,6 +139,5 @@ function privacyOf(request: ReceivedRequest): string {
 
 function clean(displayName: string | undefined): string | undefined {
   if (displayName === undefined || displayName === "") return undefined;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what it looks for
   return displayName.replace(/[\x00-\x1f\x7f]/g, " ").slice(0, DISPLAY_NAME_CHARS_MAX);
 }
