@@ -7,9 +7,11 @@ import { rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { setPriority } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
 import type { ApiThreadOptions, FromApi, ToApi } from "#api/api-thread.ts";
 import { ensureOwner } from "#api/auth-routes.ts";
+import { LiveHub } from "#api/live-hub.ts";
 import type { ApiPorts } from "#api/ports.ts";
 import { ApiProblem } from "#api/problem.ts";
 import { buildApi } from "#api/server.ts";
@@ -22,6 +24,7 @@ import { type JsonLinesClient, connectJsonLines } from "#net/json-lines.ts";
 import { openSqliteIdentities } from "#store/sqlite/sqlite-identities.ts";
 import { openSqliteStore } from "#store/sqlite/open-sqlite.ts";
 import { openRecordReader } from "#store/sqlite/record-reader.ts";
+import { followLive } from "./live-main.ts";
 
 const NICE = 10;
 assert(parentPort !== null, "api-main.ts runs as a worker thread");
@@ -76,15 +79,18 @@ const database = join(home, "tandem.db");
 const cdrs = await openSqliteStore(database);
 const identities = openSqliteIdentities(database);
 const records = openRecordReader(database);
+const live = new LiveHub();
 const app = await buildApi({
   ask,
   change,
+  live,
   trunks: () => records.ofKind("trunk"),
   cdrs,
   identities,
   key,
   nowMs: () => systemClock.wallMs(),
   version,
+  panelFolder: fileURLToPath(new URL("../panel/dist", import.meta.url)),
   onMistake: (requestId, error) => post({ type: "mistake", text: `API request ${requestId}: ${error.stack ?? error.message}` }),
 });
 
@@ -97,6 +103,7 @@ try {
   });
   await new Promise(() => {});
 }
+followLive(controlPath, undefined, ({ events }) => live.tell(events));
 const { port: openPort } = app.server.address() as AddressInfo;
 let firstLogin: string | undefined;
 await ensureOwner(identities, systemClock.wallMs(), (password) => {

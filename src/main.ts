@@ -38,6 +38,7 @@ import { systemDns } from "#net/dns.ts";
 import { serveJsonLines } from "#net/json-lines.ts";
 import { createCounters } from "#observe/counters.ts";
 import { openLadderRing } from "#observe/ladder-ring.ts";
+import { createLiveEvents } from "#observe/live-events.ts";
 import { createLog } from "#observe/log.ts";
 import { createPeerTotals } from "#observe/peer-totals.ts";
 import { maskCredentials } from "#observe/mask.ts";
@@ -149,7 +150,8 @@ const ladder = openLadderRing({
   onProblem: (reason) => log.line("warn", reason),
 });
 const peerTotals = createPeerTotals();
-const publisher = createPublisher([counters, ladder, log, peerTotals], clock, (sink, error) =>
+const live = createLiveEvents({ clock, boot: startedAtMs.toString(36) });
+const publisher = createPublisher([counters, ladder, log, peerTotals, live], clock, (sink, error) =>
   log.line("error", `${sink.name} is cut off: ${String(error)}`),
 );
 const { publish } = publisher;
@@ -229,7 +231,7 @@ const healthNow = (peer: string, nowMs: number): PeerHealth => ({
 });
 function noteHealth(peer: string, target: string, event: HealthEvent): void {
   const change = health.note(peer, target, event, clock.wallMs());
-  if (change !== undefined) publish({ type: "gateway-health", gateway: peer, target, up: change.up, reason: change.reason });
+  if (change !== undefined) publish({ type: "gateway-health", tenant: peerNamed(peer)?.tenant, gateway: peer, target, up: change.up, reason: change.reason });
 }
 /** A peer's addresses, those that are down left out. */
 function locateFor(uri: Uri, listener: string, peer: string): Located | Promise<Located> {
@@ -545,7 +547,8 @@ const controlServer = await serveJsonLines({
   path: join(node.runDir, "control.sock"),
   onRequest: (command) => execute(command, abilities),
   onFollow: (command, tell) => {
-    const call = (command as { readonly call?: unknown } | null | undefined)?.call;
+    const { type, call, after } = (command ?? {}) as { readonly type?: unknown; readonly call?: unknown; readonly after?: unknown };
+    if (type === "events") return live.follow(text(after), tell);
     return publisher.add(new FollowedCalls(typeof call === "string" ? call : undefined, tell));
   },
 });
@@ -566,7 +569,7 @@ const api: ApiThread | undefined =
           key: tokenKey(key),
         },
         onListening(url, firstLogin) {
-          process.stdout.write(`tandem api: ${url}/docs; tandem token prints a token\n`);
+          process.stdout.write(`tandem panel: ${url}/\ntandem api: ${url}/docs; tandem token prints a token\n`);
           if (firstLogin !== undefined) process.stdout.write(`${firstLogin}\n`);
         },
         onProblem: (reason) => log.line(node.api?.asked === true ? "error" : "warn", reason),

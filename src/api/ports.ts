@@ -4,6 +4,7 @@ import type { ApplyOutcome } from "#config/apply-apart.ts";
 import type { StoredRecord } from "#config/stored-resources.ts";
 import type { CdrStore } from "#store/cdr-store.ts";
 import type { IdentityStore } from "#store/identity-store.ts";
+import type { LiveHub } from "./live-hub.ts";
 
 export interface StoredTrunks {
   /** Of all resources: a change says what it was worked out from. */
@@ -27,10 +28,13 @@ export interface ApiPorts {
   trunks(): StoredTrunks;
   readonly cdrs: Pick<CdrStore, "list">;
   readonly identities: IdentityStore;
+  readonly live: LiveHub;
   /** Signs tokens. */
   readonly key: Uint8Array;
   readonly nowMs: () => number;
   readonly version: string;
+  /** Where the built panel is, or would be; undefined: there is no panel. */
+  readonly panelFolder?: string;
   /** A mistake of ours, for the log; who asked is told only the request's id. */
   onMistake(requestId: string, error: Error): void;
 }

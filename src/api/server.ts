@@ -14,6 +14,8 @@ import {
 import { authRoutes } from "./auth-routes.ts";
 import { callRoutes } from "./call-routes.ts";
 import { DOCS, docsRoutes } from "./docs-routes.ts";
+import { panelRoutes } from "./panel-routes.ts";
+import { eventRoutes } from "./event-routes.ts";
 import type { ApiPorts } from "./ports.ts";
 import { ApiProblem, type FieldError, PROBLEM_TYPE, type ProblemCode, problemBody } from "./problem.ts";
 import { guard } from "./sessions.ts";
@@ -54,13 +56,7 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
     return refuse(request, reply, problem);
   });
   // Before it the hooks have run: a stranger doesn't learn which paths there are from the answers to his token.
-  app.setNotFoundHandler((request, reply) =>
-    refuse(
-      request,
-      reply,
-      new ApiProblem("NO_SUCH_ROUTE", `${request.method} ${request.url.split("?")[0]} is nothing here; ${DOCS} has all paths`),
-    ),
-  );
+  app.setNotFoundHandler((request, reply) => refuse(request, reply, noSuchRoute(request)));
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",
@@ -82,10 +78,14 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
   });
   guard(app, ports);
   docsRoutes(app);
-  for (const routes of [watchRoutes, authRoutes, trunkRoutes, callRoutes]) await app.register(routes(ports));
+  if (ports.panelFolder !== undefined) panelRoutes(app, ports.panelFolder, noSuchRoute);
+  for (const routes of [watchRoutes, eventRoutes, authRoutes, trunkRoutes, callRoutes]) await app.register(routes(ports));
   await app.ready();
   return app;
 }
+
+const noSuchRoute = (request: FastifyRequest): ApiProblem =>
+  new ApiProblem("NO_SUCH_ROUTE", `${request.method} ${request.url.split("?")[0]} is nothing here; ${DOCS} has all paths`);
 
 function refuse(request: FastifyRequest, reply: FastifyReply, problem: ApiProblem): FastifyReply {
   if (problem.status === 401) reply.header("www-authenticate", "Bearer");
