@@ -18,6 +18,7 @@ import {
   textLike,
   yesNo,
 } from "./reading.ts";
+import { shapeOf, shaped } from "./shape.ts";
 
 const secret: Reader<string> = (value, reading) => {
   if (typeof value === "number") return String(value);
@@ -25,6 +26,7 @@ const secret: Reader<string> = (value, reading) => {
     return reading.note("no password here", "the password in quotes; or password_env, password_file");
   return /[\r\n\0]/.test(value) ? reading.note("a password of several lines", "one line of text") : value;
 };
+shaped(secret, () => ({ type: "text", secret: true }));
 const userName = textLike(/^[^\s"\\]{1,255}$/, "a user name", "as the provider wrote it, without spaces and quotes");
 const realm = textLike(/^[^"\\\r\n\0]{1,255}$/, "a realm", "e.g. sip.example.com");
 
@@ -78,7 +80,7 @@ export function registerField(name: Reader<string>, domain: Reader<string>) {
     if (isMapping(value)) return read(value, reading);
     return isBlank(value) || yesNo(value, reading) !== true ? undefined : read({}, reading);
   };
-  return maybe(either);
+  return maybe(shaped(either, () => ({ type: "either", shapes: [{ type: "yes-no" }, shapeOf(read)] })));
 }
 
 export type SecretFields = Of<typeof secretFields>;

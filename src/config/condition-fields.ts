@@ -2,6 +2,7 @@
 import { bareNumber } from "#routing/numbers.ts";
 import type { TimeWindow } from "#routing/snapshot.ts";
 import { type Fields, type Reader, describe, isMapping, listOf, object, optional, text, textLike } from "./reading.ts";
+import { shapedAs } from "./shape.ts";
 
 const DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 const DAY = new RegExp(`^(${DAYS.join("|")})[a-z]*$`);
@@ -58,6 +59,8 @@ const window: Reader<TimeWindow> = (value, reading) => {
   const read = windowFields(value, reading);
   return read && { days: [...new Set(read.days.flat())].sort(), fromMinute: read.from, toMinute: read.to, timezone: read.timezone };
 };
+
+shapedAs(window, windowFields);
 
 /** A caller's number, a prefix of it with "*", or "anonymous". */
 export const caller: Reader<string> = (value, reading) => {

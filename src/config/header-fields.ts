@@ -17,6 +17,7 @@ import {
   text,
   textLike,
 } from "./reading.ts";
+import { shaped } from "./shape.ts";
 
 /** The core writes these itself; passing or setting them would break dialogs or show one side to the other. */
 const CORE_HEADERS = new Set([
@@ -87,6 +88,9 @@ const renamed: Reader<readonly (readonly [string, string])[]> = (value, reading)
   }
   return pairs;
 };
+
+shaped(headersToSet, () => ({ type: "names", of: { type: "list", of: { type: "text" } } }));
+shaped(renamed, () => ({ type: "names", of: { type: "text" } }));
 
 const rule = {
   on: required(listOf(oneOf(RULED_MESSAGES)), `on: [${RULED_MESSAGES.join(", ")}]: which messages to this peer`),

@@ -1,6 +1,7 @@
 /** How a peer's `probe:` is written: a mapping, or `yes` for the defaults. */
 import type { ProbePolicy } from "#routing/snapshot.ts";
 import { type Fields, type Reader, integer, isMapping, listOf, object, optional, textLike, yesNo } from "./reading.ts";
+import { shapeOf, shaped } from "./shape.ts";
 
 const fields = {
   every_s: optional(integer(1, 3_600, "seconds"), 15),
@@ -33,3 +34,4 @@ export const probe: Reader<ProbePolicy | undefined> = (value, reading) => {
     acceptedCodes: read.accepted_codes,
   };
 };
+shaped(probe, () => ({ type: "either", shapes: [{ type: "yes-no" }, shapeOf(readFields)] }));

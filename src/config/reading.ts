@@ -5,6 +5,7 @@
  * "+1555…" keeps its plus and "00" its zeros; readers turn text into numbers and booleans. A small reader rather than
  * a schema library: one took 25–65 ms to load, of the half second that a restart of signalling has.
  */
+import { type FieldShape, shapeOf, shaped } from "./shape.ts";
 import { suggestion } from "./suggest.ts";
 
 export type Path = readonly (string | number)[];
@@ -69,7 +70,7 @@ export const isBlank = (value: unknown): boolean =>
 export function object<F extends Fields>(fields: F, elsewhere: Readonly<Record<string, string>> = {}): Reader<Of<F>> {
   const names = Object.keys(fields);
   const entries = Object.entries(fields);
-  return (value, reading) => {
+  const read: Reader<Of<F>> = (value, reading) => {
     const mapping = isBlank(value) ? {} : value;
     if (!isMapping(mapping)) return reading.note(`${describe(value)} instead of fields`, `fields: ${names.join(", ")}`);
     for (const key of Object.keys(mapping)) {
@@ -85,7 +86,16 @@ export function object<F extends Fields>(fields: F, elsewhere: Readonly<Record<s
     }
     return reading.findings.length > before ? undefined : (result as Of<F>);
   };
+  return shaped(read, () => ({ type: "fields", fields: shapesOf(fields) }));
 }
+
+const shapesOf = (fields: Fields): Readonly<Record<string, FieldShape>> =>
+  Object.fromEntries(
+    Object.entries(fields).map(([name, { read, fallback, remedy }]) => [
+      name,
+      { shape: shapeOf(read), required: fallback === undefined, fallback: fallback?.(), about: remedy },
+    ]),
+  );
 
 /** Items with their place in the list; broken ones are left out. */
 export interface Placed<T> {
@@ -94,7 +104,7 @@ export interface Placed<T> {
 }
 
 export function placedList<T>(read: Reader<T>): Reader<readonly Placed<T>[]> {
-  return (value, reading) => {
+  const readList: Reader<readonly Placed<T>[]> = (value, reading) => {
     if (isBlank(value)) return [];
     if (!Array.isArray(value)) return reading.note(`${describe(value)} instead of a list`, 'one entry a line, each beginning with "- "');
     const items: Placed<T>[] = [];
@@ -104,11 +114,12 @@ export function placedList<T>(read: Reader<T>): Reader<readonly Placed<T>[]> {
     }
     return items;
   };
+  return shaped(readList, () => ({ type: "list", of: shapeOf(read) }));
 }
 
 /** A list, or one value standing for a list of one. */
 export function listOf<T>(read: Reader<T>): Reader<readonly T[]> {
-  return (value, reading) => {
+  const readList: Reader<readonly T[]> = (value, reading) => {
     if (isBlank(value)) return [];
     if (!Array.isArray(value)) {
       const single = read(value, reading);
@@ -122,6 +133,7 @@ export function listOf<T>(read: Reader<T>): Reader<readonly T[]> {
     }
     return reading.findings.length > before ? undefined : items;
   };
+  return shaped(readList, () => ({ type: "list", of: shapeOf(read) }));
 }
 
 /** A scalar as text; numbers and booleans come so only from JSON. */
@@ -133,34 +145,40 @@ export const text: Reader<string> = (value, reading) => {
 
 /** Text that fits a pattern. @param remedy what would be right, with an example */
 export function textLike(pattern: RegExp, what: string, remedy: string): Reader<string> {
-  return (value, reading) => {
+  const read: Reader<string> = (value, reading) => {
     const given = text(value, reading);
     if (given === undefined || pattern.test(given)) return given;
     return reading.note(`${JSON.stringify(given)} is not ${what}`, remedy);
   };
+  return shaped(read, () => ({ type: "text", about: `${what}: ${remedy}` }));
 }
 
 export function integer(min: number, max: number, what: string): Reader<number> {
   const remedy = `${what}: ${min} to ${max}`;
-  return (value, reading) => {
+  const read: Reader<number> = (value, reading) => {
     const given = typeof value === "string" && /^-?[0-9]{1,15}$/.test(value) ? Number(value) : value;
     if (typeof given !== "number" || !Number.isInteger(given)) return reading.note(`${describe(value)} is not a whole number`, remedy);
     return given < min || given > max ? reading.note(`${given} is out of range`, remedy) : given;
   };
+  return shaped(read, () => ({ type: "integer", min, max, about: what }));
 }
 
-export const yesNo: Reader<boolean> = (value, reading) => {
-  const word = String(value).toLowerCase();
-  if (word === "yes" || word === "true" || word === "on") return true;
-  if (word === "no" || word === "false" || word === "off") return false;
-  return reading.note(`${describe(value)} is neither yes nor no`, "yes or no");
-};
+export const yesNo: Reader<boolean> = shaped(
+  (value: unknown, reading: Reading) => {
+    const word = String(value).toLowerCase();
+    if (word === "yes" || word === "true" || word === "on") return true;
+    if (word === "no" || word === "false" || word === "off") return false;
+    return reading.note(`${describe(value)} is neither yes nor no`, "yes or no");
+  },
+  () => ({ type: "yes-no" }),
+);
 
 export function oneOf<const T extends string>(choices: readonly T[]): Reader<T> {
-  return (value, reading) => {
+  const read: Reader<T> = (value, reading) => {
     const found = choices.find((choice) => choice === value);
     return found ?? reading.note(`${describe(value)} is not one of ${choices.join(", ")}`, suggestion(String(value), choices, "choice"));
   };
+  return shaped(read, () => ({ type: "one-of", choices }));
 }
 
 /** A value in a message: short, and never a whole section. */

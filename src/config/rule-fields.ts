@@ -20,6 +20,7 @@ import {
   required,
   text,
 } from "./reading.ts";
+import { shapedAs } from "./shape.ts";
 import { suggestion } from "./suggest.ts";
 
 /** A call that waits longer has a caller who wonders. */
@@ -44,6 +45,7 @@ const rewriteRule: Reader<NumberRewrite> = (value, reading) => {
   reading.noteAt("replace", `${describe(read.replace)} can't replace it`, wrong);
   return undefined;
 };
+shapedAs(rewriteRule, rewriteFields);
 const rewrite = object({
   inbound_called: optional(listOf(rewriteRule), []),
   inbound_caller: optional(listOf(rewriteRule), []),

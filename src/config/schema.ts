@@ -15,6 +15,7 @@ import { readPeerUri } from "./peer-uri.ts";
 import { PRESETS, PRESET_NAMES, withPreset } from "./presets.ts";
 import { MEDIA_DEFAULTS, readMedia } from "./schema-media.ts";
 import { probe } from "./probe-fields.ts";
+import { shapeOf, shaped, shapedAs } from "./shape.ts";
 import {
   type Fields,
   type Of,
@@ -222,6 +223,7 @@ const member = {
 const memberFields = object(member);
 const memberOrName: Reader<Of<typeof member>> = (value, reading) =>
   memberFields(typeof value === "string" ? { gateway: value } : value, reading);
+shaped(memberOrName, () => ({ type: "either", shapes: [{ type: "text", about: "a gateway" }, shapeOf(memberFields)] }));
 const group = {
   name: required(name, "e.g. name: ai"),
   tenant: optional(name, "default"),
@@ -267,6 +269,15 @@ const target: Reader<RouteTarget> = (value, reading) => {
   }
   return reading.note(`${describe(value)} is not a target`, TARGET_REMEDY);
 };
+const targetFields = object({
+  group: maybe(name),
+  gateway: maybe(name),
+  trunk: maybe(name),
+  reject: maybe(statusCode(400, 699)),
+  reason: maybe(text),
+  ...conditions,
+});
+shaped(target, () => ({ type: "either", shapes: [{ type: "text", about: TARGET_REMEDY }, shapeOf(targetFields)] }));
 function namedTarget(kind: string, referred: unknown): RouteTarget | undefined {
   if (typeof referred !== "string" || referred === "") return undefined;
   switch (kind) {
@@ -330,11 +341,12 @@ const outbound = {
 
 /** An entry that names a preset is read as if it had the preset's fields, too. */
 function presetOr<T>(read: Reader<T>): Reader<T> {
-  return (value, reading) => {
+  const readPreset: Reader<T> = (value, reading) => {
     if (!isMapping(value) || value["preset"] === undefined) return read(value, reading);
     const named = reading.at("preset", value["preset"], oneOf(PRESET_NAMES));
     return read(named === undefined ? { ...value, preset: "generic" } : withPreset(PRESETS[named]!, value), reading);
   };
+  return shapedAs(readPreset, read);
 }
 
 const LISTENER_ELSEWHERE = { ports: "media: { ports: 10000-19999 }", tls: "TLS is not built in this version" };
