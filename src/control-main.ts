@@ -171,6 +171,7 @@ export function controlAbilities(house: House): ControlAbilities {
       if (drained.set(name, draining))
         publish({
           type: "gateway-health",
+          tenant: peer.tenant,
           gateway: name,
           target: "",
           up: !draining,

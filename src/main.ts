@@ -231,7 +231,9 @@ const healthNow = (peer: string, nowMs: number): PeerHealth => ({
 });
 function noteHealth(peer: string, target: string, event: HealthEvent): void {
   const change = health.note(peer, target, event, clock.wallMs());
-  if (change !== undefined) publish({ type: "gateway-health", tenant: peerNamed(peer)?.tenant, gateway: peer, target, up: change.up, reason: change.reason });
+  const owner = peerNamed(peer);
+  if (change !== undefined && owner !== undefined)
+    publish({ type: "gateway-health", tenant: owner.tenant, gateway: peer, target, up: change.up, reason: change.reason });
 }
 /** A peer's addresses, those that are down left out. */
 function locateFor(uri: Uri, listener: string, peer: string): Located | Promise<Located> {

@@ -13,6 +13,7 @@ import { openSqliteStore } from "#store/sqlite/open-sqlite.ts";
 import { openSqliteIdentities } from "#store/sqlite/sqlite-identities.ts";
 import { walkRoutes } from "../../test/kit/walk-routes.ts";
 import { ensureOwner } from "./auth-routes.ts";
+import { LiveHub } from "./live-hub.ts";
 import { signLocalToken } from "./local-token.ts";
 import { FAILURES_MAX } from "./login-limit.ts";
 import type { ApiPorts } from "./ports.ts";
@@ -34,6 +35,7 @@ describe("the API", () => {
   const hungUp: string[] = [];
   const mistakes: string[] = [];
   let ownerPassword = "";
+  const live = new LiveHub();
 
   const trunkReport = (name: string, tenant: string): TrunkReport => ({
     name,
@@ -108,6 +110,7 @@ describe("the API", () => {
       ask: async (command) => answers(command) as never,
       change,
       trunks: () => ({ generation, records }),
+      live,
       cdrs,
       identities,
       key: KEY,

@@ -22,6 +22,7 @@ const PROBLEMS = {
   NEEDS_RESTART: [409, "tandem.yaml changed what is read at start"],
   BODY_TOO_LARGE: [413, "The body is too large"],
   UNSUPPORTED_MEDIA_TYPE: [415, "Only application/json"],
+  TOO_MANY_LISTENERS: [429, "Too many listeners"],
   TOO_MANY_LOGINS: [429, "Too many attempts to log in"],
   INTERNAL: [500, "A mistake of ours"],
   SWITCH_UNAVAILABLE: [503, "The switch doesn't answer"],

@@ -69,6 +69,8 @@ async function perform(command: ControlCommand, abilities: ControlAbilities): Pr
       return done(await abilities.cdrs({ ...command, limit: Math.min(Math.max(1, command.limit), LIMIT_MAX) }));
     case "trace":
       return done(await abilities.trace(command.call));
+    case "events":
+      return { ok: false, code: "BAD_COMMAND", message: "events are a subscription: send it with follow: true" };
     case "test-call":
       return abilities.testCall(command.number, command.trunk);
     case "reload":
@@ -128,6 +130,8 @@ function readCommand(value: unknown): ControlCommand | undefined {
         : undefined;
     case "trace":
       return maybeText(call) ? { type, call: call ?? undefined, follow: follow === true } : undefined;
+    case "events":
+      return { type, after: undefined };
     case "test-call":
       return text(number) && maybeText(trunk) ? { type, number, trunk: trunk ?? undefined } : undefined;
     case "drain":

@@ -17,6 +17,8 @@ export type ControlCommand =
   | { readonly type: "cdr"; readonly limit: number; readonly callId: string | undefined; readonly number: string | undefined }
   /** Ladder events of a call (id or unique prefix, or SIP Call-ID; undefined: the last call); `follow` goes on live. */
   | { readonly type: "trace"; readonly call: string | undefined; readonly follow: boolean }
+  /** Only as a subscription: live events in batches, of all that came after a place; undefined: from now on. */
+  | { readonly type: "events"; readonly after: string | undefined }
   /** A one-time permission to call `number` as if from `trunk`, for `tandem call`. */
   | { readonly type: "test-call"; readonly number: string; readonly trunk: string | undefined }
   | { readonly type: "reload" }

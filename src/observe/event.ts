@@ -27,7 +27,15 @@ export type TandemEvent = About &
       }
     | { readonly type: "garbage"; readonly listener: string; readonly remote: string; readonly reason: string; readonly bytes: number }
     | { readonly type: "refused"; readonly listener: string; readonly remote: string; readonly reason: string }
-    | { readonly type: "call-started"; readonly caller: string; readonly called: string; readonly peer: string; readonly sipCallId: string }
+    | {
+        readonly type: "call-started";
+        readonly caller: string;
+        readonly called: string;
+        readonly peer: string;
+        readonly sipCallId: string;
+        /** Who placed it over the API wants its events there. */
+        readonly webhookUrl?: string;
+      }
     | {
         readonly type: "route-decided";
         readonly route: string;
@@ -79,6 +87,33 @@ export interface Stamped {
   /** Grows by one per event of a process; orders events of the same millisecond. */
   readonly sequence: number;
   readonly event: TandemEvent;
+}
+
+export type LiveEventType =
+  | "call.started"
+  | "call.ringing"
+  | "call.answered"
+  | "call.ended"
+  | "trunk.registered"
+  | "trunk.unregistered"
+  | "gateway.up"
+  | "gateway.down"
+  | "alert.raised"
+  | "alert.cleared";
+
+/** An event as those outside see it: few kinds, flat, with everything that a reader needs who missed the ones before. */
+export interface LiveEvent {
+  /** The same when it is told again: a call has one of each type. */
+  readonly id: string;
+  /** Where to go on after a break: boot of the process "." number within it. */
+  readonly place: string;
+  readonly type: LiveEventType;
+  readonly atMs: number;
+  readonly tenant: string;
+  readonly callId: string | undefined;
+  /** Only of the call that asked for it; never told to listeners. */
+  readonly webhookUrl: string | undefined;
+  readonly data: Readonly<Record<string, string | number | boolean | null>>;
 }
 
 /** Never throws, never blocks. */
