@@ -1,5 +1,6 @@
 /** Resources that passed the check → the frozen snapshot that calls are routed by. The store feeds it the same. */
 import { createHash } from "node:crypto";
+import { DidTable } from "#routing/did-table.ts";
 import type { Snapshot } from "#routing/snapshot.ts";
 import type { Resources } from "./resources.ts";
 
@@ -12,7 +13,7 @@ export function buildSnapshot(resources: Resources, generation: number, text: st
     trunks: index(resources.trunks, ({ name }) => name),
     gateways: index(resources.gateways, ({ name }) => name),
     groups: index(resources.groups, ({ name }) => name),
-    dids: index(resources.dids, ({ number }) => number),
+    dids: DidTable.of(resources.dids.map((did) => deepFreeze(did))),
     outbound: deepFreeze(resources.outbound),
   });
 }

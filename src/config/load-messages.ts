@@ -3,6 +3,7 @@
  * DIDs in batches that the receiver asks for one by one, because taking over 100,000 of them at once would hold
  * signalling up for a large part of a second.
  */
+import { DidTable } from "#routing/did-table.ts";
 import type { Did } from "#routing/snapshot.ts";
 import { type CarriedSecrets, carrySecrets, restoreSecrets } from "./accounts.ts";
 import { deepFreeze } from "./build-snapshot.ts";
@@ -31,7 +32,7 @@ export class LoadedParts {
   #loaded: LoadedConfig | undefined;
   #wanted = 0;
   #secrets: CarriedSecrets = new Map();
-  readonly #dids = new Map<string, Did>();
+  readonly #dids = DidTable.of([]).edit();
 
   /** The whole, once it is there. */
   take(part: FromLoader): LoadedConfig | undefined {
@@ -39,7 +40,7 @@ export class LoadedParts {
       this.#loaded = part.loaded;
       this.#wanted = part.dids;
       this.#secrets = part.secrets;
-    } else for (const did of part.batch) this.#dids.set(did.number, deepFreeze(did));
+    } else for (const did of part.batch) this.#dids.add(deepFreeze(did));
     const loaded = this.#loaded;
     if (loaded === undefined || this.#dids.size < this.#wanted) return undefined;
     if (!loaded.ok) return loaded;
@@ -47,6 +48,6 @@ export class LoadedParts {
     for (const records of [snapshot.listeners, snapshot.trunks, snapshot.gateways, snapshot.groups])
       for (const record of records.values()) deepFreeze(record);
     deepFreeze(snapshot.outbound);
-    return { ...loaded, config: Object.freeze({ ...loaded.config, snapshot: Object.freeze({ ...snapshot, dids: this.#dids }) }) };
+    return { ...loaded, config: Object.freeze({ ...loaded.config, snapshot: Object.freeze({ ...snapshot, dids: this.#dids.done() }) }) };
   }
 }

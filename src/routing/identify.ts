@@ -7,7 +7,7 @@
  */
 import { type Address, type AddressTable, buildAddressTable, parseAddress, sameAddress } from "./addresses.ts";
 import type { Identified, SourceFacts } from "./decision.ts";
-import { createDigestUsers } from "./digest-users.ts";
+import { type DigestUsers, createDigestUsers } from "./digest-users.ts";
 import { numberFrom } from "./peer-numbers.ts";
 import type { Peer, Snapshot } from "./snapshot.ts";
 import { findDid, findPeer } from "./snapshot-index.ts";
@@ -50,14 +50,32 @@ interface Candidate {
 /** Gateways of the container engines' usual networks (docker0 and its pool, Podman, Docker Desktop). */
 const CONTAINER_GATEWAY = /^(172\.(1[7-9]|2[0-9]|3[01])\.0\.1|10\.88\.0\.1|192\.168\.65\.1)$/;
 
-export function createIdentifier(snapshot: Snapshot): Identifier {
-  const peers: readonly Peer[] = [...snapshot.trunks.values(), ...snapshot.gateways.values()];
+interface PeerTables {
+  readonly gateways: Snapshot["gateways"];
+  readonly listeners: Snapshot["listeners"];
+  readonly byListener: ReadonlyMap<string, AddressTable<Peer>>;
+  readonly anywhere: AddressTable<Peer>;
+  readonly digestUsers: DigestUsers;
+}
+/** By the trunks they were built for: a snapshot in which only DIDs changed has the same. */
+const tables = new WeakMap<Snapshot["trunks"], PeerTables>();
+
+function tablesOf(snapshot: Snapshot): PeerTables {
+  const { trunks, gateways, listeners } = snapshot;
+  const known = tables.get(trunks);
+  if (known?.gateways === gateways && known.listeners === listeners) return known;
+  const peers: readonly Peer[] = [...trunks.values(), ...gateways.values()];
   const byListener = new Map<string, AddressTable<Peer>>();
-  for (const listener of snapshot.listeners.keys()) {
+  for (const listener of listeners.keys()) {
     byListener.set(listener, tableOf(peers.filter((peer) => peer.listener === listener)));
   }
-  const anywhere = tableOf(peers);
-  const digestUsers = createDigestUsers(snapshot);
+  const built = { gateways, listeners, byListener, anywhere: tableOf(peers), digestUsers: createDigestUsers(snapshot) };
+  tables.set(trunks, built);
+  return built;
+}
+
+export function createIdentifier(snapshot: Snapshot): Identifier {
+  const { byListener, anywhere, digestUsers } = tablesOf(snapshot);
 
   return {
     identify(facts) {

@@ -3,6 +3,7 @@
  * outbound rules by prefix, the groups that a gateway is in. Computed once per snapshot and forgotten with it.
  */
 import { bareNumber } from "./numbers.ts";
+import { prefixLengthsOf } from "./did-table.ts";
 import type { Unmet } from "./conditions.ts";
 import type { Did, OutboundRule, Peer, Snapshot } from "./snapshot.ts";
 
@@ -10,11 +11,15 @@ interface SnapshotIndex {
   /** Lengths of the prefixes that DIDs with a trailing "*" have, the longest first. */
   readonly prefixLengths: readonly number[];
   /** By tenant, then by prefix; rules of one prefix with a `from` before those without. */
-  readonly outbound: ReadonlyMap<string, ReadonlyMap<string, readonly OutboundRule[]>>;
+  readonly outbound: OutboundIndex;
   readonly groupsOf: ReadonlyMap<string, readonly string[]>;
 }
+type OutboundIndex = ReadonlyMap<string, ReadonlyMap<string, readonly OutboundRule[]>>;
 
 const indexes = new WeakMap<Snapshot, SnapshotIndex>();
+// What a changed snapshot shares with the one before is not looked through again.
+const outboundIndexes = new WeakMap<Snapshot["outbound"], OutboundIndex>();
+const groupIndexes = new WeakMap<Snapshot["groups"], SnapshotIndex["groupsOf"]>();
 
 function indexOf(snapshot: Snapshot): SnapshotIndex {
   let index = indexes.get(snapshot);
@@ -25,25 +30,39 @@ function indexOf(snapshot: Snapshot): SnapshotIndex {
 /** Builds the index now, so that the first call after a reload doesn't pay for it. */
 export const warmIndex = (snapshot: Snapshot): void => void indexOf(snapshot);
 
-function buildIndex(snapshot: Snapshot): SnapshotIndex {
-  const lengths = new Set<number>();
-  for (const number of snapshot.dids.keys()) if (number.endsWith("*")) lengths.add(number.length - 1);
+function buildIndex({ dids, outbound, groups }: Snapshot): SnapshotIndex {
+  return {
+    prefixLengths: prefixLengthsOf(dids),
+    outbound: remembered(outboundIndexes, outbound, indexOutbound),
+    groupsOf: remembered(groupIndexes, groups, indexGroups),
+  };
+}
 
+function remembered<K extends object, V>(known: WeakMap<K, V>, key: K, build: (key: K) => V): V {
+  let value = known.get(key);
+  if (value === undefined) known.set(key, (value = build(key)));
+  return value;
+}
+
+function indexOutbound(rules: Snapshot["outbound"]): OutboundIndex {
   const outbound = new Map<string, Map<string, OutboundRule[]>>();
-  for (const rule of snapshot.outbound) {
+  for (const rule of rules) {
     const ofTenant = outbound.get(rule.tenant) ?? new Map<string, OutboundRule[]>();
     outbound.set(rule.tenant, ofTenant);
     ofTenant.set(rule.prefix, [...(ofTenant.get(rule.prefix) ?? []), rule]);
   }
   for (const ofTenant of outbound.values()) {
-    for (const rules of ofTenant.values()) rules.sort((a, b) => Number(a.from.length === 0) - Number(b.from.length === 0));
+    for (const same of ofTenant.values()) same.sort((a, b) => Number(a.from.length === 0) - Number(b.from.length === 0));
   }
+  return outbound;
+}
 
+function indexGroups(groups: Snapshot["groups"]): SnapshotIndex["groupsOf"] {
   const groupsOf = new Map<string, string[]>();
-  for (const group of snapshot.groups.values()) {
+  for (const group of groups.values()) {
     for (const { gateway } of group.members) groupsOf.set(gateway, [...(groupsOf.get(gateway) ?? []), group.name]);
   }
-  return { prefixLengths: [...lengths].sort((a, b) => b - a), outbound, groupsOf };
+  return groupsOf;
 }
 
 export const findPeer = (snapshot: Snapshot, name: string): Peer | undefined => snapshot.trunks.get(name) ?? snapshot.gateways.get(name);
