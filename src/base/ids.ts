@@ -76,6 +76,9 @@ export function callIdTimeMs(callId: CallId): number {
   return value;
 }
 
+/** No call id made from this time on is below it in text order, and none made before above. */
+export const callIdFrom = (epochMs: number): string => base32(Math.max(0, Math.trunc(epochMs)), TIME_CHARS);
+
 export interface Token {
   readonly node: string;
   readonly callId: CallId;

@@ -122,7 +122,34 @@ export interface ResourceChangeRow {
   text: string;
 }
 
+/** Who took part in a call, to find it by. */
+export interface CallPeerRow {
+  tenant: string;
+  peer: string;
+  call_id: string;
+}
+
+/** Calls of one hour (call-totals.ts). */
+export interface CallTotalRow {
+  tenant: string;
+  /** hour ms "-" kind "-" direction "-" outcome "-" peer */
+  id: string;
+  hour_ms: number;
+  /** "call": all of the hour; "trunk", "gateway": from and to one of them. */
+  kind: string;
+  peer: string;
+  direction: string;
+  outcome: string;
+  calls: number;
+  duration_ms: number;
+  /** How many have a delay, and the sum: set-up, or to the first sign of the far end. */
+  delays: number;
+  delay_ms: number;
+}
+
 export interface Schema {
+  call_peer: CallPeerRow;
+  call_total: CallTotalRow;
   call: CallRow;
   leg: LegRow;
   attempt: AttemptRow;

@@ -131,6 +131,83 @@ export function storeContract({ name, open }: StoreUnderTest): void {
     assert.equal((await idsOf({ limit: 0 })).length, 1);
   });
 
+  on("any question finds what going through all calls would", async ({ store }) => {
+    const random = seededRandom(11);
+    const pick = <T>(of: readonly T[]): T => of[random.integer(of.length)]!;
+    let nowMs = START_MS;
+    const own = new CallIds(() => nowMs, seededRandom(5));
+    const tenants = ["default", "t1", "t2"] as TenantId[];
+    const all: Cdr[] = Array.from({ length: 300 }, (_, n) => {
+      nowMs += random.integer(3_600_000);
+      const sample = sampleCdr(own.next(), n, { startedAtMs: nowMs, tenant: pick(tenants), outcome: pick(["answered", "busy", "failed"]) });
+      const peer = pick(["a", "b", "c"]);
+      return {
+        ...sample,
+        caller: `+7${random.integer(30)}`,
+        called: `${random.integer(20)}`,
+        legs: sample.legs.map((leg) => ({ ...leg, peer })),
+      };
+    });
+    await store.insert(all);
+    const bare = (number: string): string => number.replace(/^\+/, "");
+    for (let i = 0; i < 120; i++) {
+      const maybe = <T>(make: () => T): T | undefined => (random.integer(3) === 0 ? make() : undefined);
+      const fromMs = maybe(() => START_MS + random.integer(nowMs - START_MS));
+      const toMs = maybe(() => START_MS + random.integer(nowMs - START_MS));
+      const number = maybe(() => pick(["+7", "7", "", "+"]) + String(random.integer(20)));
+      const numberPrefix = maybe(() => pick(["+7", "7", "1", "+1", "71"]));
+      const peers = maybe(() => pick([["a"], ["b", "c"], ["livekit-1"], ["nobody"], []]));
+      const outcomes = maybe(() => pick([["busy"], ["busy", "failed"], ["timeout"]] as const));
+      const tenant = pick([...tenants, EVERY_TENANT] as const);
+      const filter = { tenant, fromMs, toMs, number, numberPrefix, peers, outcomes, limit: 1 + random.integer(40) };
+      const expected = all.filter(
+        (cdr) =>
+          (tenant === EVERY_TENANT || cdr.tenant === tenant) &&
+          cdr.startedAtMs >= (fromMs ?? 0) &&
+          cdr.startedAtMs < (toMs ?? Infinity) &&
+          (number === undefined || [cdr.caller, cdr.called].some((one) => bare(one) === bare(number))) &&
+          (numberPrefix === undefined || [cdr.caller, cdr.called].some((one) => bare(one).startsWith(bare(numberPrefix)))) &&
+          (peers === undefined || [...cdr.legs, ...cdr.attempts].some((one) => (peers as readonly string[]).includes(one.peer))) &&
+          (outcomes === undefined || (outcomes as readonly string[]).includes(cdr.outcome)),
+      );
+      const found: Cdr[] = [];
+      for (let before: string | undefined; ; ) {
+        const { cdrs: some, next } = await store.page({ ...filter, before });
+        assert.ok(some.length <= filter.limit);
+        found.push(...some);
+        if (next === undefined) break;
+        before = next;
+      }
+      assert.deepEqual(
+        found.map(({ callId }) => callId),
+        expected.map(({ callId }) => callId).toReversed(),
+        JSON.stringify(filter),
+      );
+    }
+  });
+
+  on("totals count what was stored once, by hour and by peer", async ({ store }) => {
+    const HOUR_MS = 3_600_000;
+    await store.insert(cdrs.slice(0, 2));
+    await store.insert([cdrs[1]!, sampleCdr(callIds[2]!, 2, { startedAtMs: START_MS + HOUR_MS, outcome: "busy", durationMs: 0 })]);
+    const question = { fromMs: START_MS, toMs: START_MS + 2 * HOUR_MS };
+    const short = (totals: Awaited<ReturnType<CdrStore["totals"]>>) =>
+      totals.map((one) => [one.hourMs, one.peer, one.direction, one.outcome, one.calls, one.durationMs, one.delays, one.delayMs]);
+    assert.deepEqual(short(await store.totals({ by: "hour", ...question })), [
+      [START_MS, "", "inbound", "answered", 2, 20_000, 2, 4_000],
+      [START_MS + HOUR_MS, "", "inbound", "busy", 1, 0, 1, 2_000],
+    ]);
+    assert.deepEqual(short(await store.totals({ by: "trunk", ...question, toMs: START_MS + HOUR_MS })), [
+      [0, "exolve", "inbound", "answered", 2, 20_000, 2, 4_000],
+    ]);
+    assert.deepEqual(short(await store.totals({ by: "gateway", ...question })), [
+      [0, "livekit-1", "outbound", "timeout", 3, 0, 0, 0],
+      [0, "livekit-2", "outbound", "answered", 3, 20_000, 3, 60],
+    ]);
+    assert.deepEqual(await store.totals({ by: "hour", ...question, tenant: "other" as TenantId }), []);
+    assert.equal((await store.totals({ by: "hour", ...question, tenant: EVERY_TENANT })).length, 2);
+  });
+
   on("tenants don't see each other", async ({ store }) => {
     const other = "other" as TenantId;
     await store.insert([cdrs[0]!, sampleCdr(callIds[1]!, 1, { tenant: other })]);

@@ -5,7 +5,8 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type { Cdr } from "#cdr/record.ts";
 import { cdrToRows } from "../cdr-rows.ts";
-import type { AttemptRow, CallRow, LegRow } from "../schema.ts";
+import { peersOfCdr, totalsOf } from "../call-totals.ts";
+import type { AttemptRow, CallPeerRow, CallRow, CallTotalRow, LegRow } from "../schema.ts";
 
 type Column<Row> = keyof Row & string;
 
@@ -69,14 +70,30 @@ const ATTEMPT: Record<Column<AttemptRow>, true> = {
   reason: true,
 };
 
+const CALL_PEER: Record<Column<CallPeerRow>, true> = { tenant: true, peer: true, call_id: true };
+const CALL_TOTAL: Record<Column<CallTotalRow>, true> = {
+  tenant: true,
+  id: true,
+  hour_ms: true,
+  kind: true,
+  peer: true,
+  direction: true,
+  outcome: true,
+  calls: true,
+  duration_ms: true,
+  delays: true,
+  delay_ms: true,
+};
+const ADD_UP = ["calls", "duration_ms", "delays", "delay_ms"].map((column) => `"${column}" = "${column}" + excluded."${column}"`);
+
 class Insert<Row extends object> {
   readonly #statement: StatementSync;
   readonly #columns: readonly Column<Row>[];
-  constructor(db: DatabaseSync, table: string, columns: Record<Column<Row>, true>) {
+  constructor(db: DatabaseSync, table: string, columns: Record<Column<Row>, true>, conflict = "do nothing") {
     this.#columns = Object.keys(columns) as Column<Row>[];
     const names = this.#columns.map((column) => `"${column}"`).join(", ");
     const marks = this.#columns.map(() => "?").join(", ");
-    this.#statement = db.prepare(`insert into "${table}" (${names}) values (${marks}) on conflict do nothing`);
+    this.#statement = db.prepare(`insert into "${table}" (${names}) values (${marks}) on conflict ${conflict}`);
   }
   /** @returns whether the row is new */
   run(row: Row): boolean {
@@ -89,23 +106,27 @@ export function cdrInserter(db: DatabaseSync): (cdrs: readonly Cdr[]) => number 
   const call = new Insert<CallRow>(db, "call", CALL);
   const leg = new Insert<LegRow>(db, "leg", LEG);
   const attempt = new Insert<AttemptRow>(db, "attempt", ATTEMPT);
+  const peer = new Insert<CallPeerRow>(db, "call_peer", CALL_PEER);
+  const total = new Insert<CallTotalRow>(db, "call_total", CALL_TOTAL, `(tenant, id) do update set ${ADD_UP.join(", ")}`);
   return (cdrs) => {
-    let added = 0;
+    const added: Cdr[] = [];
     db.exec("begin immediate");
     try {
       for (const cdr of cdrs) {
         const rows = cdrToRows(cdr);
         if (!call.run(rows.call)) continue;
-        added++;
+        added.push(cdr);
         for (const row of rows.legs) leg.run(row);
         for (const row of rows.attempts) attempt.run(row);
+        for (const row of peersOfCdr(cdr)) peer.run(row);
       }
+      for (const row of totalsOf(added)) total.run(row);
       db.exec("commit");
     } catch (error) {
       // A full disk may have rolled back already.
       if (db.isTransaction) db.exec("rollback");
       throw error;
     }
-    return added;
+    return added.length;
   };
 }

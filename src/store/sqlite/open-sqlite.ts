@@ -5,8 +5,10 @@
 import { chmodSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { Kysely, type SqliteDatabase, SqliteDialect } from "kysely";
+import { readTotals } from "../call-totals.ts";
 import type { CdrStore } from "../cdr-store.ts";
-import { listCdrs, listConfigRows, saveConfigRow } from "../cdr-store.ts";
+import { type CdrFilter, listAll, listConfigRows, saveConfigRow } from "../cdr-store.ts";
+import { findCalls } from "../find-calls.ts";
 import { migrate } from "../migrations/migrate.ts";
 import type { Schema } from "../schema.ts";
 import { cdrInserter } from "./insert-cdrs.ts";
@@ -23,9 +25,12 @@ export async function openSqliteStore(path: string): Promise<CdrStore> {
     const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: asBetterSqlite(sqlite) }) });
     await migrate(db as unknown as Kysely<never>);
     const insert = cdrInserter(sqlite);
+    const page = (filter: CdrFilter) => findCalls(db, filter);
     return {
       insert: (cdrs) => new Promise((resolve) => resolve(insert(cdrs))),
-      list: (filter) => listCdrs(db, filter),
+      list: (filter) => listAll(page, filter),
+      page,
+      totals: (question) => readTotals(db, question),
       saveConfig: (change, tenant) => saveConfigRow(db, change, tenant),
       configs: (limit, tenant) => listConfigRows(db, limit, tenant),
       close: () => db.destroy(),
