@@ -33,7 +33,7 @@ export function renderLadder(events: readonly Stamped[], style: LadderStyle): st
   return `${lines.map((line) => line.trimEnd()).join("\n")}\n`;
 }
 
-interface Parties {
+export interface Parties {
   /** In the order of their lifelines, ourselves included. */
   readonly names: readonly string[];
   of(event: SipEvent): number;
@@ -41,7 +41,7 @@ interface Parties {
 }
 
 /** Who is at each remote address: names come from the call's own events, the caller stands left of us. */
-function findParties(events: readonly Stamped[]): Parties {
+export function findParties(events: readonly Stamped[]): Parties {
   const names = new Map<string, string>();
   const callers: string[] = [];
   const callees: string[] = [];
@@ -186,7 +186,7 @@ function title(events: readonly Stamped[]): string[] {
 }
 
 /** "INVITE +SDP", "200 OK (BYE)"; ↻ marks a repeat. The method of a response is left out where room is short. */
-function messageLabel({ wire, retransmission }: SipEvent, room: number): string {
+export function messageLabel({ wire, retransmission }: SipEvent, room: number): string {
   const lineEnd = wire.search(/[\r\n]/);
   const startLine = lineEnd < 0 ? wire : wire.slice(0, lineEnd);
   const again = retransmission ? "↻ " : "";
@@ -200,7 +200,7 @@ function messageLabel({ wire, retransmission }: SipEvent, room: number): string 
 }
 
 /** The start of a call stands in the title; `config` and the like are no part of a call. */
-function noteOf(event: TandemEvent): string | undefined {
+export function noteOf(event: TandemEvent): string | undefined {
   return event.type === "call-started" || event.type === "config" || event.type === "sip" ? undefined : describe(event);
 }
 

@@ -1,0 +1,72 @@
+/**
+ * Ladders that outlive the ring: those of calls that failed, and a sample of the others. Kept as annotations of the
+ * call; the oldest go when there are too many. Works on every database below Kysely.
+ */
+import type { Kysely } from "kysely";
+import type { Cdr } from "#cdr/record.ts";
+import type { Stamped } from "#observe/event.ts";
+import type { Schema } from "./schema.ts";
+
+export const LADDER_KIND = "ladder";
+export const LADDERS_MAX = 20_000;
+/** A call whose ladder is longer than all reason is cut: its beginning tells why it failed. */
+export const LADDER_BYTES_MAX = 512 * 1024;
+/** Call ids end in a counter of base 32: of the calls that went well, one in 128. */
+const SAMPLED = /0[0-7]$/;
+/** Shorter calls may have been silent for good reasons. */
+const TALK_MIN_MS = 2_000;
+
+export interface KeptLadder {
+  readonly tenant: string;
+  readonly callId: string;
+  readonly createdAtMs: number;
+  readonly events: readonly Stamped[];
+}
+
+/** Failed ones, and of the others those that the end of their id picks. */
+export function isKept({ outcome, callId, legs, durationMs }: Cdr): boolean {
+  if (outcome !== "answered" && outcome !== "cancelled" && outcome !== "busy") return true;
+  const silent = durationMs > TALK_MIN_MS && legs.some(({ packetsReceived, strays }) => packetsReceived === 0 || strays > 0);
+  return silent || SAMPLED.test(callId);
+}
+
+export async function keepLadder(db: Kysely<Schema>, { tenant, callId, createdAtMs, events }: KeptLadder): Promise<void> {
+  let kept = events;
+  let body = JSON.stringify(kept);
+  while (body.length > LADDER_BYTES_MAX && kept.length > 1) {
+    kept = kept.slice(0, Math.floor(kept.length / 2));
+    body = JSON.stringify(kept);
+  }
+  await db
+    .insertInto("annotation")
+    .values({ tenant, id: `${callId}-${LADDER_KIND}`, call_id: callId, kind: LADDER_KIND, created_at_ms: createdAtMs, body })
+    .onConflict((conflict) => conflict.columns(["tenant", "id"]).doNothing())
+    .execute();
+}
+
+/** @param tenant undefined: whoever's it is */
+export async function keptLadder(db: Kysely<Schema>, callId: string, tenant: string | undefined): Promise<readonly Stamped[] | undefined> {
+  let query = db.selectFrom("annotation").select("body").where("call_id", "=", callId).where("kind", "=", LADDER_KIND);
+  if (tenant !== undefined) query = query.where("tenant", "=", tenant);
+  const row = await query.limit(1).executeTakeFirst();
+  return row === undefined ? undefined : (JSON.parse(row.body) as readonly Stamped[]);
+}
+
+/** Leaves the youngest. @returns how many went */
+export async function dropOldLadders(db: Kysely<Schema>, keep = LADDERS_MAX): Promise<number> {
+  const oldest = await db
+    .selectFrom("annotation")
+    .select("created_at_ms")
+    .where("kind", "=", LADDER_KIND)
+    .orderBy("created_at_ms", "desc")
+    .offset(keep)
+    .limit(1)
+    .executeTakeFirst();
+  if (oldest === undefined) return 0;
+  const gone = await db
+    .deleteFrom("annotation")
+    .where("kind", "=", LADDER_KIND)
+    .where("created_at_ms", "<=", oldest.created_at_ms)
+    .executeTakeFirst();
+  return Number(gone.numDeletedRows);
+}
