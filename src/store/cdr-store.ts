@@ -4,6 +4,7 @@ import { DEFAULT_TENANT, type TenantId } from "#base/ids.ts";
 import type { Cdr } from "#cdr/record.ts";
 import type { Outcome } from "#cdr/outcome.ts";
 import type { CallTotal, TotalsQuestion } from "./call-totals.ts";
+import type { LadderStore } from "./kept-ladders.ts";
 import type { Schema } from "./schema.ts";
 
 /** For whoever runs the deployment; no tenant can have this name. */
@@ -59,6 +60,8 @@ export interface CdrStore {
   saveConfig(change: ConfigChange, tenant?: TenantId): Promise<void>;
   /** Newest first. */
   configs(limit: number, tenant?: TenantId): Promise<ConfigChange[]>;
+  /** That outlive the ring. */
+  readonly ladders: LadderStore;
   close(): Promise<void>;
 }
 

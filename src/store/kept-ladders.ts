@@ -30,7 +30,22 @@ export function isKept({ outcome, callId, legs, durationMs }: Cdr): boolean {
   return silent || SAMPLED.test(callId);
 }
 
-export async function keepLadder(db: Kysely<Schema>, { tenant, callId, createdAtMs, events }: KeptLadder): Promise<void> {
+export interface LadderStore {
+  /** Once per call. */
+  keep(ladder: KeptLadder): Promise<void>;
+  /** @param tenant undefined: whoever's it is */
+  find(callId: string, tenant?: string): Promise<readonly Stamped[] | undefined>;
+  /** Leaves the youngest. @returns how many went */
+  dropOld(keep?: number): Promise<number>;
+}
+
+export const ladderStore = (db: Kysely<Schema>): LadderStore => ({
+  keep: (ladder) => keepLadder(db, ladder),
+  find: (callId, tenant) => keptLadder(db, callId, tenant),
+  dropOld: (keep) => dropOldLadders(db, keep),
+});
+
+async function keepLadder(db: Kysely<Schema>, { tenant, callId, createdAtMs, events }: KeptLadder): Promise<void> {
   let kept = events;
   let body = JSON.stringify(kept);
   while (body.length > LADDER_BYTES_MAX && kept.length > 1) {
@@ -44,16 +59,14 @@ export async function keepLadder(db: Kysely<Schema>, { tenant, callId, createdAt
     .execute();
 }
 
-/** @param tenant undefined: whoever's it is */
-export async function keptLadder(db: Kysely<Schema>, callId: string, tenant: string | undefined): Promise<readonly Stamped[] | undefined> {
+async function keptLadder(db: Kysely<Schema>, callId: string, tenant: string | undefined): Promise<readonly Stamped[] | undefined> {
   let query = db.selectFrom("annotation").select("body").where("call_id", "=", callId).where("kind", "=", LADDER_KIND);
   if (tenant !== undefined) query = query.where("tenant", "=", tenant);
   const row = await query.limit(1).executeTakeFirst();
   return row === undefined ? undefined : (JSON.parse(row.body) as readonly Stamped[]);
 }
 
-/** Leaves the youngest. @returns how many went */
-export async function dropOldLadders(db: Kysely<Schema>, keep = LADDERS_MAX): Promise<number> {
+async function dropOldLadders(db: Kysely<Schema>, keep = LADDERS_MAX): Promise<number> {
   const oldest = await db
     .selectFrom("annotation")
     .select("created_at_ms")

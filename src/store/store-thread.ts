@@ -10,6 +10,7 @@ import type { Cdr } from "#cdr/record.ts";
 import { segmentNumber } from "#journal/segments.ts";
 import type { CdrStore } from "./cdr-store.ts";
 import { JournalTail } from "./journal-tail.ts";
+import { LadderKeeper } from "./ladder-keeper.ts";
 import type { Answers, FromStore, LadderAnswer, Question, ToStore } from "./store-messages.ts";
 
 const PASS_MS = 50;
@@ -35,6 +36,7 @@ class JournalFolder implements StoreThread {
   readonly #parts: StoreThreadParts;
   /** Oldest first. */
   readonly #tails: JournalTail[] = [];
+  readonly #keeper: LadderKeeper;
   #timer: Timer | undefined;
   /** Everything that touches the database waits for what came before it. */
   #turn: Promise<void> = Promise.resolve();
@@ -43,6 +45,12 @@ class JournalFolder implements StoreThread {
 
   constructor(parts: StoreThreadParts) {
     this.#parts = parts;
+    const { ladders } = parts.store;
+    this.#keeper = new LadderKeeper({
+      read: (callId) => parts.readLadder(callId).events,
+      keep: (ladder) => ladders.keep(ladder),
+      dropOld: () => ladders.dropOld(),
+    });
     this.#passLater(PASS_MS);
   }
 
@@ -78,6 +86,7 @@ class JournalFolder implements StoreThread {
     this.#timer = this.#parts.clock.after(delayMs, () =>
       this.#inTurn(async () => {
         await this.#pass();
+        if (!this.#failing) await this.#keepLadders();
         if (!this.#closed) this.#passLater(this.#failing ? RETRY_MS : PASS_MS);
       }),
     );
@@ -106,7 +115,10 @@ class JournalFolder implements StoreThread {
   async #store(tail: JournalTail): Promise<void> {
     for (;;) {
       const ended = tail.read();
-      if (ended.cdrs.length > 0) await this.#insert(ended.cdrs);
+      if (ended.cdrs.length > 0) {
+        await this.#insert(ended.cdrs);
+        this.#keeper.note(ended.cdrs);
+      }
       tail.advance(ended.offset);
       if (ended.exhausted) return;
     }
@@ -143,7 +155,26 @@ class JournalFolder implements StoreThread {
       case "configs":
         return this.#parts.store.configs(question.limit);
       case "ladder":
-        return this.#parts.readLadder(question.call);
+        return this.#ladder(question.call);
+    }
+  }
+
+  /** What the ring no longer has whole may have been kept. */
+  async #ladder(call: string | undefined): Promise<LadderAnswer> {
+    const found = this.#parts.readLadder(call);
+    const callId = found.callId ?? call;
+    if (callId === undefined || found.candidates.length > 1 || found.events.some(({ event }) => event.type === "call-started"))
+      return found;
+    const kept = await this.#parts.store.ladders.find(callId);
+    return kept === undefined ? found : { callId, candidates: [callId], events: kept };
+  }
+
+  /** A ladder that can't be kept is lost, and nothing else. */
+  async #keepLadders(last = false): Promise<void> {
+    try {
+      await this.#keeper.run(this.#parts.clock.wallMs(), last);
+    } catch (error) {
+      this.#parts.post({ type: "problem", reason: `a ladder is not kept: ${reasonOf(error)}` });
     }
   }
 
@@ -151,6 +182,7 @@ class JournalFolder implements StoreThread {
     this.#closed = true;
     this.#timer?.cancel();
     await this.#pass();
+    await this.#keepLadders(true);
     for (const tail of this.#tails) tail.release();
     await this.#parts.store.close();
     this.#parts.post({ type: "closed" });

@@ -241,6 +241,16 @@ export function storeContract({ name, open }: StoreUnderTest): void {
     assert.equal((await store.configs(10)).length, 3);
   });
 
+  on("a ladder is kept once, found by its tenant, and the oldest go first", async ({ store }) => {
+    const events = [{ at: START_MS, sequence: 1, event: { type: "call-ringing" as const } }];
+    const keep = (n: number) => store.ladders.keep({ tenant: DEFAULT_TENANT, callId: `call-${n}`, createdAtMs: START_MS + n, events });
+    for (const n of [1, 2, 2, 3]) await keep(n);
+    assert.deepEqual(await store.ladders.find("call-2", DEFAULT_TENANT), events);
+    assert.equal(await store.ladders.find("call-2", "other"), undefined);
+    assert.equal(await store.ladders.dropOld(2), 1);
+    assert.deepEqual([await store.ladders.find("call-1"), await store.ladders.find("call-3")], [undefined, events]);
+  });
+
   on("opening again runs no migration twice and finds everything", async ({ store, reopen }) => {
     await store.insert(cdrs);
     const again = await reopen();

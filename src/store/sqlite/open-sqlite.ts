@@ -9,6 +9,7 @@ import { readTotals } from "../call-totals.ts";
 import type { CdrStore } from "../cdr-store.ts";
 import { type CdrFilter, listAll, listConfigRows, saveConfigRow } from "../cdr-store.ts";
 import { findCalls } from "../find-calls.ts";
+import { ladderStore } from "../kept-ladders.ts";
 import { migrate } from "../migrations/migrate.ts";
 import type { Schema } from "../schema.ts";
 import { cdrInserter } from "./insert-cdrs.ts";
@@ -33,6 +34,7 @@ export async function openSqliteStore(path: string): Promise<CdrStore> {
       totals: (question) => readTotals(db, question),
       saveConfig: (change, tenant) => saveConfigRow(db, change, tenant),
       configs: (limit, tenant) => listConfigRows(db, limit, tenant),
+      ladders: ladderStore(db),
       close: () => db.destroy(),
     };
   } catch (error) {
@@ -42,7 +44,7 @@ export async function openSqliteStore(path: string): Promise<CdrStore> {
 }
 
 /** node:sqlite says whether a statement returns rows by its columns, and takes parameters one by one. */
-function asBetterSqlite(sqlite: DatabaseSync): SqliteDatabase {
+export function asBetterSqlite(sqlite: DatabaseSync): SqliteDatabase {
   return {
     close: () => sqlite.close(),
     prepare(sql) {
