@@ -26,6 +26,8 @@ export type TandemEvent = About &
         readonly retransmission: boolean;
       }
     | { readonly type: "garbage"; readonly listener: string; readonly remote: string; readonly reason: string; readonly bytes: number }
+    /** Somebody's TLS handshake with us came to nothing. */
+    | { readonly type: "tls-failed"; readonly listener: string; readonly remote: string; readonly reason: string }
     | { readonly type: "refused"; readonly listener: string; readonly remote: string; readonly reason: string }
     | {
         readonly type: "call-started";

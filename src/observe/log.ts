@@ -101,6 +101,7 @@ function levelOf(event: TandemEvent): LogLevel {
   switch (event.type) {
     case "sip":
     case "garbage":
+    case "tls-failed":
     case "refused":
     case "challenged":
     case "route-decided":
@@ -144,6 +145,8 @@ function sentence(event: TandemEvent): string {
     }
     case "garbage":
       return `garbage from ${event.remote} on ${event.listener}: ${event.reason}, ${event.bytes} bytes`;
+    case "tls-failed":
+      return `TLS from ${event.remote === "" ? "somebody" : event.remote} on ${event.listener} failed: ${event.reason}`;
     case "refused":
       return `refused ${event.remote} on ${event.listener}: ${event.reason}`;
     case "challenged":

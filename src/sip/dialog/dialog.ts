@@ -182,6 +182,7 @@ export const targetOf = (flow: Flow): Target => ({
   address: flow.remoteAddress,
   port: flow.remotePort,
   ...(flow.connection === 0 ? {} : { connection: flow.connection }),
+  ...(flow.tls === undefined ? {} : { tls: flow.tls }),
 });
 
 const sameTarget = (a: Target, b: Target): boolean =>

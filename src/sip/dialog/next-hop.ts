@@ -43,7 +43,8 @@ function numericTarget(uri: Uri, address: string, seen: Target): Target {
   const named = uri.parameters.get("transport")?.toUpperCase() as TransportName | undefined;
   // RFC 3263 §4.1 says UDP where nothing is named; a peer that came over a stream is met on a stream.
   const plain = named !== undefined && TRANSPORTS.includes(named) ? named : seen.transport;
-  const transport = uri.scheme === "sips" && plain === "TCP" ? "TLS" : plain;
+  // §19.1.2: sips is TLS whatever stream it names.
+  const transport = uri.scheme === "sips" && (plain === "TCP" || plain === "UDP") ? "TLS" : plain;
   const port = uri.port ?? (transport === "TLS" || transport === "WSS" ? DEFAULT_TLS_PORT : DEFAULT_PORT);
   return withConnection({ transport, listener: seen.listener, address, port }, seen);
 }
@@ -51,9 +52,15 @@ function numericTarget(uri: Uri, address: string, seen: Target): Target {
 const chosen = (targets: readonly Target[], seen: Target): Target => (targets[0] === undefined ? seen : withConnection(targets[0], seen));
 
 /** A stream on which the peer reached us leads back to it, also through NAT (RFC 5923 in spirit). */
-const withConnection = (target: Target, seen: Target): Target =>
-  target.transport === seen.transport && target.listener === seen.listener && seen.connection !== undefined
-    ? { ...target, connection: seen.connection }
-    : target;
+function withConnection(target: Target, seen: Target): Target {
+  if (target.transport !== seen.transport || target.listener !== seen.listener) return target;
+  return {
+    ...target,
+    ...(seen.connection === undefined ? {} : { connection: seen.connection }),
+    // Deviation: RFC 5922 §7.3 wants the Contact's own host in the certificate. Contacts are addresses mostly, which no
+    // certificate names; the domain that the dialog was begun with is asked for instead, at that address too.
+    ...(seen.tls === undefined ? {} : { tls: seen.tls }),
+  };
+}
 
 const isPromise = (value: readonly Target[] | Promise<readonly Target[]>): value is Promise<readonly Target[]> => "then" in value;

@@ -4,6 +4,7 @@
  */
 import { bytesToWire } from "#base/bytes.ts";
 import type { Clock } from "#base/clock.ts";
+import type { SocketError } from "#net/socket-error.ts";
 import type { Publish } from "#observe/event.ts";
 import { parseMessage } from "#sip/message/parse-message.ts";
 import type { Flow, TransportUser } from "./transport.ts";
@@ -20,6 +21,8 @@ export interface InboxCounters {
   garbage: number;
   keepAlives: number;
   stun: number;
+  /** TLS that others began and that came to nothing. */
+  handshakesFailed: number;
 }
 
 /** So many per second of the clock, no more. */
@@ -85,6 +88,13 @@ export class Inbox {
       publish({ type: "garbage", listener: flow.listener, remote, reason, bytes: wire.length });
     }
     user.onGarbage(reason, wire, flow);
+  }
+
+  /** A connection that never came to say anything. */
+  handshakeFailed(listener: string, remote: string, { code, detail }: SocketError): void {
+    const { counters, publish } = this.#options;
+    counters.handshakesFailed++;
+    if (publish !== undefined && this.#published.take()) publish({ type: "tls-failed", listener, remote, reason: `${code}: ${detail}` });
   }
 }
 

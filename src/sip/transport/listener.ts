@@ -1,5 +1,6 @@
 /** What a listener is told to be, and what it tells the world once it is open. */
 import type { ListenerFace, TransportName } from "./transport.ts";
+import { DEFAULT_TLS_PORT } from "./via-response.ts";
 
 export interface ListenerSpec {
   readonly name: string;
@@ -10,6 +11,8 @@ export interface ListenerSpec {
   /** What Via and Contact say. */
   readonly advertised: string;
   readonly transports: readonly TransportName[];
+  /** Of TLS; absent: 5061. */
+  readonly tlsPort?: number | undefined;
   readonly device?: string | undefined;
   readonly dscp?: number | undefined;
 }
@@ -20,19 +23,20 @@ export class ListenerOpenError extends Error {
   readonly code: string;
   readonly listener: string;
   constructor(spec: ListenerSpec, transport: TransportName, code: string, options?: ErrorOptions) {
-    super(`listener ${spec.name}: cannot open ${transport} ${placeOf(spec)}: ${code}: ${remedyOf(code, spec)}`, options);
+    const port = transport === "TLS" ? (spec.tlsPort ?? DEFAULT_TLS_PORT) : spec.port;
+    super(`listener ${spec.name}: cannot open ${transport} ${placeOf(spec, port)}: ${code}: ${remedyOf(code, spec, port)}`, options);
     this.code = code;
     this.listener = spec.name;
   }
 }
 
-const placeOf = (spec: ListenerSpec): string =>
-  spec.address.includes(":") ? `[${spec.address}]:${spec.port}` : `${spec.address}:${spec.port}`;
+const placeOf = ({ address }: ListenerSpec, port: number): string =>
+  address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 
-function remedyOf(code: string, spec: ListenerSpec): string {
+function remedyOf(code: string, spec: ListenerSpec, port: number): string {
   switch (code) {
     case "EADDRINUSE":
-      return `another program has this port; see \`ss -lunpt 'sport = :${spec.port}'\`, or give the listener another port`;
+      return `another program has this port; see \`ss -lunpt 'sport = :${port}'\`, or give the listener another port`;
     case "EACCES":
       return `ports below 1024 need root or CAP_NET_BIND_SERVICE; use a port above, or \`setcap cap_net_bind_service=+ep\` on node`;
     case "EADDRNOTAVAIL":
@@ -41,7 +45,7 @@ function remedyOf(code: string, spec: ListenerSpec): string {
     case "ENFILE":
       return "no file descriptors are left; raise `ulimit -n`";
     case "NO_TRANSPORT":
-      return "this transport is not there yet; use UDP and TCP";
+      return "this transport is not there yet; use UDP, TCP and TLS";
     case "NO_SOCKET_OPTIONS":
       return "`device` and `dscp` need Linux and koffi, which does not load here; leave them out";
     case "ENODEV":

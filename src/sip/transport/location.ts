@@ -2,7 +2,10 @@
  * From a SIP URI to the addresses to try, in order (RFC 3263 §4): numeric host, port and transport as
  * written, SRV with priority and weight (RFC 2782), else A or AAAA on 5060.
  *
- * Deliberately not here yet: NAPTR (§4.1, without it the transport is UDP if the listener has it), sips.
+ * sips, and transport=tls, go over TLS alone: `_sips._tcp`, else 5061 (§4.1, §4.2); the target says whose certificate
+ * must be shown, which is the URI's host whatever DNS made of it (RFC 5922 §4).
+ *
+ * Deliberately not here yet: NAPTR (§4.1, without it the transport is UDP if the listener has it).
  */
 import { isIP } from "node:net";
 import type { Clock } from "#base/clock.ts";
@@ -13,14 +16,16 @@ import type { DnsAnswer, DnsQuestions, SrvRecord } from "#net/dns.ts";
 import type { Uri } from "#sip/message/message.ts";
 import { parseUri } from "#sip/message/parse-uri.ts";
 import type { Target, TransportLayer, TransportName } from "./transport.ts";
-import { DEFAULT_PORT } from "./via-response.ts";
+import { DEFAULT_PORT, DEFAULT_TLS_PORT } from "./via-response.ts";
 
 const TARGETS_MAX = 8;
 /** RFC 1035 §2.3.4. */
 const NAME_CHARS_MAX = 253;
 const NAME = /^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?$/i;
 /** In the order of preference where the URI leaves the choice. */
-const SUPPORTED: readonly TransportName[] = ["UDP", "TCP"];
+const SUPPORTED: readonly TransportName[] = ["UDP", "TCP", "TLS"];
+/** A URI that names no transport gets one of these. */
+const UNNAMED: readonly TransportName[] = ["UDP", "TCP"];
 
 export type LocateCode =
   /** The listener is not configured. */
@@ -114,8 +119,8 @@ export function createLocator(options: LocatorOptions): Locator {
     const [transport, ...others] = transports;
     // §4.2: no SRV record at all means an A or AAAA look-up and the default port. Deviation: the same when the SRV
     // question failed, because names of /etc/hosts must work where no name server answers.
-    if (transport === undefined) return locateByAddress(host, DEFAULT_PORT, place.transports[0]!, place);
-    const service = `_sip._${transport.toLowerCase()}.${host}`;
+    if (transport === undefined) return locateByAddress(host, defaultPort(place.transports[0]!), place.transports[0]!, place);
+    const service = transport === "TLS" ? `_sips._tcp.${host}` : `_sip._${transport.toLowerCase()}.${host}`;
     return following(cache.srv(service), (answer) => {
       if (answer.type !== "found") return locateByService(host, others, place);
       // RFC 2782: a single record with the name "." says that the service is decidedly not there.
@@ -145,21 +150,28 @@ export function createLocator(options: LocatorOptions): Locator {
   }
 
   function locate(uri: Uri, listener: string): Eventually<Located> {
-    if (uri.scheme === "sips") return failed("NO_TRANSPORT", "sips needs TLS, which is not there yet");
-    if (uri.scheme !== "sip") return failed("NO_HOST", `${uri.scheme}: names no host`);
+    return following(locateAddresses(uri, listener), (located) => {
+      if (!located.ok || located.targets[0]?.transport !== "TLS") return located;
+      const tls = { serverName: hostOf(uri).replace(/\.$/, "").toLowerCase(), terms: "" };
+      return { ok: true, targets: located.targets.map((target) => ({ ...target, tls })) };
+    });
+  }
+
+  function locateAddresses(uri: Uri, listener: string): Eventually<Located> {
+    if (uri.scheme !== "sip" && uri.scheme !== "sips") return failed("NO_HOST", `${uri.scheme}: names no host`);
     const place = placeOf(listener);
     if (place === undefined) return failed("NO_LISTENER", `there is no listener ${listener}`);
-    const named = uri.parameters.get("transport")?.toUpperCase();
-    const transports = named === undefined ? place.transports : place.transports.filter((transport) => transport === named);
+    const named = transportOf(uri);
+    const wanted = named === undefined ? UNNAMED : [named];
+    const transports = place.transports.filter((transport) => wanted.includes(transport));
     if (transports.length === 0) return failed("NO_TRANSPORT", `listener ${listener} has no ${named ?? "transport"}`);
-    // §4: TARGET is the maddr parameter if there is one.
-    const host = (uri.parameters.get("maddr") ?? uri.host).replace(/^\[|\]$/g, "");
+    const host = hostOf(uri);
     const numeric = isIP(host);
     if (numeric !== 0) {
       if (place.family !== undefined && place.family !== numeric) {
         return failed("EAFNOSUPPORT", `listener ${listener} is IPv${place.family} and cannot reach ${host}`);
       }
-      const target = { transport: transports[0]!, listener, address: host, port: uri.port ?? DEFAULT_PORT };
+      const target = { transport: transports[0]!, listener, address: host, port: uri.port ?? defaultPort(transports[0]!) };
       return { ok: true, targets: [target] };
     }
     if (host.length > NAME_CHARS_MAX || !NAME.test(host)) return failed("NO_HOST", "the URI's host is neither an address nor a name");
@@ -170,6 +182,17 @@ export function createLocator(options: LocatorOptions): Locator {
   }
 
   return { locate };
+}
+
+/** §4: TARGET is the maddr parameter if there is one. */
+const hostOf = (uri: Uri): string => (uri.parameters.get("maddr") ?? uri.host).replace(/^\[|\]$/g, "");
+const defaultPort = (transport: TransportName): number => (transport === "TLS" ? DEFAULT_TLS_PORT : DEFAULT_PORT);
+
+/** What the URI asks for; undefined: the choice is ours. §4.1: sips over TCP is TLS, and over UDP nothing. */
+function transportOf(uri: Uri): string | undefined {
+  const named = uri.parameters.get("transport")?.toUpperCase();
+  if (uri.scheme !== "sips") return named;
+  return named === undefined || named === "TCP" || named === "TLS" ? "TLS" : `sips over ${named}`;
 }
 
 /** The same for whoever has a URI as text and takes no target for an answer (dialog's next hop). */

@@ -1,12 +1,12 @@
 /**
- * One TCP connection as SIP sees it (RFC 3261 §18.3): framing, keep-alive, and whom to tell about messages
+ * One TCP or TLS connection as SIP sees it (RFC 3261 §18.3): framing, keep-alive, and whom to tell about messages
  * that it took with it. Which connection a message uses is `transport-tcp.ts`'s decision.
  */
 import type { SocketError } from "#net/socket-error.ts";
 import type { TcpConnection, TcpConnectionUser } from "#net/tcp-connection.ts";
 import { StreamFramer } from "#sip/message/frame-stream.ts";
 import { RecentSends } from "./recent-sends.ts";
-import type { Flow, TransportFailure } from "./transport.ts";
+import type { Flow, TlsAim, TransportFailure } from "./transport.ts";
 
 /** A message that was begun must be complete by then (slowloris). */
 const PARTIAL_MESSAGE_MAX_MS = 30_000;
@@ -20,6 +20,7 @@ export interface StreamSend {
   /** Where a new connection goes if this one turns out to be dead. */
   readonly address: string;
   readonly port: number;
+  readonly tls?: TlsAim | undefined;
   /** It was already lost with one connection. */
   readonly repeated: boolean;
 }
@@ -37,6 +38,11 @@ export interface StreamPeerUser {
 
 export interface StreamPeerOptions {
   readonly id: number;
+  readonly transport: "TCP" | "TLS";
+  /** What others find it by, to use it again. */
+  readonly place: string;
+  readonly certificateNames?: readonly string[] | undefined;
+  readonly tls?: TlsAim | undefined;
   readonly listener: string;
   readonly address: string;
   readonly port: number;
@@ -78,13 +84,15 @@ export class StreamPeer {
 
   get flow(): Flow {
     this.#flow ??= {
-      transport: "TCP",
+      transport: this.options.transport,
       listener: this.options.listener,
       localAddress: this.#connection.localAddress,
       localPort: this.#connection.localPort,
       remoteAddress: this.options.address,
       remotePort: this.options.port,
       connection: this.options.id,
+      ...(this.options.certificateNames === undefined ? {} : { certificateNames: this.options.certificateNames }),
+      ...(this.options.tls === undefined ? {} : { tls: this.options.tls }),
     };
     return this.#flow;
   }

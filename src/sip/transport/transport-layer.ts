@@ -1,7 +1,7 @@
 /**
  * RFC 3261 §18 over the configured listeners: opens them, gives each message to the right socket, and
- * each that comes in to the user. Sockets and connections are the business of `transport-udp.ts` and
- * `transport-tcp.ts`, parsing that of `inbox.ts`.
+ * each that comes in to the user. Sockets and connections are the business of `transport-udp.ts`,
+ * `transport-tcp.ts` and `transport-tls.ts`, parsing that of `inbox.ts`.
  */
 import type { Clock } from "#base/clock.ts";
 import { socketError } from "#net/socket-error.ts";
@@ -11,10 +11,12 @@ import { Inbox, type InboxCounters } from "./inbox.ts";
 import { LargeRequests } from "./large-requests.ts";
 import { faceOf, ListenerOpenError, type ListenerSpec } from "./listener.ts";
 import type { StreamPeer } from "./stream-peer.ts";
-import { openTcpTransport, type TcpCounters, type TcpTransport } from "./transport-tcp.ts";
+import type { TlsSource } from "./tls-terms.ts";
+import { openTlsTransport } from "./transport-tls.ts";
+import { openTcpTransport, type TcpCounters, type TcpTransport, type TcpTransportOptions } from "./transport-tcp.ts";
 import { type UdpCounters, UdpTransport } from "./transport-udp.ts";
 import type { Flow, ListenerFace, Target, TransportFailure, TransportLayer, TransportName, TransportUser } from "./transport.ts";
-import { responseDestination } from "./via-response.ts";
+import { DEFAULT_TLS_PORT, responseDestination } from "./via-response.ts";
 
 /** A port that the kernel chose for UDP may be taken on TCP. */
 const PORT_ATTEMPTS = 16;
@@ -30,6 +32,8 @@ export interface TransportLayerOptions {
   readonly clock: Clock;
   readonly user: TransportUser;
   readonly publish?: Publish | undefined;
+  /** Certificates; without it there is no TLS. */
+  readonly tls?: TlsSource | undefined;
   /** TCP connections over all listeners, at most 10,000; what descriptors allow. */
   readonly connectionsMax?: number;
   /** False: node:dgram and node:net alone make the sockets, as where koffi does not load. Default true. */
@@ -49,6 +53,7 @@ interface Listener {
   readonly face: ListenerFace;
   readonly udp: UdpTransport | undefined;
   readonly tcp: TcpTransport | undefined;
+  readonly tls: TcpTransport | undefined;
   readonly large: LargeRequests | undefined;
 }
 
@@ -77,6 +82,7 @@ class SocketTransportLayer implements OpenTransportLayer {
     turnedAway: 0,
     opened: 0,
     openFailed: 0,
+    handshakesFailed: 0,
     connections: 0,
     messagesIn: 0,
     garbage: 0,
@@ -138,6 +144,8 @@ class SocketTransportLayer implements OpenTransportLayer {
       else listener.udp.sendRequest(address, port, wire, onFailure);
     } else if (target.transport === "TCP" && listener.tcp !== undefined) {
       listener.tcp.send(target, wire, onFailure);
+    } else if (target.transport === "TLS" && listener.tls !== undefined) {
+      listener.tls.send(target, wire, onFailure);
     } else {
       later(onFailure, "NO_TRANSPORT", `listener ${target.listener} has no ${target.transport}`);
     }
@@ -149,10 +157,12 @@ class SocketTransportLayer implements OpenTransportLayer {
     const { address, port } = responseDestination(wire, flow);
     if (flow.transport === "UDP" && listener.udp !== undefined) {
       listener.udp.sendResponse(address, port, wire, onFailure);
-    } else if (flow.transport === "TCP" && listener.tcp !== undefined) {
-      // §18.2.2: the connection of the request; if it is gone, a new one to where its Via says.
-      listener.tcp.send({ address, port, connection: flow.connection }, wire, onFailure);
-    } else {
+      return;
+    }
+    const stream = flow.transport === "TCP" ? listener.tcp : flow.transport === "TLS" ? listener.tls : undefined;
+    // §18.2.2: the connection of the request; if it is gone, a new one to where its Via says.
+    if (stream !== undefined) stream.send({ address, port, connection: flow.connection }, wire, onFailure);
+    else {
       later(onFailure, "NO_TRANSPORT", `listener ${flow.listener} has no ${flow.transport}`);
     }
   }
@@ -162,9 +172,10 @@ class SocketTransportLayer implements OpenTransportLayer {
   }
 
   async close(): Promise<void> {
-    for (const { face, udp, tcp } of this.#listeners.values()) {
+    for (const { face, udp, tcp, tls } of this.#listeners.values()) {
       udp?.close();
       tcp?.close();
+      tls?.close();
       this.#options.publish?.({ type: "listener", listener: face.name, state: "closed", detail: "" });
     }
     this.#listeners.clear();
@@ -175,11 +186,14 @@ class SocketTransportLayer implements OpenTransportLayer {
   async #openOnOnePort(spec: ListenerSpec, extras: Extras | undefined): Promise<Listener> {
     for (let attempt = 1; ; attempt++) {
       const udp = spec.transports.includes("UDP") ? this.#openUdp(spec, extras) : undefined;
+      let tcp: TcpTransport | undefined;
       try {
-        const tcp = spec.transports.includes("TCP") ? await this.#openTcp(spec, udp?.port ?? spec.port, extras) : undefined;
-        return listenerOf(spec, udp, tcp, this.#options.clock);
+        if (spec.transports.includes("TCP")) tcp = await this.#openTcp(spec, udp?.port ?? spec.port, extras);
+        const tls = spec.transports.includes("TLS") ? await this.#openTls(spec, extras) : undefined;
+        return listenerOf(spec, { udp, tcp, tls }, this.#options.clock);
       } catch (error) {
         udp?.close();
+        tcp?.close();
         const again = spec.port === 0 && udp !== undefined && attempt < PORT_ATTEMPTS && socketError(error).code === "EADDRINUSE";
         if (!again) throw error;
       }
@@ -204,21 +218,39 @@ class SocketTransportLayer implements OpenTransportLayer {
 
   async #openTcp(spec: ListenerSpec, port: number, extras: Extras | undefined): Promise<TcpTransport> {
     try {
-      return await openTcpTransport({
-        listener: spec.name,
-        address: spec.address,
-        port,
-        extras,
-        clock: this.#options.clock,
-        counters: this.counters,
-        connectionsMax: this.#options.connectionsMax,
-        nextConnectionId: () => ++this.#connectionIds,
-        onMessage: (wire, peer) => this.#streamMessage(wire, peer),
-        onBroken: (reason, wire, peer) => this.#inbox.garbage(reason, wire, peer.flow),
-      });
+      return await openTcpTransport(this.#streamOptions(spec, port, extras));
     } catch (error) {
       throw new ListenerOpenError(spec, "TCP", socketError(error).code, { cause: error });
     }
+  }
+
+  async #openTls(spec: ListenerSpec, extras: Extras | undefined): Promise<TcpTransport> {
+    const source = this.#options.tls;
+    if (source === undefined) throw new ListenerOpenError(spec, "TLS", "NO_TRANSPORT");
+    try {
+      return await openTlsTransport({
+        ...this.#streamOptions(spec, spec.tlsPort ?? DEFAULT_TLS_PORT, extras),
+        source,
+        onHandshakeFailed: (remote, failure) => this.#inbox.handshakeFailed(spec.name, remote, failure),
+      });
+    } catch (error) {
+      throw new ListenerOpenError(spec, "TLS", socketError(error).code, { cause: error });
+    }
+  }
+
+  #streamOptions(spec: ListenerSpec, port: number, extras: Extras | undefined): TcpTransportOptions {
+    return {
+      listener: spec.name,
+      address: spec.address,
+      port,
+      extras,
+      clock: this.#options.clock,
+      counters: this.counters,
+      connectionsMax: this.#options.connectionsMax,
+      nextConnectionId: () => ++this.#connectionIds,
+      onMessage: (wire, peer) => this.#streamMessage(wire, peer),
+      onBroken: (reason, wire, peer) => this.#inbox.garbage(reason, wire, peer.flow),
+    };
   }
 
   #streamMessage(wire: string, peer: StreamPeer): void {
@@ -232,9 +264,11 @@ interface Extras {
   readonly descriptors: Descriptors;
 }
 
+const SPOKEN: readonly TransportName[] = ["UDP", "TCP", "TLS"];
+
 /** How the sockets of this listener are made; undefined: by Node alone. */
 async function extrasOf(spec: ListenerSpec, foreignCalls: boolean): Promise<Extras | undefined> {
-  const unknown = spec.transports.find((transport) => transport !== "UDP" && transport !== "TCP");
+  const unknown = spec.transports.find((transport) => !SPOKEN.includes(transport));
   if (unknown !== undefined || spec.transports.length === 0) throw new ListenerOpenError(spec, unknown ?? "UDP", "NO_TRANSPORT");
   const { device, dscp } = spec;
   const descriptors = foreignCalls ? await loadDescriptors() : undefined;
@@ -243,15 +277,16 @@ async function extrasOf(spec: ListenerSpec, foreignCalls: boolean): Promise<Extr
   throw new ListenerOpenError(spec, spec.transports[0]!, "NO_SOCKET_OPTIONS");
 }
 
-function listenerOf(spec: ListenerSpec, udp: UdpTransport | undefined, tcp: TcpTransport | undefined, clock: Clock): Listener {
+function listenerOf(spec: ListenerSpec, { udp, tcp, tls }: Pick<Listener, "udp" | "tcp" | "tls">, clock: Clock): Listener {
   const ports = new Map<TransportName, number>();
   if (udp !== undefined) ports.set("UDP", udp.port);
   if (tcp !== undefined) ports.set("TCP", tcp.port);
+  if (tls !== undefined) ports.set("TLS", tls.port);
   const large =
     udp !== undefined && tcp !== undefined
       ? new LargeRequests({ tcp: tcp.send.bind(tcp), udp: udp.sendRequest.bind(udp) }, clock)
       : undefined;
-  return { face: faceOf(spec, ports), udp, tcp, large };
+  return { face: faceOf(spec, ports), udp, tcp, tls, large };
 }
 
 function later(onFailure: OnFailure, code: string, detail: string): void {

@@ -3,18 +3,19 @@
  * carries a message over to a new connection when the old one turns out to be dead.
  *
  * Everything a stranger can make grow is bounded: connections in all and per source, bytes waiting to be
- * written, the time an unfinished message or an idle connection may take. Not here: TLS, WebSocket.
+ * written, the time an unfinished message or an idle connection may take. `transport-tls.ts` is the same with another `kind`
+ * of connection. Not here: WebSocket.
  */
 import type { Clock, Timer } from "#base/clock.ts";
 import type { SocketError } from "#net/socket-error.ts";
 import type { Descriptors, SocketOptions } from "#net/socket-options.ts";
-import { connectTcp, TcpConnection } from "#net/tcp-connection.ts";
+import { connectTcp, TcpConnection, type TcpConnectionUser, type TcpEndpoints } from "#net/tcp-connection.ts";
 import { openTcpListener, type TcpListener } from "#net/tcp-listener.ts";
-import { StreamPeer, type StreamPeerUser, type StreamSend } from "./stream-peer.ts";
-import type { TransportFailure } from "./transport.ts";
+import { StreamPeer, type StreamPeerOptions, type StreamPeerUser, type StreamSend } from "./stream-peer.ts";
+import type { TlsAim, TransportFailure } from "./transport.ts";
 
 const CONNECT_TIMEOUT_MS = 4_000;
-const BACKLOG_BYTES_MAX = 1024 * 1024;
+export const BACKLOG_BYTES_MAX = 1024 * 1024;
 const CONNECTIONS_MAX = 10_000;
 const CONNECTIONS_PER_SOURCE_MAX = 1_000;
 const SWEEP_INTERVAL_MS = 5_000;
@@ -42,13 +43,31 @@ export interface TcpTransportOptions {
   readonly nextConnectionId: () => number;
   readonly onMessage: StreamPeerUser["onMessage"];
   readonly onBroken: StreamPeerUser["onBroken"];
+  /** Absent: plain TCP. */
+  readonly kind?: StreamKind;
 }
+
+export interface StreamKind {
+  readonly transport: "TCP" | "TLS";
+  connect(endpoints: TcpEndpoints, aim: TlsAim | undefined, user: TcpConnectionUser): TcpConnection;
+  /** Requests to one place share a connection. */
+  placeOf(address: string, port: number, aim: TlsAim | undefined): string;
+  inboundPlaceOf(address: string, port: number): string;
+}
+
+const PLAIN: StreamKind = {
+  transport: "TCP",
+  connect: (endpoints, _aim, user) => connectTcp(endpoints, user, BACKLOG_BYTES_MAX),
+  placeOf: (address, port) => `${address} ${port}`,
+  inboundPlaceOf: (address, port) => `${address} ${port}`,
+};
 
 export interface TcpDestination {
   readonly address: string;
   readonly port: number;
   /** Used if it still lives. */
   readonly connection?: number | undefined;
+  readonly tls?: TlsAim | undefined;
 }
 
 type OnFailure = (failure: TransportFailure) => void;
@@ -73,6 +92,7 @@ export async function openTcpTransport(options: TcpTransportOptions): Promise<Tc
 export class TcpTransport {
   readonly port: number;
   readonly #options: TcpTransportOptions;
+  readonly #kind: StreamKind;
   readonly #listener: TcpListener;
   readonly #byId = new Map<number, StreamPeer>();
   /** The one to use for "address port"; a second one to the same place is found by its id only. */
@@ -88,6 +108,7 @@ export class TcpTransport {
 
   constructor(options: TcpTransportOptions, listener: TcpListener) {
     this.#options = options;
+    this.#kind = options.kind ?? PLAIN;
     this.#listener = listener;
     this.port = listener.port;
     this.#nowMs = () => options.clock.nowMs();
@@ -105,26 +126,33 @@ export class TcpTransport {
 
   /** Sends over the named connection, else over one to that place, else over a new one. */
   send(destination: TcpDestination, wire: string, onFailure: OnFailure, connectTimeoutMs = CONNECT_TIMEOUT_MS): void {
-    const { address, port, connection } = destination;
-    const send: StreamSend = { wire, onFailure, address, port, repeated: false };
-    const peer = (connection === undefined ? undefined : this.#byId.get(connection)) ?? this.#byPlace.get(placeOf(address, port));
+    const { address, port, connection, tls } = destination;
+    const send: StreamSend = { wire, onFailure, address, port, tls, repeated: false };
+    const peer =
+      (connection === undefined ? undefined : this.#byId.get(connection)) ?? this.#byPlace.get(this.#kind.placeOf(address, port, tls));
     if (peer !== undefined) peer.send(send);
     else this.#sendAnew(send, connectTimeoutMs);
   }
 
-  /** Whether one more connection from that source may be accepted. */
-  admits(source: string): boolean {
-    return this.#open && !this.#full() && (this.#perSource.get(source) ?? 0) < CONNECTIONS_PER_SOURCE_MAX;
+  /** Whether one more connection from that source may be accepted. @param pending connections on their way to `accept` */
+  admits(source: string, pending = 0): boolean {
+    return this.#open && !this.#full(pending) && (this.#perSource.get(source) ?? 0) < CONNECTIONS_PER_SOURCE_MAX;
   }
 
-  #full(): boolean {
-    return this.#options.counters.connections >= this.#connectionsMax;
+  #full(pending = 0): boolean {
+    return this.#options.counters.connections + pending >= this.#connectionsMax;
   }
 
-  accept(address: string, port: number, connect: ConstructorParameters<typeof StreamPeer>[2]): void {
+  accept(
+    address: string,
+    port: number,
+    connect: ConstructorParameters<typeof StreamPeer>[2],
+    certificateNames?: readonly string[] | undefined,
+  ): void {
     this.#options.counters.accepted++;
     this.#perSource.set(address, (this.#perSource.get(address) ?? 0) + 1);
-    this.#keep(this.#peerOf(address, port, true, connect));
+    const place = this.#kind.inboundPlaceOf(address, port);
+    this.#keep(this.#peerOf({ address, port, inbound: true, place, certificateNames }, connect));
   }
 
   close(): void {
@@ -141,7 +169,7 @@ export class TcpTransport {
   }
 
   #sendAnew(send: StreamSend, connectTimeoutMs: number): void {
-    const { onFailure, address, port } = send;
+    const { onFailure, address, port, tls } = send;
     if (!this.#open || this.#full()) {
       const failure = this.#open
         ? { code: "OVERLOADED", detail: `${this.#connectionsMax} connections are open` }
@@ -150,27 +178,36 @@ export class TcpTransport {
     }
     const { address: localAddress, extras } = this.#options;
     const endpoints = { remoteAddress: address, remotePort: port, localAddress, dscp: extras?.options.dscp };
-    const peer = this.#peerOf(address, port, false, (user) => connectTcp(endpoints, user, BACKLOG_BYTES_MAX));
+    const place = this.#kind.placeOf(address, port, tls);
+    const peer = this.#peerOf({ address, port, inbound: false, place, tls }, (user) => this.#kind.connect(endpoints, tls, user));
     this.#keep(peer);
     this.#options.counters.opened++;
     const { id } = peer.options;
     const timer = this.#options.clock.after(connectTimeoutMs, () => {
       this.#connectTimers.delete(id);
-      if (peer.connecting) peer.end({ code: "ETIMEDOUT", detail: `no TCP connection to ${address}:${port} within ${connectTimeoutMs} ms` });
+      if (peer.connecting)
+        peer.end({
+          code: "ETIMEDOUT",
+          detail: `no ${this.#kind.transport} connection to ${address}:${port} within ${connectTimeoutMs} ms`,
+        });
     });
     this.#connectTimers.set(id, timer);
     peer.send(send);
   }
 
-  #peerOf(address: string, port: number, inbound: boolean, connect: ConstructorParameters<typeof StreamPeer>[2]): StreamPeer {
+  #peerOf(
+    place: Pick<StreamPeerOptions, "address" | "port" | "inbound" | "place" | "certificateNames" | "tls">,
+    connect: ConstructorParameters<typeof StreamPeer>[2],
+  ): StreamPeer {
     const { listener, nextConnectionId } = this.#options;
-    return new StreamPeer({ id: nextConnectionId(), listener, address, port, inbound, nowMs: this.#nowMs }, this.#peerUser, connect);
+    const options = { ...place, id: nextConnectionId(), transport: this.#kind.transport, listener, nowMs: this.#nowMs };
+    return new StreamPeer(options, this.#peerUser, connect);
   }
 
   #keep(peer: StreamPeer): void {
-    const { id, address, port } = peer.options;
+    const { id, place } = peer.options;
     this.#byId.set(id, peer);
-    this.#byPlace.set(placeOf(address, port), peer);
+    this.#byPlace.set(place, peer);
     this.#options.counters.connections++;
     this.#sweep ??= this.#options.clock.after(SWEEP_INTERVAL_MS, () => this.#sweepOnce());
   }
@@ -186,10 +223,9 @@ export class TcpTransport {
   }
 
   #gone(peer: StreamPeer, error: SocketError, unsent: readonly StreamSend[], unanswered: readonly StreamSend[]): void {
-    const { id, address, port, inbound } = peer.options;
+    const { id, address, inbound, place } = peer.options;
     if (!this.#byId.delete(id)) return;
     this.#options.counters.connections--;
-    const place = placeOf(address, port);
     if (this.#byPlace.get(place) === peer) this.#byPlace.delete(place);
     this.#connectTimers.get(id)?.cancel();
     this.#connectTimers.delete(id);
@@ -209,7 +245,7 @@ export class TcpTransport {
   #carryOver(send: StreamSend, error: SocketError): void {
     if (send.repeated || error.code === "OVERLOADED" || !this.#open) return send.onFailure(error);
     const again = { ...send, repeated: true };
-    const peer = this.#byPlace.get(placeOf(send.address, send.port));
+    const peer = this.#byPlace.get(this.#kind.placeOf(send.address, send.port, send.tls));
     if (peer !== undefined) peer.send(again);
     else this.#sendAnew(again, CONNECT_TIMEOUT_MS);
   }
@@ -220,5 +256,3 @@ export class TcpTransport {
     else this.#perSource.set(address, left);
   }
 }
-
-const placeOf = (address: string, port: number): string => `${address} ${port}`;

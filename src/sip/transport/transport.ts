@@ -17,6 +17,18 @@ export interface Flow {
   readonly remotePort: number;
   /** Id of the TCP/TLS/WS connection; 0 for UDP. Gone connections are not found again. */
   readonly connection: number;
+  /** Names of the certificate by which the other side proved itself (RFC 5922 §7.1); absent: it showed none that counts. */
+  readonly certificateNames?: readonly string[];
+  /** Of a TLS connection that we began. */
+  readonly tls?: TlsAim;
+}
+
+/** Whom a TLS connection that we begin must reach. */
+export interface TlsAim {
+  /** Domain or address of the URI, which its certificate must name; not what DNS made of it. */
+  readonly serverName: string;
+  /** Name of the peer whose terms count: trust, our own certificate; "": the defaults. */
+  readonly terms: string;
 }
 
 /** One resolved next hop (RFC 3263): an address, never a name. */
@@ -27,6 +39,8 @@ export interface Target {
   readonly port: number;
   /** Use this connection if it still lives (connection reuse, RFC 5923 in spirit). */
   readonly connection?: number;
+  /** Absent over TLS: the address itself is what the certificate must name. */
+  readonly tls?: TlsAim;
 }
 
 export interface TransportFailure {

@@ -10,6 +10,8 @@ import { parseVia } from "#sip/message/parse-via.ts";
 import type { Flow } from "./transport.ts";
 
 export const DEFAULT_PORT = 5060;
+/** §19.1.2: of sips and of TLS. */
+export const DEFAULT_TLS_PORT = 5061;
 
 export interface ResponseDestination {
   readonly address: string;
@@ -47,7 +49,7 @@ export function responseDestination(wire: string, flow: Flow): ResponseDestinati
   if (flow.transport === "UDP" && /;[ \t]*rport(?![^\s=;])/i.test(text)) return { address, port: flow.remotePort };
   const via = parseVia(text);
   if (!via.ok) return { address, port: flow.remotePort };
-  return { address, port: via.value.port ?? DEFAULT_PORT };
+  return { address, port: via.value.port ?? (flow.transport === "TLS" ? DEFAULT_TLS_PORT : DEFAULT_PORT) };
 }
 
 /** A Via value ends at a comma outside of quotes; inside one, only extension parameters are quoted. */

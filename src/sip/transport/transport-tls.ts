@@ -1,0 +1,90 @@
+/**
+ * SIP over TLS (RFC 3261 §26.2.1): the connections of `transport-tcp.ts` with a handshake before them.
+ *
+ * A connection that we began is used for one server name and one peer's terms only, so that nobody is sent what
+ * another one's certificate was checked for; connections that others began are never taken for new requests to
+ * them, as an address and port prove no name (RFC 5923 §9). Without a certificate a listener only calls out.
+ */
+import type { X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
+import type { SocketError } from "#net/socket-error.ts";
+import { connectTls, TcpConnection } from "#net/tcp-connection.ts";
+import { openTcpListener } from "#net/tcp-listener.ts";
+import { TlsAcceptor } from "#net/tls-server.ts";
+import { namesOf } from "./certificate-names.ts";
+import { explainHandshake, judgeServer, type TlsSource } from "./tls-terms.ts";
+import { BACKLOG_BYTES_MAX, type TcpTransportOptions, TcpTransport } from "./transport-tcp.ts";
+
+export interface TlsTransportOptions extends Omit<TcpTransportOptions, "kind"> {
+  readonly source: TlsSource;
+  /** A handshake that others began came to nothing. */
+  readonly onHandshakeFailed: (remote: string, failure: SocketError) => void;
+}
+
+export async function openTlsTransport(options: TlsTransportOptions): Promise<TcpTransport> {
+  const { source, counters, listener, onHandshakeFailed } = options;
+  let transport: TcpTransport | undefined;
+  const acceptor = new TlsAcceptor({
+    onSecure(socket, certificate) {
+      const { remoteAddress, remotePort } = socket;
+      if (transport === undefined || remoteAddress === undefined || remotePort === undefined) return void socket.destroy();
+      transport.accept(remoteAddress, remotePort, (user) => new TcpConnection(socket, user, BACKLOG_BYTES_MAX), provenBy(certificate));
+    },
+    onFailed: (remote, error) => onHandshakeFailed(remote, explainHandshake(error, false)),
+  });
+  const takes = source.server(listener) !== undefined;
+  const opened = takes
+    ? await openTcpListener(options, {
+        onSocket(socket, address) {
+          const terms = source.server(listener);
+          // An error before Node's TLS has the socket must not end the process.
+          socket.on("error", () => {});
+          const taken =
+            terms !== undefined && transport?.admits(address, acceptor.pending) === true && acceptor.accept(socket, address, terms);
+          if (taken) return;
+          counters.turnedAway++;
+          socket.destroy();
+        },
+        onError: () => void counters.turnedAway++,
+      })
+    : { address: options.address, port: options.port, close: () => {} };
+  transport = new TcpTransport(
+    {
+      ...options,
+      kind: {
+        transport: "TLS",
+        connect(endpoints, aim, user) {
+          const serverName = aim?.serverName ?? endpoints.remoteAddress;
+          const terms = source.client(aim?.terms ?? "", serverName);
+          return connectTls(
+            endpoints,
+            {
+              context: terms.context,
+              serverName: isIP(serverName) === 0 ? serverName : "",
+              judge: (socket) => judgeServer(socket, terms, serverName),
+            },
+            {
+              ...user,
+              onConnected: () => user.onConnected?.(),
+              onBytes: (bytes) => user.onBytes(bytes),
+              onClosed: (error) => user.onClosed(explainHandshake(error, true)),
+            },
+            BACKLOG_BYTES_MAX,
+          );
+        },
+        placeOf(address, port, aim) {
+          const serverName = aim?.serverName ?? address;
+          return `${address} ${port} ${serverName} ${source.client(aim?.terms ?? "", serverName).key}`;
+        },
+        inboundPlaceOf: (address, port) => `from ${address} ${port}`,
+      },
+    },
+    opened,
+  );
+  return transport;
+}
+
+function provenBy(certificate: X509Certificate | undefined): readonly string[] | undefined {
+  const names = certificate === undefined ? [] : namesOf(certificate);
+  return names.length === 0 ? undefined : names;
+}
