@@ -7,12 +7,12 @@ import type { Calls } from "#call/calls.ts";
 import type { ControlAbilities } from "#call/control-port.ts";
 import type { StatusReport, TrunkReport } from "#call/control.ts";
 import { reportGateways } from "#call/gateways-report.ts";
+import { simulate } from "#call/simulate.ts";
 import type { TestTickets } from "#call/test-tickets.ts";
 import type { Publish } from "#observe/event.ts";
 import type { LadderRing } from "#observe/ladder-ring.ts";
 import type { PeerTotalsSink } from "#observe/peer-totals.ts";
 import type { DialPlan } from "#routing/decision.ts";
-import { explainPlan } from "#routing/explain.ts";
 import type { Health } from "#routing/peer-health.ts";
 import type { Peer, Snapshot } from "#routing/snapshot.ts";
 import type { TransportLayer } from "#sip/transport/transport.ts";
@@ -46,7 +46,7 @@ export interface House {
   /** For the API; whoever reaches the control port may have one. */
   readonly token: ControlAbilities["token"];
   /** The decision that a call would get; takes no group's turn. */
-  readonly plan: (source: Peer, called: string, caller: string) => DialPlan;
+  readonly plan: (source: Peer, called: string, caller: string, atMs: number | undefined) => DialPlan;
   readonly reload: ControlAbilities["reload"];
   readonly apply: ControlAbilities["apply"];
   readonly shutDown: () => Promise<void>;
@@ -55,11 +55,6 @@ export interface House {
 export function controlAbilities(house: House): ControlAbilities {
   const { clock, publish, calls, store, ladder, transport, registrations, health, drained, tickets } = house;
   const peerNamed = (name: string): Peer | undefined => house.snapshot().trunks.get(name) ?? house.snapshot().gateways.get(name);
-
-  function sourceNamed(name: string | undefined): Peer | undefined {
-    if (name === undefined) return [...house.snapshot().trunks.values()][0];
-    return house.snapshot().trunks.get(name) ?? house.snapshot().gateways.get(name);
-  }
 
   function trunkReports(): readonly TrunkReport[] {
     const registered = new Map(registrations.list().map(({ trunk, ...report }) => [trunk, report]));
@@ -107,22 +102,7 @@ export function controlAbilities(house: House): ControlAbilities {
     calls: () => calls.list(),
     find: (callId) => calls.find(callId),
     hangUp: (callId, reason) => calls.hangUp(callId, reason),
-    route(number, from, caller) {
-      const source = sourceNamed(from);
-      if (source === undefined)
-        return {
-          ok: false,
-          code: "NO_SUCH_PEER",
-          message: from === undefined ? "there is no trunk; name where the call comes from with --from" : `no trunk or gateway "${from}"`,
-        };
-      return {
-        ok: true,
-        value: {
-          from: source.name,
-          ...explainPlan(house.plan(source, number, caller ?? "")),
-        },
-      };
-    },
+    route: (question) => simulate(question, { snapshot: house.snapshot(), plan: house.plan }),
     cdrs: (question) => store.cdrs({ ...question, tenant: EVERY_TENANT }),
     trace: async (call) => {
       await ladder.flush();

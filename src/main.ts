@@ -213,9 +213,14 @@ function planFrom(
   source: Peer,
   calledUser: string,
   callerUser: string,
-  { seed, sipCallId = "", taken }: { readonly seed: string; readonly sipCallId?: string; readonly taken: boolean },
+  {
+    seed,
+    sipCallId = "",
+    taken,
+    atMs,
+  }: { readonly seed: string; readonly sipCallId?: string; readonly taken: boolean; readonly atMs?: number | undefined },
 ): DialPlan {
-  const nowMs = clock.wallMs();
+  const nowMs = atMs ?? clock.wallMs();
   const turn = (group: string): number => {
     const now = turns.get(group) ?? 0;
     if (taken) turns.set(group, now + 1);
@@ -477,7 +482,7 @@ const abilities = controlAbilities({
     const token = signLocalToken(tokenKey(key), { name: "local", role, tenant }, nowMs, LOCAL_TOKEN_S);
     return { token, expiresAtMs: nowMs + LOCAL_TOKEN_S * 1000, url: api?.url };
   },
-  plan: (source, called, caller) => planFrom(source, called, caller, { seed: String(random.fraction()), taken: false }),
+  plan: (source, called, caller, atMs) => planFrom(source, called, caller, { seed: String(random.fraction()), taken: false, atMs }),
   reload,
   apply: (wish) => afterReloads(() => applyNow(wish)),
   shutDown,

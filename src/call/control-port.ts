@@ -11,7 +11,7 @@ export interface ControlAbilities {
   find(callId: string): CallSummary | undefined;
   /** False: no such call. */
   hangUp(callId: string, reason: string): boolean;
-  route(number: string, from: string | undefined, caller: string | undefined): Outcome<unknown>;
+  route(question: Extract<ControlCommand, { readonly type: "route" }>): Outcome<unknown>;
   cdrs(question: { readonly limit: number; readonly callId: string | undefined; readonly number: string | undefined }): Promise<unknown>;
   trace(call: string | undefined): Promise<unknown>;
   testCall(number: string, trunk: string | undefined): Outcome<TestCallTicket>;
@@ -64,7 +64,7 @@ async function perform(command: ControlCommand, abilities: ControlAbilities): Pr
       return call !== undefined && abilities.hangUp(call.callId, command.reason) ? done({ callId: call.callId }) : noCall(command.callId);
     }
     case "route":
-      return abilities.route(command.number, command.from, command.caller);
+      return abilities.route(command);
     case "cdr":
       return done(await abilities.cdrs({ ...command, limit: Math.min(Math.max(1, command.limit), LIMIT_MAX) }));
     case "trace":
@@ -120,10 +120,12 @@ function readCommand(value: unknown): ControlCommand | undefined {
       return text(callId) ? { type, callId } : undefined;
     case "hangup":
       return text(callId) && text(reason) ? { type, callId, reason } : undefined;
-    case "route":
-      return text(number) && maybeText(from) && maybeText(caller)
-        ? { type, number, from: from ?? undefined, caller: caller ?? undefined }
-        : undefined;
+    case "route": {
+      const { address, atMs } = value as Fields;
+      if (!text(number) || !maybeText(from) || !maybeText(caller) || !maybeText(address)) return undefined;
+      const more = { address: address ?? undefined, atMs: typeof atMs === "number" && Number.isFinite(atMs) ? atMs : undefined };
+      return { type, number, from: from ?? undefined, caller: caller ?? undefined, ...more };
+    }
     case "cdr":
       return Number.isInteger(limit) && maybeText(callId) && maybeText(number)
         ? { type, limit: limit as number, callId: callId ?? undefined, number: number ?? undefined }

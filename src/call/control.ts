@@ -12,7 +12,16 @@ export type ControlCommand =
   | { readonly type: "call"; readonly callId: string }
   | { readonly type: "hangup"; readonly callId: string; readonly reason: string }
   /** The same decision a call would get, from the running snapshot. */
-  | { readonly type: "route"; readonly number: string; readonly from: string | undefined; readonly caller: string | undefined }
+  | {
+      readonly type: "route";
+      readonly number: string;
+      readonly from: string | undefined;
+      readonly caller: string | undefined;
+      /** In place of `from`: an address that it would come from. */
+      readonly address?: string | undefined;
+      /** As if it were this time, epoch ms; health and counts are those of now. */
+      readonly atMs?: number | undefined;
+    }
   /** Past CDRs, newest first. */
   | { readonly type: "cdr"; readonly limit: number; readonly callId: string | undefined; readonly number: string | undefined }
   /** Ladder events of a call (id or unique prefix, or SIP Call-ID; undefined: the last call); `follow` goes on live. */
