@@ -44,6 +44,10 @@ export function tenantFor(principal: Principal, wanted: string | undefined): Ten
   return (wanted ?? DEFAULT_TENANT) as TenantId;
 }
 
+/** What a question is about: all that the principal reaches, or one tenant of it. @throws ApiProblem where it is somebody else's */
+export const narrowed = (principal: Principal, wanted: string | undefined): Reach =>
+  wanted === undefined ? principal.reach : tenantFor(principal, wanted);
+
 /** @throws ApiProblem */
 export function demand(principal: Principal, scope: AccessScope): void {
   if (!principal.scopes.has(scope)) throw new ApiProblem("FORBIDDEN", `this needs ${scope}, which ${principal.name} has not`);

@@ -26,7 +26,7 @@ export interface ApiPorts {
   /** All or nothing, checked with all that is in force, and in force when it answers. */
   change(wish: ResourceChangeWish): Promise<ApplyOutcome>;
   trunks(): StoredTrunks;
-  readonly cdrs: Pick<CdrStore, "list">;
+  readonly cdrs: Pick<CdrStore, "list" | "page" | "totals">;
   readonly identities: IdentityStore;
   readonly live: LiveHub;
   /** Signs tokens. */

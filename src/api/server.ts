@@ -13,6 +13,7 @@ import {
 } from "fastify-type-provider-zod";
 import { authRoutes } from "./auth-routes.ts";
 import { callRoutes } from "./call-routes.ts";
+import { cdrRoutes } from "./cdr-routes.ts";
 import { DOCS, docsRoutes } from "./docs-routes.ts";
 import { panelRoutes } from "./panel-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
@@ -79,7 +80,7 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
   guard(app, ports);
   docsRoutes(app);
   if (ports.panelFolder !== undefined) panelRoutes(app, ports.panelFolder, noSuchRoute);
-  for (const routes of [watchRoutes, eventRoutes, authRoutes, trunkRoutes, callRoutes]) await app.register(routes(ports));
+  for (const routes of [watchRoutes, eventRoutes, authRoutes, trunkRoutes, callRoutes, cdrRoutes]) await app.register(routes(ports));
   await app.ready();
   return app;
 }
