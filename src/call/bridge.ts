@@ -54,7 +54,7 @@ export class Bridge {
   }
 
   onReinvite(leg: Leg, invite: IncomingInvite): void {
-    if (!this.#call.running) return invite.reject(481, reasonPhraseOf(481));
+    if (!this.#call.running) return invite.reject(this.#notYet, reasonPhraseOf(this.#notYet));
     const body = sdpBodyOf(invite.request);
     if (body.type === "other") return invite.reject(415, reasonPhraseOf(415), [["Accept", "application/sdp"]]);
     if (this.#busy(leg)) return invite.reject(491, reasonPhraseOf(491));
@@ -70,7 +70,7 @@ export class Bridge {
 
   onRequest(leg: Leg, transaction: ServerTransaction): void {
     const { request } = transaction;
-    if (!this.#call.running) return respondInDialog(transaction, 481, reasonPhraseOf(481));
+    if (!this.#call.running) return respondInDialog(transaction, this.#notYet, reasonPhraseOf(this.#notYet));
     switch (request.method) {
       case "UPDATE":
         return this.#onUpdate(leg, transaction);
@@ -122,6 +122,11 @@ export class Bridge {
     if (owed?.to !== leg) return;
     this.#owedAck = undefined;
     dialog.ack(this.#call.media.told(leg.side));
+  }
+
+  /** RFC 3261 §14.2: who waits to be connected may ask again; 481 would end his dialog. */
+  get #notYet(): number {
+    return this.#call.state === "ending" ? 481 : 491;
   }
 
   #busy(leg: Leg): boolean {

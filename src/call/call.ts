@@ -26,11 +26,13 @@ import type { Attempt } from "./attempt.ts";
 import { Bridge } from "./bridge.ts";
 import { type CallEnding, type CallRecord, cdrOf } from "./cdr-of-call.ts";
 import type { CallSummary } from "./control.ts";
-import { callerOf } from "./caller-identity.ts";
+import { type Caller, callerOf } from "./caller-identity.ts";
 import { headersToward } from "./header-rules.ts";
+import type { Dialling } from "./lane.ts";
 import { type Ending, q850Of } from "./hunt.ts";
 import { Leg, type LegFacts, type LegOwner } from "./leg.ts";
 import { MediaSession, type Side } from "./media-session.ts";
+import { callerNamed, type Origination } from "./origination.ts";
 import type { CallPorts, ServerTransaction } from "./ports.ts";
 import { q850Reason, reasonAcross } from "./reason-across.ts";
 import type { AttemptSection, CallSections, CoreSection, IncomingSection, Recovered } from "./recovery.ts";
@@ -92,6 +94,8 @@ export class Call implements LegOwner {
   /** While the record waits: for the engine's counters, or in recovery. */
   #ending: CallEnding | undefined;
   #held = false;
+  /** Of a call that Tandem places. */
+  #order: Origination | undefined;
 
   constructor(calls: CallHouse, id: CallId, token: string, source: Peer) {
     this.calls = calls;
@@ -162,28 +166,45 @@ export class Call implements LegOwner {
     const calledUser = (uri.ok ? uri.value.user : undefined) ?? "";
     const decided = this.ports.plan({ source: this.source, flow, request, uri, calledUser, callerUser: caller.user, callId: this.id });
     const plan = this.calls.withoutLoop(decided, request, this.source, this);
-    this.#tenant = plan.tenant;
-    this.#skipped = plan.skipped;
-    this.#core = {
-      startedAtMs: this.ports.clock.wallMs(),
-      source: { kind: this.source.kind, name: this.source.name },
-      caller: plan.caller,
-      called: plan.called,
-      route: plan.route,
-      generation: this.ports.generation(),
-      facts,
-      ...(decided.seen !== undefined && { decision: decided.seen }),
-    };
     this.#incoming = { wire: request.wire, flow, localTag: invite.localTag };
-    this.ports.journal.append(this.id, this.#tenant, {
-      core: this.#core,
-      incoming: this.#incoming,
-    });
-    this.publish({ type: "call-started", caller: plan.caller, called: plan.called, peer: this.source.name, sipCallId: facts.sipCallId });
-    this.#route(plan, invite, () => new SetUp(this, invite, plan as Extract<DialPlan, { type: "dial" }>, caller, this.media));
+    this.#began(plan, { facts, ...(decided.seen !== undefined && { decision: decided.seen }) });
+    this.#route(plan, invite, caller);
   }
 
-  #route(plan: DialPlan, invite: IncomingInvite, setUp: () => SetUp): void {
+  /** A call that Tandem places. */
+  originate(order: Origination): void {
+    this.#order = order;
+    this.media.place();
+    const plan = order.plan(this.id);
+    this.#began(plan, { facts: { sipCallId: this.token, remoteAddress: "", from: plan.caller, to: plan.called }, placed: true });
+    if (this.#decided(plan)) this.#dial(new SetUp(this, undefined, plan, callerNamed(plan.caller), this.media, { side: "a" }));
+  }
+
+  #began(plan: DialPlan, more: Pick<CoreSection, "facts" | "decision" | "placed">): void {
+    const { kind, name } = this.source;
+    const { caller, called, route } = plan;
+    this.#tenant = plan.tenant;
+    this.#core = {
+      startedAtMs: this.ports.clock.wallMs(),
+      source: { kind, name },
+      caller,
+      called,
+      route,
+      generation: this.ports.generation(),
+      ...more,
+    };
+    this.ports.journal.append(this.id, this.#tenant, {
+      core: this.#core,
+      ...(this.#incoming !== undefined && { incoming: this.#incoming }),
+    });
+    const webhookUrl = this.#order?.webhookUrl;
+    const { sipCallId } = more.facts;
+    this.publish({ type: "call-started", caller, called, peer: name, sipCallId, ...(webhookUrl !== undefined && { webhookUrl }) });
+  }
+
+  /** Refuses where the plan does. */
+  #decided(plan: DialPlan): plan is Dialling {
+    this.#skipped = [...this.#skipped, ...plan.skipped];
     this.publish({
       type: "route-decided",
       route: plan.route,
@@ -191,13 +212,19 @@ export class Call implements LegOwner {
       attempts: plan.type === "dial" ? plan.attempts.map(({ peer }) => peer.name) : [],
       skipped: plan.skipped.map(({ peer, reason }) => `${peer}: ${reason}`),
     });
-    if (plan.type === "reject") {
-      return this.#refuse(
-        { status: plan.status, q850: q850Of(plan.status), outcome: outcomeOfRejection(plan.status), reason: plan.reason },
-        [],
-        "us",
-      );
-    }
+    if (plan.type === "dial") return true;
+    const { status, reason } = plan;
+    this.#refuse({ status, q850: q850Of(status), outcome: outcomeOfRejection(status), reason }, [], "us");
+    return false;
+  }
+  #dial(setUp: SetUp): void {
+    this.#state = "hunting";
+    this.#setUp = setUp;
+    setUp.start();
+  }
+
+  #route(plan: DialPlan, invite: IncomingInvite, caller: Caller): void {
+    if (!this.#decided(plan)) return;
     const full = this.calls.fullness(this.source, "in");
     if (full !== undefined) return this.#refuse({ status: 503, q850: 42, outcome: "capacity", reason: full }, [], "us");
     const turn = this.calls.turn(this.source, "in");
@@ -214,16 +241,14 @@ export class Call implements LegOwner {
       const offered = this.media.callerOffers(body.text);
       if (!offered.ok) return this.#refuse({ status: 488, q850: 88, outcome: "media_failed", reason: offered.reason }, [], "us");
     }
-    this.#state = "hunting";
-    this.#setUp = setUp();
-    this.#setUp.start();
+    this.#dial(new SetUp(this, invite, plan, caller, this.media));
   }
 
   journalSetUp(setUp: SetUp): void {
     this.ports.journal.append(this.id, this.#tenant, { attempt: attemptSections(setUp), ...this.#tried(setUp.ended) });
   }
 
-  #callerGone(cancel: ReceivedRequest): void {
+  #callerGone(cancel: ReceivedRequest, endedBy: "caller" | "callee" = "caller"): void {
     const setUp = this.#setUp;
     setUp?.callerGone(cancel);
     this.#attempts = setUp?.ended ?? [];
@@ -231,8 +256,8 @@ export class Call implements LegOwner {
       outcome: "cancelled",
       sipStatus: 487,
       q850: q850CauseOf(cancel) ?? 16,
-      endedBy: "caller",
-      reason: cancel.method === "CANCEL" ? "CANCEL" : "BYE before the answer",
+      endedBy,
+      reason: cancel.method === "CANCEL" ? "CANCEL" : this.#placed ? "BYE before the connection" : "BYE before the answer",
     });
   }
 
@@ -249,20 +274,28 @@ export class Call implements LegOwner {
     if (ending.status === 503) fields.push(["Retry-After", String(RETRY_AFTER_S)]);
     // RFC 3261 §8.2.6 and topology: our own phrase, never the gateway's.
     if (this.#invite?.pending === true) this.#invite.reject(ending.status, reasonPhraseOf(ending.status), fields);
+    // Of a call that we place, whoever answered first can't be connected.
+    else this.#bye(this.#a, ending.q850 === undefined ? [] : [q850Reason(ending.q850)]);
     this.#end({ outcome: ending.outcome, sipStatus: ending.status, q850: ending.q850, endedBy, reason: ending.reason });
   }
 
   onAnswered(setUp: SetUp, attempt: Attempt, parts: RequestParts): void {
-    const { clock } = this.ports;
-    const b = attempt.leg;
-    this.#b = b;
+    const { clock, journal } = this.ports;
     this.#attempts = setUp.ended;
     this.#skipped = setUp.skipped;
     this.#setUp = undefined;
     this.#invite = undefined;
-    this.#answered = { answeredAtMs: clock.wallMs(), answeredMs: clock.nowMs(), setupMs: clock.nowMs() - this.#startedMs };
+    this.#answered ??= { answeredAtMs: clock.wallMs(), answeredMs: clock.nowMs(), setupMs: clock.nowMs() - this.#startedMs };
+    if (setUp.side === "a") return this.#firstAnswered(attempt.leg);
+    const b = attempt.leg;
+    this.#b = b;
     this.#state = "answered";
     const a = this.#a!;
+    if (setUp.invite === undefined) {
+      journal.append(this.id, this.#tenant, { ...this.#sections(false) });
+      this.media.settled();
+      return this.#limitDuration(0);
+    }
     if (this.#incoming !== undefined && parts.headers.length > 0) this.#incoming = { ...this.#incoming, headers: parts.headers };
     // `onState` journals the answer before it leaves: a caller that heard it has a call after a crash too.
     a.dialog = setUp.invite.answer(parts, a, this.source.account);
@@ -272,8 +305,26 @@ export class Call implements LegOwner {
     this.#limitDuration(0);
   }
 
+  /** Of a call that we place. His ACK leaves when this returns, and only then the second INVITE. */
+  #firstAnswered(leg: Leg): void {
+    this.#a = leg;
+    this.ports.journal.append(this.id, this.#tenant, { ...this.#sections(false) });
+    this.publish({ type: "call-answered", setupMs: Math.round(this.#answered!.setupMs), peer: leg.peer.name });
+    this.ports.clock.after(0, () => this.guard(() => this.#connect(leg)));
+  }
+  #connect(first: Leg): void {
+    const order = this.#order;
+    if (order === undefined || this.#state !== "hunting" || first.dialog === undefined) return;
+    const plan = order.connect(this.id, first.peer);
+    if (!this.#decided(plan)) return;
+    this.#dial(new SetUp(this, undefined, plan, callerNamed(plan.caller), this.media, { before: this.#attempts }));
+  }
+  get #placed(): boolean {
+    return this.#core?.placed === true;
+  }
+
   #limitDuration(alreadyMs: number): void {
-    const limits = [this.source.callDurationMaxMs, this.#b?.peer.callDurationMaxMs ?? 0].filter((limitMs) => limitMs > 0);
+    const limits = [this.source, this.#a!.peer, this.#b!.peer].map((peer) => peer.callDurationMaxMs).filter((limitMs) => limitMs > 0);
     if (limits.length === 0) return;
     const limitMs = Math.min(...limits);
     this.#durationTimer = this.ports.clock.after(Math.max(0, limitMs - alreadyMs), () => {
@@ -297,7 +348,11 @@ export class Call implements LegOwner {
     this.guard(() => this.#bridge.onAck(leg, request));
   }
   onState(leg: Leg, state: DialogState): void {
-    if (!this.running) return;
+    if (!this.running) {
+      // Whoever answered first of a call that we place, before it is connected.
+      if (leg === this.#a && leg.dialog !== undefined) this.ports.journal.append(this.id, this.#tenant, { dialogA: state });
+      return;
+    }
     if (leg.dialog === undefined) {
       if (leg.side === "a") this.ports.journal.append(this.id, this.#tenant, { ...this.#sections(false, state) });
       return;
@@ -305,12 +360,13 @@ export class Call implements LegOwner {
     this.ports.journal.append(this.id, this.#tenant, leg.side === "a" ? { dialogA: state } : { dialogB: state });
   }
   onNoAck(leg: Leg): void {
-    this.guard(() => this.hangUp("us", `no ACK from the ${personAt(leg)}`, 102, "failed"));
+    this.guard(() => this.hangUp("us", `no ACK from the ${this.#personAt(leg)}`, 102, "failed"));
   }
   onBye(leg: Leg, request: ReceivedRequest): void {
     this.guard(() => {
+      if (this.#state === "hunting") return this.#callerGone(request, this.#personAt(leg));
       const far = this.leg(leg.side === "a" ? "b" : "a");
-      this.#end({ outcome: "answered", sipStatus: 200, q850: q850CauseOf(request) ?? 16, endedBy: personAt(leg), reason: "BYE" });
+      this.#end({ outcome: "answered", sipStatus: 200, q850: q850CauseOf(request) ?? 16, endedBy: this.#personAt(leg), reason: "BYE" });
       this.#bye(far, reasonAcross(request), request);
     });
   }
@@ -322,7 +378,7 @@ export class Call implements LegOwner {
           if (!this.running) return;
           return this.hangUp(
             "us",
-            `no audio from the ${event.side === "a" ? "caller" : "callee"} for ${event.silentMs} ms`,
+            `no audio from the ${event.side === this.#a?.name ? this.#personAt(this.#a) : this.#placed ? "caller" : "callee"} for ${event.silentMs} ms`,
             41,
             "answered",
           );
@@ -381,7 +437,7 @@ export class Call implements LegOwner {
     try {
       if (setUp !== undefined) {
         setUp.giveUp([q850Reason(41)]);
-        if (setUp.invite.pending) setUp.invite.reject(500, reasonPhraseOf(500), [q850Reason(41)]);
+        if (setUp.invite?.pending === true) setUp.invite.reject(500, reasonPhraseOf(500), [q850Reason(41)]);
         this.#attempts = setUp.ended;
       } else if (this.#invite?.pending === true) this.#invite.reject(500, reasonPhraseOf(500), [q850Reason(41)]);
       this.#bye(this.#a, [q850Reason(41)]);
@@ -431,6 +487,7 @@ export class Call implements LegOwner {
     });
     this.calls.count(this.source.name, -1, "in");
     if (this.#b !== undefined) this.calls.count(this.#b.peer.name, -1, "out");
+    if (this.#placed && this.#a !== undefined) this.calls.count(this.#a.peer.name, -1, "out");
     this.calls.gone(this);
   }
 
@@ -447,11 +504,12 @@ export class Call implements LegOwner {
   }
 
   #record(core: CoreSection): CallRecord {
-    const legs = [this.#a!, ...(this.#b === undefined ? [] : [this.#b])];
+    const legs = [this.#a, this.#b].filter((leg) => leg !== undefined);
     return {
       callId: this.id,
       tenant: this.#tenant,
       node: this.ports.signer.node,
+      direction: this.source.kind === "trunk" ? "inbound" : "outbound",
       caller: core.caller,
       called: core.called,
       route: core.route,
@@ -496,7 +554,15 @@ export class Call implements LegOwner {
     const incoming = this.#incoming ?? null;
     const [b, { state: media }] = [this.#b, this.media];
     if (this.#answered === undefined || b === undefined) {
-      return { ...core, incoming, attempt: attemptSections(this.#setUp), ...this.#tried(this.#setUp?.ended ?? this.#attempts) };
+      const tried = this.#tried(this.#setUp?.ended ?? this.#attempts);
+      return {
+        ...core,
+        incoming,
+        attempt: attemptSections(this.#setUp),
+        ...tried,
+        ...this.#first(),
+        ...(this.#placed && dialogA !== undefined && { dialogA }),
+      };
     }
     const { answeredAtMs, setupMs } = this.#answered;
     const callee = { kind: b.peer.kind, name: b.peer.name };
@@ -505,33 +571,40 @@ export class Call implements LegOwner {
     if (dialogA === undefined || b.dialog === undefined || media === undefined) return { ...core, answered };
     // The INVITE stands in the journal since it came; only what the answer added is news.
     const again = whole || this.#incoming?.headers !== undefined;
-    return { ...core, ...(again ? { incoming } : {}), attempt: null, answered, dialogA, dialogB: b.dialog.state, media };
+    return { ...core, ...this.#first(), ...(again ? { incoming } : {}), attempt: null, answered, dialogA, dialogB: b.dialog.state, media };
   }
 
+  #first(): Pick<CallSections, "first"> {
+    const [a, answered] = [this.#a, this.#answered];
+    if (!this.#placed || a === undefined || answered === undefined) return {};
+    const peer = { kind: a.peer.kind, name: a.peer.name };
+    return { first: { peer, leg: a.name, facts: a.facts, answeredAtMs: answered.answeredAtMs, setupMs: answered.setupMs } };
+  }
   #tried(attempts: readonly CdrAttempt[]): Pick<CallSections, "tried"> {
-    const nothing = this.#answered !== undefined || attempts.length === 0;
+    const nothing = this.#b !== undefined || attempts.length === 0;
     return nothing ? {} : { tried: { attempts, skipped: this.#setUp?.skipped ?? this.#skipped } };
   }
 
   /** Takes up a confirmed call of the former process. */
-  restore(recovered: Extract<Recovered, { readonly type: "answered" }>, callee: Peer): void {
-    const { core, answered, media } = recovered;
+  restore(recovered: Extract<Recovered, { readonly type: "answered" }>, callee: Peer, firstPeer: Peer = this.source): void {
+    const { core, answered, media, first } = recovered;
     const { clock } = this.ports;
     const agoMs = Math.max(0, clock.wallMs() - answered.answeredAtMs);
     this.#core = core;
     this.#answered = { answeredAtMs: answered.answeredAtMs, answeredMs: clock.nowMs() - agoMs, setupMs: answered.setupMs };
     this.#attempts = answered.attempts;
     this.#skipped = answered.skipped;
-    this.media = MediaSession.restore(this.ports.media, this.id, this.source, callee, media);
+    this.media = MediaSession.restore(this.ports.media, this.id, firstPeer, callee, media);
     this.#held = this.media.held;
-    this.#a = new Leg(this, "a", "a", this.source, core.facts);
+    this.#a = new Leg(this, "a", first?.leg ?? "a", firstPeer, first?.facts ?? core.facts);
     this.#b = new Leg(this, "b", answered.leg, callee, answered.facts);
     this.calls.count(callee.name, 1, "out");
+    if (first !== undefined) this.calls.count(firstPeer.name, 1, "out");
     const { agent } = this.calls;
     const { ended, incoming } = recovered;
     // Whoever ended the call itself needs nothing more: a repeated BYE meets 481, which ends it as well.
-    if (ended?.endedBy !== "caller") this.#a.dialog = agent.restore(recovered.dialogA, this.#a, this.source.account);
-    if (ended?.endedBy !== "callee") this.#b.dialog = agent.restore(recovered.dialogB, this.#b, callee.account);
+    if (ended?.endedBy !== this.#personAt(this.#a)) this.#a.dialog = agent.restore(recovered.dialogA, this.#a, firstPeer.account);
+    if (ended?.endedBy !== this.#personAt(this.#b)) this.#b.dialog = agent.restore(recovered.dialogB, this.#b, callee.account);
     if (ended !== undefined) {
       // Its BYEs were out when the process died, or just not yet.
       this.#state = "ending";
@@ -556,9 +629,10 @@ export class Call implements LegOwner {
    * Ends a call that was being set up when the former process died (RFC 3261 §9.1 for what was out), or closes
    * the record of one that was over.
    * @param callee of one that was answered
+   * @param firstPeer of one that we placed, where he had answered
    */
-  closeSetUp(recovered: Extract<Recovered, { readonly type: "set-up" }>, callee: Peer | undefined): void {
-    const { core, incoming, attempts, tried, answered, ended } = recovered;
+  closeSetUp(recovered: Extract<Recovered, { readonly type: "set-up" }>, callee: Peer | undefined, firstPeer: Peer | undefined): void {
+    const { core, incoming, attempts, tried, answered, first, ended } = recovered;
     const { ports } = this;
     this.#core = core;
     this.#state = "ending";
@@ -572,7 +646,16 @@ export class Call implements LegOwner {
       this.#b = new Leg(this, "b", leg, callee, facts);
       this.calls.count(callee.name, 1, "out");
     }
-    this.#a = new Leg(this, "a", "a", this.source, core.facts);
+    if (core.placed !== true) this.#a = new Leg(this, "a", "a", this.source, core.facts);
+    else if (first !== undefined && firstPeer !== undefined) {
+      this.#answered ??= { answeredAtMs: first.answeredAtMs, answeredMs: ports.clock.nowMs(), setupMs: first.setupMs };
+      this.#a = new Leg(this, "a", first.leg, firstPeer, first.facts);
+      this.calls.count(firstPeer.name, 1, "out");
+      if (recovered.dialogA !== undefined && ended?.endedBy !== this.#personAt(this.#a)) {
+        this.#a.dialog = this.calls.agent.restore(recovered.dialogA, this.#a, firstPeer.account);
+        this.#bye(this.#a, [q850Reason(41)]);
+      }
+    }
     const reason = "restart during set-up";
     if (ended === undefined) {
       if (incoming !== undefined) ports.answerRaw(incoming.wire, incoming.flow, incoming.localTag, 500, reasonPhraseOf(500));
@@ -612,13 +695,16 @@ export class Call implements LegOwner {
     );
   }
 
+  /** Who is called first by us is who was asked for. */
+  #personAt({ side }: Leg): "caller" | "callee" {
+    return (side === "a") === this.#placed ? "callee" : "caller";
+  }
+
   /** Only when what was said has left: a process that is killed right after its start leaves the same to do to the next one. */
   #finishOnceSaid(ending: CallEnding): void {
     this.ports.clock.after(SAID_MS, () => this.guard(() => this.#finish(ending, undefined)));
   }
 }
-
-const personAt = (leg: Leg): "caller" | "callee" => (leg.side === "a" ? "caller" : "callee");
 
 const outcomeOfRejection = (status: number): Outcome =>
   status === 404

@@ -10,6 +10,7 @@
 import { type CallId, type TenantId, TOKEN_CHARS } from "#base/ids.ts";
 import type { JournalCall } from "#journal/journal.ts";
 import type { MediaEvent } from "#media/engine.ts";
+import { absentPeer } from "#routing/absent-peer.ts";
 import type { DialPlan } from "#routing/decision.ts";
 import { type CallUnderWay, findLoop } from "#routing/loops.ts";
 import { asDialled } from "#routing/peer-numbers.ts";
@@ -20,6 +21,7 @@ import { reasonPhraseOf } from "#sip/message/reason-phrases.ts";
 import type { IncomingInvite, UserAgent } from "#sip/dialog/user-agent.ts";
 import { Call, type CallHouse, RETRY_AFTER_S } from "./call.ts";
 import { CallRates } from "./call-rates.ts";
+import type { Originated, Origination } from "./origination.ts";
 import type { CallSummary } from "./control.ts";
 import { ownCallsIn } from "./own-marks.ts";
 import type { CallPorts, Flow } from "./ports.ts";
@@ -39,6 +41,8 @@ export interface Calls {
   newInvite(request: ReceivedRequest, flow: Flow): { readonly localTag: string; readonly localContact: string };
   /** An INVITE whose sender was recognised as `source`. */
   onInvite(invite: IncomingInvite, source: Peer): void;
+  /** Calls somebody, and connects him when he has answered. */
+  originate(order: Origination): Originated;
   list(): CallSummary[];
   /** By id or a unique prefix of it. */
   find(callId: string): CallSummary | undefined;
@@ -62,6 +66,11 @@ export const createCalls = (ports: CallPorts): Calls => new Registry(ports);
 /** Q.850: normal, unspecified. */
 const CAUSE_HUNG_UP = 31;
 const TELL_EVERY_MS = 1000;
+const OVERLOADS = {
+  draining: "Tandem is being taken out of service and takes no new calls",
+  calls: "as many calls are up as this node may have",
+  journal: "the journal can't be written, so no new calls are taken",
+} as const;
 
 class Registry implements Calls, CallHouse {
   readonly ports: CallPorts;
@@ -124,6 +133,25 @@ class Registry implements Calls, CallHouse {
     call.guard(() => call.begin(invite));
   }
 
+  originate(order: Origination): Originated {
+    if (!this.ports.media.capabilities.has("any-pair"))
+      return {
+        ok: false,
+        code: "NOT_SUPPORTED",
+        message: `the media engine ${this.ports.media.name} carries no calls that Tandem places itself`,
+      };
+    const overload = this.#overload();
+    if (overload !== undefined) {
+      this.#tellOverload(overload, order.source);
+      return { ok: false, code: "OVERLOADED", message: OVERLOADS[overload] };
+    }
+    const id = this.ports.ids.next();
+    const call = new Call(this, id, this.ports.signer.sign(id), order.source);
+    this.#calls.set(id, call);
+    call.guard(() => call.originate(order));
+    return { ok: true, callId: id };
+  }
+
   #tellOverload(limit: string, source: Peer): void {
     this.#tellLimit(limit, source.tenant, `${this.#calls.size} calls are up, the last from ${source.name}`);
   }
@@ -136,7 +164,7 @@ class Registry implements Calls, CallHouse {
     this.#toldMs = nowMs;
     this.#refused = 0;
   }
-  #overload(): string | undefined {
+  #overload(): keyof typeof OVERLOADS | undefined {
     const { callsMax, journal } = this.ports;
     if (this.#drained !== undefined) return "draining";
     if (callsMax > 0 && this.#calls.size >= callsMax) return "calls";
@@ -274,10 +302,13 @@ class Registry implements Calls, CallHouse {
       if (recovered.type === "set-up") {
         ended++;
         const callee = recovered.answered?.callee;
-        call.guard(() => call.closeSetUp(recovered, callee === undefined ? undefined : this.#peer(callee, tenant)));
+        const first = recovered.first?.peer;
+        const peers = [callee, first].map((peer) => (peer === undefined ? undefined : this.#peer(peer, tenant)));
+        call.guard(() => call.closeSetUp(recovered, peers[0], peers[1]));
       } else {
         if (recovered.ended === undefined) running++;
-        call.guard(() => call.restore(recovered, asDialled(this.#peer(recovered.answered.callee, tenant))));
+        const first = recovered.first === undefined ? undefined : asDialled(this.#peer(recovered.first.peer, tenant));
+        call.guard(() => call.restore(recovered, asDialled(this.#peer(recovered.answered.callee, tenant)), first));
       }
     }
     this.#restored = true;
@@ -287,28 +318,7 @@ class Registry implements Calls, CallHouse {
 
   /** The peer of the present configuration, or what a running call needs where it is no longer there. */
   #peer({ kind, name }: PeerName, tenant: TenantId): Peer {
-    const peer = this.ports.peer(kind, name);
-    if (peer !== undefined) return peer;
-    const common = {
-      name,
-      tenant,
-      listener: "",
-      addresses: [],
-      uri: undefined,
-      nat: false,
-      codecs: [],
-      callsMax: 0,
-      callDurationMaxMs: 0,
-      mediaTimeoutMs: 0,
-      numbers: { countryCode: "", nationalPrefix: "", internationalPrefix: "", write: "as-received" },
-      headers: { pass: [], set: [] },
-      earlyMedia: "suppress",
-      followRedirects: false,
-      privacy: "pass",
-      callerNumber: "",
-      fromDomain: "",
-    } as const;
-    return kind === "trunk" ? { ...common, kind } : { ...common, kind, nextOn: [] };
+    return this.ports.peer(kind, name) ?? absentPeer(kind, name, tenant);
   }
 
   #onMedia(event: MediaEvent): void {

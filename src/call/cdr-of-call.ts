@@ -23,6 +23,7 @@ export interface CallRecord {
   readonly callId: CallId;
   readonly tenant: TenantId;
   readonly node: string;
+  readonly direction: Cdr["direction"];
   readonly caller: string;
   readonly called: string;
   readonly route: string;
@@ -36,12 +37,11 @@ export interface CallRecord {
 }
 
 export function cdrOf(call: CallRecord, ending: CallEnding, stats: SessionStats | undefined): Cdr {
-  const source = call.legs[0]!.peer;
   return {
     callId: call.callId,
     tenant: call.tenant,
     node: call.node,
-    direction: source.kind === "trunk" ? "inbound" : "outbound",
+    direction: call.direction,
     caller: call.caller,
     called: call.called,
     route: call.route,

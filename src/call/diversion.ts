@@ -25,12 +25,13 @@ const REASONS = new Set([
 const PRIVACIES = new Set(["full", "name", "uri", "off"]);
 
 /**
+ * @param request undefined: nobody called us
  * @param called the number that was called here, as the peer writes numbers
  * @param write a number of the caller's side, as the peer writes numbers
  * @param hideHistory the caller asked for it (RFC 7044 §10.1)
  */
 export function diversionsToward(
-  request: ReceivedRequest,
+  request: ReceivedRequest | undefined,
   policy: IdentityPolicy["diversion"],
   {
     host,
@@ -41,6 +42,7 @@ export function diversionsToward(
 ): readonly HeaderField[] {
   if (policy === "drop") return [];
   if (policy === "set") return [["Diversion", `${nameAddr(undefined, called, host)};reason=unconditional;counter=1;privacy=off`]];
+  if (request === undefined) return [];
   const fields: HeaderField[] = [];
   for (const value of request.headerValues("diversion").slice(0, ENTRIES_MAX)) {
     const entry = parseNameAddr(value);

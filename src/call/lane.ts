@@ -21,7 +21,7 @@ import { beginHunt, type Ending, hunt, type HuntCandidate, type HuntEvent, type 
 import { diversionsToward } from "./diversion.ts";
 import { headersToward } from "./header-rules.ts";
 import { Leg } from "./leg.ts";
-import type { MediaSession } from "./media-session.ts";
+import type { MediaSession, Side } from "./media-session.ts";
 import type { Located, Target } from "./ports.ts";
 import type { LaneAttempts, LaneEnd } from "./rounds.ts";
 
@@ -30,7 +30,10 @@ export type Dialling = Extract<DialPlan, { readonly type: "dial" }>;
 /** The set-up as its lanes see it. */
 export interface LaneOwner {
   readonly call: Call;
-  readonly invite: IncomingInvite;
+  /** Undefined: Tandem itself calls. */
+  readonly invite: IncomingInvite | undefined;
+  /** Which of the call's legs is being made. */
+  readonly side: Side;
   readonly plan: Dialling;
   readonly caller: Caller;
   readonly media: MediaSession;
@@ -291,7 +294,7 @@ export class Lane implements AttemptOwner {
       else if (prepared.ok) this.#send(planned, number, name, target, rest.length);
       else this.#noMedia(`${prepared.code}: ${prepared.detail}`);
     };
-    this.#media.prepare(name, peer, target.address, this.#owner.invite.flow.remoteAddress).then(
+    this.#media.prepare(name, peer, target.address, this.#owner.invite?.flow.remoteAddress ?? "").then(
       (prepared) => this.#call.guard(() => opened(prepared)),
       (error: unknown) => this.#call.guard(() => opened({ ok: false, code: "ENGINE_GONE", detail: String(error) })),
     );
@@ -316,7 +319,7 @@ export class Lane implements AttemptOwner {
     const face = ports.face(peer.listener);
     const host = face?.advertised ?? "";
     const from = callerToward(caller, peer, planned.caller, host, (user) => this.#shown(user, peer));
-    const diverted = diversionsToward(this.#owner.invite.request, peer.identity?.diversion ?? "drop", {
+    const diverted = diversionsToward(this.#owner.invite?.request, peer.identity?.diversion ?? "drop", {
       host: peer.fromDomain === "" ? host : peer.fromDomain,
       called: numberToward(peer, plan.called, plan.called, "caller"),
       write: (user) => numberToward(peer, numberFrom(call.source, user, "caller"), user, "caller"),
@@ -335,7 +338,7 @@ export class Lane implements AttemptOwner {
       branchPrefix: token,
       maxForwards: this.#maxForwards(),
     };
-    const leg = new Leg(call, "b", name, peer, {
+    const leg = new Leg(call, this.#owner.side, name, peer, {
       sipCallId: token,
       remoteAddress: targetText(target),
       from: ownText(from.localUri),
@@ -355,7 +358,7 @@ export class Lane implements AttemptOwner {
     });
     // The journal has the attempt before the wire does.
     this.#owner.onSending();
-    const headers = [...from.headers, ...diverted, ...headersToward(peer.headers, "INVITE", this.#owner.invite.request)];
+    const headers = [...from.headers, ...diverted, ...headersToward(peer.headers, "INVITE", this.#owner.invite?.request)];
     // Whoever a 3xx names is not who the account is for.
     const credentials = peer.account === undefined || planned === this.#redirect ? {} : { credentials: peer.account };
     const invite = { ...parameters, ...credentials, headers, contentType: "application/sdp", body: offer.sdp };
@@ -433,8 +436,8 @@ export class Lane implements AttemptOwner {
   }
 
   #maxForwards(): number {
-    const read = this.#owner.invite.request.maxForwards();
-    return Math.max(0, ((read.ok ? read.value : undefined) ?? MAX_FORWARDS_DEFAULT) - 1);
+    const read = this.#owner.invite?.request.maxForwards();
+    return Math.max(0, ((read?.ok === true ? read.value : undefined) ?? MAX_FORWARDS_DEFAULT) - 1);
   }
 }
 

@@ -121,6 +121,8 @@ export class MediaSession {
   #pending: Pending | undefined;
   #timeoutMs = 0;
   #opened = false;
+  /** We call both sides, so that nobody's offer comes first: who answers first becomes side "a", under his own name. */
+  #placed = false;
 
   /** @param sessionId a number for the o= lines that says nothing of us: RFC 8866 §5.2 wants it unique only */
   constructor(engine: MediaEngine, id: CallId, callerPeer: Peer, sessionId: number) {
@@ -139,7 +141,7 @@ export class MediaSession {
     session.#opened = true;
     // The former process may have died before it told the engine; what it was told already changes nothing.
     const [a, b] = [state.a, state.b].map(({ received, rtcpMux }) => remoteOfText(received, rtcpMux));
-    if (a !== undefined && b !== undefined) session.#commit({ a, [state.b.name]: b });
+    if (a !== undefined && b !== undefined) session.#commit({ [state.a.name]: a, [state.b.name]: b });
     return session;
   }
 
@@ -152,7 +154,8 @@ export class MediaSession {
   }
   /** True while the engine should hold ports for both sides. */
   get prepared(): boolean {
-    return this.#a !== undefined && (this.#b !== undefined || (this.#tried?.size ?? 0) > 0);
+    const trying = (this.#tried?.size ?? 0) > 0;
+    return this.#a === undefined ? this.#placed && trying : this.#b !== undefined || trying;
   }
   /** The first codec of the description in force at this side. */
   codec(side: Side): string {
@@ -170,11 +173,16 @@ export class MediaSession {
     return { ok: true, sdp: "" };
   }
 
+  /** No caller: see `#placed`. */
+  place(): void {
+    this.#placed = true;
+  }
+
   /** Ports for a gateway's side, and with the first one for the caller's. */
   async prepare(name: SideName, callee: Peer, calleeAddress: string, callerAddress: string): Promise<Prepared> {
     while (this.#a === undefined && this.#opening !== undefined) await this.#opening;
     const prepared = this.#prepare(name, callee, calleeAddress, callerAddress);
-    if (this.#a !== undefined) return prepared;
+    if (this.#a !== undefined || this.#placed) return prepared;
     this.#opening = prepared.catch(() => undefined);
     try {
       return await prepared;
@@ -186,15 +194,17 @@ export class MediaSession {
     const rtcpMux = this.#wantsMux;
     const sides: PrepareSide[] = [];
     const caller = this.#callerPeer;
-    if (this.#a === undefined) sides.push({ side: "a", pool: caller.listener, nat: caller.nat, signallingAddress: callerAddress, rtcpMux });
+    if (this.#a === undefined && !this.#placed)
+      sides.push({ side: "a", pool: caller.listener, nat: caller.nat, signallingAddress: callerAddress, rtcpMux });
     sides.push({ side: name, pool: callee.listener, nat: callee.nat, signallingAddress: calleeAddress, rtcpMux });
     this.#opened = true;
     const prepared = await this.#engine.prepare(this.id, sides);
     if (!prepared.ok) return prepared;
     const localA = prepared.local["a"];
     const localB = prepared.local[name];
-    if (this.#a === undefined && localA !== undefined) this.#a = this.#newStream("a", localA, rtcpMux, 0);
-    if (localB === undefined || this.#a === undefined) return { ok: false, code: "REFUSED", detail: "the engine named no port" };
+    if (this.#a === undefined && !this.#placed && localA !== undefined) this.#a = this.#newStream("a", localA, rtcpMux, 0);
+    if (localB === undefined || (this.#a === undefined && !this.#placed))
+      return { ok: false, code: "REFUSED", detail: "the engine named no port" };
     this.#tried ??= new Map();
     this.#tried.set(name, { stream: this.#newStream(name, localB, rtcpMux, 1), peer: callee });
     return prepared;
@@ -237,6 +247,7 @@ export class MediaSession {
     // RFC 8866 §5.7 allows a name, which no engine resolves: without learning, nothing would ever be heard there.
     if (isIP(remote.address) === 0 && !peer.nat) return failed(`the answer has no address for its audio, but "${remote.address}"`);
     callee.take(text, parsed.value);
+    if (this.#a === undefined) return this.#firstAnswers(callee, peer, parsed.value, text);
     this.#b = callee;
     this.#calleePeer = peer;
     this.#timeoutMs = shorter(this.#callerPeer.mediaTimeoutMs, peer.mediaTimeoutMs);
@@ -249,9 +260,22 @@ export class MediaSession {
     }
     if (toCaller || this.#pinned !== undefined) {
       const own = remoteOf(this.#callerOffer, caller.rtcpMux)!;
-      this.#commit({ a: own, [callee.name]: remote });
+      this.#commit({ [caller.name]: own, [callee.name]: remote });
     }
     return { ok: true, sdp: caller.sent };
+  }
+
+  /** Of a call that we place: the next one is offered the codec that this side answered with, so that both agree (RFC 3725 §4.1). */
+  #firstAnswers(first: Stream, peer: Peer, answer: SessionDescription, text: string): Told {
+    const formats = firstCodecOf(answer);
+    if (formats === undefined) return failed("the answer has no codec");
+    this.#tried?.delete(first.name);
+    this.#a = first;
+    this.#callerPeer = peer;
+    this.#callerOffer = answer;
+    this.#callerOfferText = text;
+    this.#pinned = formats.map(String);
+    return { ok: true, sdp: "" };
   }
 
   /** The answer to a late offer, from the caller's ACK. */
@@ -262,7 +286,7 @@ export class MediaSession {
     const far = remoteOfText(this.#b!.received, this.#b!.rtcpMux);
     if (own === undefined || far === undefined) return failed("the answer declines the audio");
     this.#a!.take(text, parsed.value);
-    this.#commit({ a: own, [this.#b!.name]: far });
+    this.#commit({ [this.#a!.name]: own, [this.#b!.name]: far });
     return { ok: true, sdp: "" };
   }
 
@@ -374,10 +398,8 @@ export class MediaSession {
   #offerCaller(answer: SessionDescription): Told {
     const stream = this.#a!;
     if (this.#pinned !== undefined) return { ok: true, sdp: stream.sent };
-    const codecs = codecsOf(audioOf(answer)!);
-    const first = codecs.find(isSpeech);
-    if (first === undefined) return failed("the answer has no codec");
-    const keepOnly = codecs.filter((codec) => codec === first || !isSpeech(codec)).map((codec) => codec.payloadType);
+    const keepOnly = firstCodecOf(answer);
+    if (keepOnly === undefined) return failed("the answer has no codec");
     const told = this.#say(stream, (origin) =>
       relayDescription({ received: answer, origin, local: stream.local, rtcpMux: stream.rtcpMux, role: "offer", keepOnly }),
     );
@@ -419,7 +441,9 @@ export class MediaSession {
   }
 
   #commit(remotes: Readonly<Record<SideName, RemoteMedia>>): void {
-    const commit: Commit = { session: this.id, remotes, pair: this.#b!.name, timeoutMs: this.#timeoutMs };
+    const first = this.#a!.name;
+    const pair = { pair: this.#b!.name, ...(first !== "a" && { first }) };
+    const commit: Commit = { session: this.id, remotes, ...pair, timeoutMs: this.#timeoutMs };
     this.#engine.commit(commit);
   }
 
@@ -452,6 +476,14 @@ function remoteOf(description: SessionDescription, rtcpMux: boolean): RemoteMedi
 function remoteOfText(text: string, rtcpMux: boolean): RemoteMedia | undefined {
   const parsed = parseSdp(text);
   return parsed.ok ? remoteOf(parsed.value, rtcpMux) : undefined;
+}
+
+/** Payload types of the first codec and of the events; undefined: there is no codec. */
+function firstCodecOf(description: SessionDescription): readonly number[] | undefined {
+  const codecs = codecsOf(audioOf(description)!);
+  const first = codecs.find(isSpeech);
+  if (first === undefined) return undefined;
+  return codecs.filter((codec) => codec === first || !isSpeech(codec)).map((codec) => codec.payloadType);
 }
 
 /** The shorter of two times, of which 0 means none. */

@@ -10,6 +10,7 @@ import type { AttemptParameters } from "./attempt.ts";
 import type { CallEnding } from "./cdr-of-call.ts";
 import type { LegFacts } from "./leg.ts";
 import type { MediaState } from "./media-session.ts";
+import type { FirstSection } from "./origination.ts";
 import type { Flow } from "./ports.ts";
 
 export interface PeerName {
@@ -28,6 +29,8 @@ export interface CoreSection {
   readonly facts: LegFacts;
   /** Of the CDR. */
   readonly decision?: object;
+  /** Tandem itself called. */
+  readonly placed?: true;
 }
 /** Enough to answer the caller after a crash; removed by a refusal, and by the ACK to our answer. */
 export interface IncomingSection {
@@ -67,6 +70,8 @@ export interface CallSections {
   readonly attempt?: readonly AttemptSection[] | AttemptSection | null;
   readonly tried?: TriedSection;
   readonly answered?: AnsweredSection;
+  /** Of a call that Tandem places. */
+  readonly first?: FirstSection;
   readonly dialogA?: DialogState;
   readonly dialogB?: DialogState;
   readonly media?: MediaState;
@@ -83,6 +88,7 @@ export type Recovered =
       readonly media: MediaState;
       /** No ACK had come: perhaps the caller never heard the answer. */
       readonly incoming: IncomingSection | undefined;
+      readonly first: FirstSection | undefined;
       readonly ended: CallEnding | undefined;
     }
   | {
@@ -93,6 +99,9 @@ export type Recovered =
       readonly tried: TriedSection | undefined;
       /** It was answered and is over: only its record is missing. */
       readonly answered: AnsweredSection | undefined;
+      /** It had answered already, and has to hear BYE. */
+      readonly first: FirstSection | undefined;
+      readonly dialogA: DialogState | undefined;
       readonly ended: CallEnding | undefined;
     }
   /** Nothing of it can be understood; its record is closed all the same. */
@@ -108,12 +117,23 @@ export function readSections(written: Readonly<Record<string, unknown>>): Recove
   if (core === undefined || !has(core, "startedAtMs", "source", "facts")) return { type: "unreadable" };
   const ended = has(sections.ended, "outcome", "endedAtMs") ? sections.ended : undefined;
   const incoming = has(sections.incoming, "wire", "flow", "localTag") ? sections.incoming! : undefined;
+  const first = has(sections.first, "peer", "leg", "facts") ? sections.first : undefined;
   const tookPlace = has(answered, "answeredAtMs", "callee", "facts");
   if (answered !== undefined && dialogA !== undefined && dialogB !== undefined && media !== undefined) {
     const whole = tookPlace && has(dialogA, "sipCallId", "target") && has(dialogB, "sipCallId", "target") && has(media, "a", "b");
-    return whole ? { type: "answered", core, answered, dialogA, dialogB, media, incoming, ended } : { type: "unreadable" };
+    return whole ? { type: "answered", core, answered, dialogA, dialogB, media, incoming, first, ended } : { type: "unreadable" };
   }
   const attempts = [sections.attempt ?? []].flat().filter((attempt) => has(attempt, "parameters", "peer"));
   const tried = has(sections.tried, "attempts", "skipped") ? sections.tried : undefined;
-  return { type: "set-up", core, incoming, attempts, tried, answered: ended !== undefined && tookPlace ? answered : undefined, ended };
+  return {
+    type: "set-up",
+    core,
+    incoming,
+    attempts,
+    tried,
+    answered: ended !== undefined && tookPlace ? answered : undefined,
+    first,
+    dialogA: has(dialogA, "sipCallId", "target") ? dialogA : undefined,
+    ended,
+  };
 }

@@ -13,7 +13,7 @@ import type { Call } from "./call.ts";
 import type { HuntEvent } from "./hunt.ts";
 import { headersToward } from "./header-rules.ts";
 import { type Dialling, Lane, type LaneOwner } from "./lane.ts";
-import type { MediaSession } from "./media-session.ts";
+import type { MediaSession, Side } from "./media-session.ts";
 import { reasonAcross } from "./reason-across.ts";
 import { bestOf, type LaneEnd, type Round, roundsOf, speaksForAll } from "./rounds.ts";
 
@@ -27,7 +27,8 @@ type OverLane = LaneEnd & { readonly response: ReceivedResponse | undefined };
 
 export class SetUp implements LaneOwner {
   readonly call: Call;
-  readonly invite: IncomingInvite;
+  readonly invite: IncomingInvite | undefined;
+  readonly side: Side;
   readonly plan: Dialling;
   readonly caller: Caller;
   readonly media: MediaSession;
@@ -38,13 +39,23 @@ export class SetUp implements LaneOwner {
   /** What lanes came to, of all rounds. */
   readonly #over: OverLane[] = [];
   readonly #startedMs: number;
-  #attempts = 0;
+  #attempts: number;
   readonly #ended: CdrAttempt[] = [];
   #ringing = false;
   #answeredBy: string | undefined;
 
-  constructor(call: Call, invite: IncomingInvite, plan: Dialling, caller: Caller, media: MediaSession) {
+  constructor(
+    call: Call,
+    invite: IncomingInvite | undefined,
+    plan: Dialling,
+    caller: Caller,
+    media: MediaSession,
+    { side = "b", before = [] }: { readonly side?: Side; readonly before?: readonly CdrAttempt[] } = {},
+  ) {
     this.call = call;
+    this.side = side;
+    this.#attempts = before.at(-1)?.number ?? 0;
+    this.#ended.push(...before);
     this.invite = invite;
     this.plan = plan;
     this.caller = caller;
@@ -124,6 +135,7 @@ export class SetUp implements LaneOwner {
   }
 
   onProvisional(attempt: Attempt, status: number, withSdp: boolean, response: ReceivedResponse): void {
+    if (this.invite === undefined) return this.#rings();
     if (!this.invite.pending) return;
     const together = this.#rounds[this.#round]!.length > 1;
     // Of those that ring at once the caller hears one ringing, and no early media: nobody can say whose.
@@ -135,10 +147,13 @@ export class SetUp implements LaneOwner {
     const parts: RequestParts = told?.ok === true ? { headers, contentType: "application/sdp", body: told.sdp } : { ...NO_PARTS, headers };
     if (status === 183 && parts.body === "") return;
     this.invite.provisional(status, reasonPhraseOf(status), parts);
-    if (!this.#ringing) {
-      this.#ringing = true;
-      this.call.publish({ type: "call-ringing" });
-    }
+    this.#rings();
+  }
+  #rings(): void {
+    if (this.#ringing) return;
+    this.#ringing = true;
+    // Of a call that we place it is the first leg's ringing that counts.
+    if (this.invite !== undefined || this.side === "a") this.call.publish({ type: "call-ringing" });
   }
 
   onAnswered(lane: Lane, attempt: Attempt, response: ReceivedResponse, sdp: string): void {
@@ -146,7 +161,7 @@ export class SetUp implements LaneOwner {
     this.#answeredBy = name;
     this.#lanes = this.#lanes.filter((one) => one !== lane);
     this.#cancelAll({ type: "elsewhere", reason: `cancelled, ${name} answered first` }, ANSWERED_ELSEWHERE);
-    const headers = headersToward(this.call.source.headers, "200", response);
+    const headers = this.invite === undefined ? [] : headersToward(this.call.source.headers, "200", response);
     this.call.onAnswered(this, attempt, { headers, contentType: "application/sdp", body: sdp });
   }
 

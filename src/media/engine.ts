@@ -3,13 +3,22 @@
  * suite runs on both. `call/` knows nothing else of media.
  *
  * A *session* belongs to one call and has *sides*: "a" for the caller and one per gateway tried ("b1",
- * "b2", …), so that the caller's port stays while hunting. `commit` pairs "a" with one b-side.
+ * "b2", …), so that the caller's port stays while hunting. `commit` pairs "a" with one b-side; an engine with
+ * "any-pair" pairs any two and needs no "a": calls that Tandem places have none.
  */
 
 export type SessionId = string;
 export type SideName = string;
 
-export type MediaCapability = "relay" | "rtcp-mux" | "nat-learning" | "restart-on-same-ports" | "srtp" | "transcode" | "endpoint";
+export type MediaCapability =
+  | "relay"
+  | "rtcp-mux"
+  | "nat-learning"
+  | "restart-on-same-ports"
+  | "any-pair"
+  | "srtp"
+  | "transcode"
+  | "endpoint";
 
 /** Where packets of one listener's calls may be received. Named after the listener. */
 export interface PortPool {
@@ -70,8 +79,10 @@ export interface Commit {
   readonly session: SessionId;
   /** Sides whose remote changed; the pair need not be named again. */
   readonly remotes: Readonly<Record<SideName, RemoteMedia>>;
-  /** Which b-side "a" talks to from now on; undefined leaves the pairing. */
+  /** Which side `first` talks to from now on; undefined leaves the pairing. */
   readonly pair?: SideName;
+  /** The other one of the pair; absent: "a". Others need "any-pair". */
+  readonly first?: SideName;
   /** No packet from a peer that should send for so long ends the session with an event. 0: never. */
   readonly timeoutMs?: number;
 }

@@ -32,7 +32,7 @@ export interface PlanInput {
 }
 
 /** What a route, DID or outbound, gives the planner. */
-interface Route {
+export interface Route {
   readonly name: string;
   readonly called: string;
   readonly targets: readonly RouteTarget[];
@@ -54,7 +54,7 @@ export function planCall(input: PlanInput): DialPlan {
   const route =
     refusedSource(input, called, caller) ??
     (source.kind === "trunk" ? routeByDid(input, called, caller) : routeOutbound(input, called, caller));
-  if ("targets" in route) return expand(input, route, caller);
+  if ("targets" in route) return planTargets(input, route, caller);
   const { name, ...refusal } = route;
   return { type: "reject", tenant: source.tenant, route: name, called, caller, ...refusal, skipped: [] };
 }
@@ -110,7 +110,8 @@ function routeOutbound({ snapshot, source, nowMs }: PlanInput, called: string, c
   return { name, called, targets: rule.targets, hunt: rule.hunt };
 }
 
-function expand(input: PlanInput, route: Route, caller: string): DialPlan {
+/** @param caller canonical */
+export function planTargets(input: PlanInput, route: Route, caller: string): DialPlan {
   const candidates = new Candidates(input, route.called, caller);
   const { attempts, skipped } = candidates;
   const common = { tenant: input.source.tenant, route: route.name, called: route.called, caller };

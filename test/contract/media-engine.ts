@@ -522,6 +522,27 @@ export function mediaEngineContract(
       "a gateway's side alone",
     );
 
+    it("pairs any two sides where it says so, one opened after the other, and again after kill -9", async () => {
+      if (!engine.capabilities.has("any-pair")) return;
+      const session = `call-${++calls}`;
+      const first = await engine.prepare(session, [sideB("b1", { pool: "carrier", signallingAddress: CARRIER })]);
+      const second = await engine.prepare(session, [sideB("b2")]);
+      assert.ok(first.ok && second.ok);
+      const [b1, b2] = [first.local["b1"]!, second.local["b2"]!];
+      engine.commit({ session, remotes: { b1: remote(carrier), b2: remote(gateway) }, first: "b1", pair: "b2" });
+      await engine.stats(session);
+      carrier.send(rtp(1), b1.port, ENGINE_CARRIER);
+      gateway.send(rtp(1), b2.port, ENGINE_PUBLIC);
+      await Promise.all([gateway.packet(1), carrier.packet(1)]);
+      if (under.crashAndRestart !== undefined && engine.capabilities.has("restart-on-same-ports")) {
+        await under.crashAndRestart();
+        await until("up", () => seen("up", "").length > 0);
+        carrier.send(rtp(2), b1.port, ENGINE_CARRIER);
+        await gateway.packet(2);
+      }
+      assert.ok((await engine.release(session)) !== undefined);
+    });
+
     it("refuses an unknown pool, and knows no session that it was not told of", async () => {
       const refused = await engine.prepare("nowhere", [sideB("b1", { pool: "none" })]);
       assert.ok(!refused.ok && refused.code === "UNKNOWN_POOL");

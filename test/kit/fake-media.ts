@@ -27,7 +27,7 @@ const PORT_FIRST = 20_000;
 
 export class FakeMedia implements MediaEngine {
   readonly name = "fake";
-  readonly capabilities: ReadonlySet<MediaCapability> = new Set<MediaCapability>(["relay", "rtcp-mux"]);
+  readonly capabilities: ReadonlySet<MediaCapability> = new Set<MediaCapability>(["relay", "rtcp-mux", "any-pair"]);
   onEvent: ((event: MediaEvent) => void) | undefined;
   readonly sessions = new Map<SessionId, FakeSession>();
   /** Sessions that were released, in order. */

@@ -76,7 +76,7 @@ const goneWhile = (detail: string): Prepared => ({ ok: false, code: "ENGINE_GONE
 
 class Connection implements EmbeddedEngine {
   readonly name = "embedded";
-  readonly capabilities: ReadonlySet<MediaCapability> = new Set(["relay", "rtcp-mux", "nat-learning", "restart-on-same-ports"]);
+  readonly capabilities: ReadonlySet<MediaCapability> = new Set(["relay", "rtcp-mux", "nat-learning", "restart-on-same-ports", "any-pair"]);
   onEvent: ((event: MediaEvent) => void) | undefined = undefined;
   hello: Hello | undefined = undefined;
   connected = false;

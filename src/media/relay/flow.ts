@@ -91,7 +91,8 @@ export class Side {
 export class Session {
   readonly id: SessionId;
   readonly sides = new Map<SideName, Side>();
-  /** The b-side that "a" talks to. */
+  /** Who talks to whom: `first` is "a" but in calls that have no such side. */
+  first: SideName = "a";
   pair: SideName | undefined = undefined;
   timeoutMs = 0;
   constructor(id: SessionId) {

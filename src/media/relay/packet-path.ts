@@ -209,7 +209,7 @@ export class PacketPath implements PacketUser {
 
   /** Points the two sides of the session's pair at each other and all others at nobody. */
   pairUp(session: Session): void {
-    const a = session.sides.get("a");
+    const a = session.sides.get(session.first);
     const b = session.pair === undefined ? undefined : session.sides.get(session.pair);
     for (const side of session.sides.values()) this.harvest(side);
     for (const side of session.sides.values()) side.partner = undefined;

@@ -227,7 +227,10 @@ export class Relay {
       if (side === undefined) this.#output.problem(session.id, name, "commit names a side that was not prepared");
       else this.#setRemote(side, remote);
     }
-    if (commit.pair !== undefined) session.pair = commit.pair;
+    if (commit.pair !== undefined) {
+      session.pair = commit.pair;
+      session.first = commit.first ?? "a";
+    }
     if (commit.timeoutMs !== undefined) session.timeoutMs = commit.timeoutMs;
     this.path.pairUp(session);
     this.path.replayEarly(session);
@@ -366,7 +369,13 @@ export class Relay {
         ...(side.rtcp.learned === undefined ? {} : { rtcpLearned: { address: side.rtcp.learned.address, port: side.rtcp.learned.port } }),
       };
     }
-    return { session: id, timeoutMs: session.timeoutMs, sides, ...(session.pair === undefined ? {} : { pair: session.pair }) };
+    return {
+      session: id,
+      timeoutMs: session.timeoutMs,
+      sides,
+      ...(session.pair === undefined ? {} : { pair: session.pair }),
+      ...(session.first === "a" ? {} : { first: session.first }),
+    };
   }
 
   /** Takes a journaled session up again on its ports. False: a port was lost, the session is gone. */
@@ -374,6 +383,7 @@ export class Relay {
     const session = new Session(record.session);
     session.timeoutMs = record.timeoutMs;
     session.pair = record.pair;
+    session.first = record.first ?? "a";
     for (const [name, kept] of Object.entries(record.sides)) {
       const side = new Side(session, name, kept.local);
       session.sides.set(name, side);

@@ -17,6 +17,7 @@ export interface SessionRecord {
   readonly session: SessionId;
   readonly timeoutMs: number;
   readonly pair?: SideName;
+  readonly first?: SideName;
   readonly sides: Readonly<Record<SideName, SideRecord>>;
 }
 
