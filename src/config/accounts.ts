@@ -139,14 +139,16 @@ function toRegister(
   };
 }
 
-/** What only the whole configuration shows. */
+/** What only the whole configuration shows. @param others peers that are not looked at, but have their digest users */
 export function checkAccounts(
   peers: readonly (readonly [peer: Peer, path: Path])[],
   listeners: ReadonlySet<string>,
   error: Note,
   warn: Note,
+  others: readonly Peer[] = [],
 ): void {
   const digestUsers = new Map<string, string>();
+  for (const { name, digest } of others) if (digest !== undefined) digestUsers.set(digest.username, name);
   for (const [peer, path] of peers) {
     const register = peer.kind === "trunk" ? peer.register : undefined;
     if (register !== undefined) {

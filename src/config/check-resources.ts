@@ -6,7 +6,7 @@
  */
 import { sameAddress } from "#routing/addresses.ts";
 import { asDialled } from "#routing/peer-numbers.ts";
-import type { Conditions, Did, GatewayGroup, HuntTimes, OutboundRule, Peer, RouteTarget } from "#routing/snapshot.ts";
+import type { Conditions, Did, GatewayGroup, HuntTimes, OutboundRule, Peer, RouteTarget, Snapshot } from "#routing/snapshot.ts";
 import { type Note, checkListeners } from "./check-listeners.ts";
 import { checkAccounts } from "./accounts.ts";
 import { type DidUse, didUseOf, tellApart } from "./describe-identification.ts";
@@ -28,9 +28,14 @@ interface Named {
   readonly uri: string | undefined;
 }
 
+/** Trunks, gateways and groups by the name that they share a space of. */
+interface Names extends Iterable<readonly [string, Named]> {
+  get(name: string): Named | undefined;
+}
+
 interface Checking {
   readonly resources: Resources;
-  readonly names: ReadonlyMap<string, Named>;
+  readonly names: Names;
   readonly trunks: ReadonlyMap<string, Peer>;
   /** Names of entries too broken to be read: referring to them is no second problem. */
   readonly alsoNamed: ReadonlySet<string>;
@@ -38,14 +43,19 @@ interface Checking {
   readonly warn: Note;
 }
 
-export function checkResources(resources: Resources, alsoNamed: ReadonlySet<string> = new Set()): Checked {
+/**
+ * @param alsoNamed entries that have problems of their own
+ * @param within what all is together, if `resources` are but some of it: only they are looked at, and who shares an
+ *   address with whom is not told
+ */
+export function checkResources(resources: Resources, alsoNamed: ReadonlySet<string> = new Set(), within?: Snapshot): Checked {
   const errors: Finding[] = [];
   const warnings: Finding[] = [];
   const error: Note = (path, message, remedy) => void errors.push({ path, message, remedy });
   const warn: Note = (path, message, remedy) => void warnings.push({ path, message, remedy });
-  if (!(resources.listeners.length === 0 && alsoNamed.size > 0)) checkListeners(resources.listeners, error);
-  const names = collectNames(resources, error);
-  const trunks = new Map(resources.trunks.map((trunk) => [trunk.name, trunk]));
+  if (within === undefined && !(resources.listeners.length === 0 && alsoNamed.size > 0)) checkListeners(resources.listeners, error);
+  const names = within === undefined ? collectNames(resources, error) : namesWithin(within, resources, error);
+  const trunks = within?.trunks ?? new Map(resources.trunks.map((trunk) => [trunk.name, trunk]));
   const checking: Checking = { resources, names, trunks, alsoNamed, error, warn };
 
   unique("listeners", resources.listeners, ({ name }) => name, error);
@@ -61,8 +71,9 @@ export function checkResources(resources: Resources, alsoNamed: ReadonlySet<stri
     ...resources.trunks.map((peer, i) => [peer, ["trunks", i]] as const),
     ...resources.gateways.map((peer, i) => [peer, ["gateways", i]] as const),
   ];
-  checkAccounts(peers, new Set([...resources.listeners.map((listener) => listener.name), ...alsoNamed]), error, warn);
-  warnOfTwins(checking, didUseOf(resources.dids));
+  const others = within === undefined ? [] : othersOf(within, resources);
+  checkAccounts(peers, new Set([...resources.listeners.map((listener) => listener.name), ...alsoNamed]), error, warn, others);
+  if (within === undefined) warnOfTwins(checking, didUseOf(resources.dids));
   return { errors, warnings };
 }
 
@@ -85,6 +96,48 @@ function collectNames({ trunks, gateways, groups }: Resources, error: Note): Map
   for (const [i, { name, tenant, uri }] of gateways.entries()) add(name, { tenant, kind: "gateway", uri }, i);
   for (const [i, { name, tenant }] of groups.entries()) add(name, { tenant, kind: "group", uri: undefined }, i);
   return names;
+}
+
+/** Names of a whole of which some entries are looked at; one of those whose name another has is an error. */
+function namesWithin({ trunks, gateways, groups }: Snapshot, resources: Resources, error: Note): Names {
+  const sections = [
+    ["trunk", trunks, resources.trunks],
+    ["gateway", gateways, resources.gateways],
+    ["group", groups, resources.groups],
+  ] as const;
+  for (const [kind, , looked] of sections)
+    for (const [i, { name }] of looked.entries()) {
+      const other = sections.find(([otherKind, all]) => otherKind !== kind && all.has(name));
+      if (other !== undefined)
+        error(
+          [SECTION_OF[kind], i, "name"],
+          `the name ${name} is taken by a ${other[0]}`,
+          "trunks, gateways and groups need names of their own",
+        );
+    }
+  const named = (kind: Named["kind"], record: Peer | GatewayGroup): Named => ({
+    tenant: record.tenant,
+    kind,
+    uri: "uri" in record ? record.uri : undefined,
+  });
+  return {
+    get(name) {
+      for (const [kind, all] of sections) {
+        const record = all.get(name);
+        if (record !== undefined) return named(kind, record);
+      }
+      return undefined;
+    },
+    *[Symbol.iterator]() {
+      for (const [kind, all] of sections) for (const [name, record] of all) yield [name, named(kind, record)] as const;
+    },
+  };
+}
+
+function othersOf({ trunks, gateways }: Snapshot, resources: Resources): readonly Peer[] {
+  const looked = new Set<string>([...resources.trunks, ...resources.gateways].map(({ name }) => name));
+  if (![...resources.trunks, ...resources.gateways].some(({ digest }) => digest !== undefined)) return [];
+  return [...trunks.values(), ...gateways.values()].filter(({ name }) => !looked.has(name));
 }
 
 function unique<T>(section: string, items: readonly T[], keyOf: (item: T) => string, error: Note): void {
@@ -200,7 +253,7 @@ class RouteCheck {
 
   constructor(checking: Checking) {
     this.#checking = checking;
-    this.#tenantsWithTrunks = new Set(checking.resources.trunks.map(({ tenant }) => tenant));
+    this.#tenantsWithTrunks = new Set(Array.from(checking.trunks.values(), ({ tenant }) => tenant));
   }
 
   did(did: Did, i: number): void {

@@ -1,5 +1,5 @@
 /** Stored resources: what every database behind them does (test/contract/resources.ts). */
-import { createHash } from "node:crypto";
+import { ContentsHash } from "#config/contents-hash.ts";
 import type { ResourceKind, StoredRecord, StoredState } from "#config/stored-resources.ts";
 
 export interface ResourceCommit {
@@ -35,11 +35,8 @@ export interface ResourceStore {
   close(): Promise<void>;
 }
 
-/** SHA-256 over the contents in a fixed order: the same resources have the same hash wherever they came from. */
-export function hashOf(records: readonly StoredRecord[]): string {
-  const lines = records.map(({ kind, name, tenant, position, body }) => JSON.stringify([kind, name, tenant, position, body]));
-  return createHash("sha256").update(lines.sort().join("\n")).digest("hex");
-}
+/** See config/contents-hash.ts. */
+export const hashOf = (records: Iterable<StoredRecord>): string => ContentsHash.of(records).text();
 
 /** Epoch ms keep 13 digits until the year 2286. */
 const MS_DIGITS = 13;
