@@ -5,6 +5,7 @@ import type { TandemEvent } from "#observe/event.ts";
 import type { ReceivedMessage } from "#sip/message/message.ts";
 import type { ListenerSpec } from "#sip/transport/listener.ts";
 import { createTransportLayer, type OpenTransportLayer } from "#sip/transport/transport-layer.ts";
+import type { TlsSource } from "#sip/transport/tls-terms.ts";
 import type { Flow, Target, TransportFailure, TransportName } from "#sip/transport/transport.ts";
 
 const PATIENCE_MS = 5_000;
@@ -58,6 +59,7 @@ export interface LoopbackOptions {
   readonly onGarbage?: (flow: Flow) => void;
   readonly foreignCalls?: boolean;
   readonly spec?: Partial<ListenerSpec>;
+  readonly tls?: TlsSource;
 }
 
 /** One listener named "loop" on a port that the kernel chose. */
@@ -71,6 +73,7 @@ export async function openLoopback(options: LoopbackOptions = {}): Promise<Loopb
     listeners: [{ name: "loop", address, port: 0, advertised: address, transports, ...options.spec }],
     clock,
     foreignCalls: options.foreignCalls ?? true,
+    tls: options.tls,
     publish: (event) => events.push(event),
     user: {
       onMessage: (message, flow) => messages.put({ message, flow }),

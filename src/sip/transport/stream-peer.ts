@@ -65,6 +65,7 @@ export class StreamPeer {
   #usedAtMs: number;
   #partialSinceMs: number | undefined;
   #flow: Flow | undefined;
+  #begun = false;
 
   constructor(options: StreamPeerOptions, user: StreamPeerUser, connect: (user: TcpConnectionUser) => TcpConnection) {
     this.options = options;
@@ -139,6 +140,11 @@ export class StreamPeer {
   #received(bytes: Buffer): void {
     const nowMs = this.options.nowMs();
     this.#heardAtMs = this.#usedAtMs = nowMs;
+    if (!this.#begun) {
+      this.#begun = true;
+      // A handshake record (RFC 8446 §5.1); no message begins so.
+      if (bytes[0] === 0x16 && bytes[1] === 3) return this.#broken("TLS came to the plain TCP port", "");
+    }
     let pinged = false;
     const framed = this.#framer.push(bytes);
     for (const frame of framed) {
