@@ -1,10 +1,10 @@
-/** Composition root of the store thread: opens the database in the state folder and listens to signalling. */
+/** Composition root of the store thread: opens the database, here or far away, and listens to signalling. */
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "#base/assert.ts";
 import { systemClock } from "#base/clock.ts";
 import { LADDER_FOLDER, readLadder } from "#observe/read-ladder.ts";
-import { openSqliteStore } from "#store/sqlite/open-sqlite.ts";
+import { databaseOf, openCdrStore } from "#store/database.ts";
 import type { StoreThreadOptions, ToStore } from "#store/store-messages.ts";
 import { createStoreThread } from "#store/store-thread.ts";
 
@@ -13,7 +13,7 @@ const port = parentPort;
 const { home } = workerData as StoreThreadOptions;
 
 // Messages that come meanwhile wait in the port until it has a listener.
-const store = await openSqliteStore(join(home, "tandem.db"));
+const store = await openCdrStore(databaseOf(home, process.env));
 const thread = createStoreThread({
   store,
   clock: systemClock,

@@ -38,6 +38,8 @@ class JournalFolder implements StoreThread {
   readonly #tails: JournalTail[] = [];
   readonly #keeper: LadderKeeper;
   #timer: Timer | undefined;
+  #syncTimer: Timer | undefined;
+  #passing = false;
   /** Everything that touches the database waits for what came before it. */
   #turn: Promise<void> = Promise.resolve();
   #failing = false;
@@ -52,6 +54,7 @@ class JournalFolder implements StoreThread {
       dropOld: () => ladders.dropOld(),
     });
     this.#passLater(PASS_MS);
+    this.#syncLater();
   }
 
   receive(message: ToStore): void {
@@ -92,10 +95,23 @@ class JournalFolder implements StoreThread {
     );
   }
 
+  /** What a database far away is waited for must not keep calls from the disk. */
+  #syncLater(): void {
+    this.#syncTimer = this.#parts.clock.after(PASS_MS, () => {
+      if (this.#closed) return;
+      if (this.#passing || this.#failing) this.#guard(() => this.#sync());
+      this.#syncLater();
+    });
+  }
+  #sync(): void {
+    for (const tail of this.#tails) tail.sync();
+  }
+
   /** Never rejects: what fails is told once and tried again. */
   async #pass(): Promise<void> {
+    this.#passing = true;
     try {
-      for (const tail of this.#tails) tail.sync();
+      this.#sync();
       for (const tail of this.#tails) await this.#store(tail);
       // A younger segment may go only after the older: else its ends are gone and the older revives calls.
       while (this.#tails[0]?.closed === true) {
@@ -107,6 +123,8 @@ class JournalFolder implements StoreThread {
     } catch (error) {
       this.#fail(error);
       return;
+    } finally {
+      this.#passing = false;
     }
     if (this.#failing) this.#parts.post({ type: "recovered" });
     this.#failing = false;
@@ -181,6 +199,7 @@ class JournalFolder implements StoreThread {
   async #close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
+    this.#syncTimer?.cancel();
     await this.#pass();
     await this.#keepLadders(true);
     for (const tail of this.#tails) tail.release();
@@ -210,6 +229,8 @@ const RESULT_CODE = 0xff;
 /** The record is at fault, not the disk or the database: a null where none may be, or not even the shape of one. */
 function isRefusal(error: unknown): boolean {
   if (error instanceof TypeError) return true;
+  // PostgreSQL's classes 22 (data) and 23 (integrity).
+  if (error instanceof Error && "code" in error && /^2[23][0-9A-Z]{3}$/.test(String(error.code))) return true;
   const code = error instanceof Error && "errcode" in error ? Number(error.errcode) & RESULT_CODE : 0;
   return code === CONSTRAINT || code === MISMATCH;
 }

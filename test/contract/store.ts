@@ -159,7 +159,7 @@ export function storeContract({ name, open }: StoreUnderTest): void {
       const peers = maybe(() => pick([["a"], ["b", "c"], ["livekit-1"], ["nobody"], []]));
       const outcomes = maybe(() => pick([["busy"], ["busy", "failed"], ["timeout"]] as const));
       const tenant = pick([...tenants, EVERY_TENANT] as const);
-      const filter = { tenant, fromMs, toMs, number, numberPrefix, peers, outcomes, limit: 1 + random.integer(40) };
+      const filter = { tenant, fromMs, toMs, number, numberPrefix, peers, outcomes, limit: 7 + random.integer(60) };
       const expected = all.filter(
         (cdr) =>
           (tenant === EVERY_TENANT || cdr.tenant === tenant) &&

@@ -1,6 +1,6 @@
 /** Installs the real SIP peers from Debian's packages, without letting apt start their daemons. */
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /** Program → package. */
@@ -15,6 +15,7 @@ const PEERS: Readonly<Record<string, string>> = {
   ip: "iproute2",
   mariadbd: "mariadb-server-core",
   "mariadb-dump": "mariadb-client",
+  initdb: "postgresql",
   gcc: "gcc",
   tcpdump: "tcpdump",
 };
@@ -25,9 +26,18 @@ const EXTRAS: Readonly<Record<string, string>> = {
   "libc6-dev": "/usr/include/stdio.h",
 };
 
-/** The folder of a program on PATH (and where Debian keeps daemons); undefined when missing. */
+/** Debian keeps each version's programs apart from PATH. */
+const POSTGRESQL = "/usr/lib/postgresql";
+const postgresqlFolders = (): readonly string[] =>
+  existsSync(POSTGRESQL)
+    ? readdirSync(POSTGRESQL)
+        .sort((a, b) => Number(b) - Number(a))
+        .map((version) => join(POSTGRESQL, version, "bin"))
+    : [];
+
+/** The path of a program on PATH (and where Debian keeps daemons); undefined when missing. */
 export function findProgram(name: string): string | undefined {
-  for (const folder of [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin"]) {
+  for (const folder of [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin", ...postgresqlFolders()]) {
     const path = join(folder, name);
     try {
       accessSync(path, constants.X_OK);
