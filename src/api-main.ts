@@ -18,18 +18,20 @@ import { buildApi } from "#api/server.ts";
 import { REQUEST_FILE } from "#api/trunk-routes.ts";
 import { assert } from "#base/assert.ts";
 import { systemClock } from "#base/clock.ts";
-import type { ControlCommand } from "#call/control.ts";
+import type { ControlCommand, StatusReport } from "#call/control.ts";
 import type { ApplyOutcome } from "#config/apply-apart.ts";
 import { type JsonLinesClient, connectJsonLines } from "#net/json-lines.ts";
 import { openSqliteIdentities } from "#store/sqlite/sqlite-identities.ts";
+import { openSqliteWebhooks } from "#store/sqlite/sqlite-webhooks.ts";
 import { openSqliteStore } from "#store/sqlite/open-sqlite.ts";
 import { openRecordReader } from "#store/sqlite/record-reader.ts";
-import { followLive } from "./live-main.ts";
+import { createInsight } from "./insight-main.ts";
+import { openWebhooks } from "./webhooks-main.ts";
 
 const NICE = 10;
 assert(parentPort !== null, "api-main.ts runs as a worker thread");
 const port = parentPort;
-const { home, controlPath, address, port: wantedPort, version, key } = workerData as ApiThreadOptions;
+const { home, controlPath, address, port: wantedPort, version, key, allowPrivate } = workerData as ApiThreadOptions;
 // Of this thread alone, as Linux counts: where processors are scarce, calls come first.
 if (process.platform === "linux") setPriority(NICE);
 const post = (message: FromApi): void => port.postMessage(message);
@@ -47,7 +49,7 @@ async function ask<T>(command: ControlCommand): Promise<T> {
     if (client === asked) client = undefined;
     throw new ApiProblem("SWITCH_UNAVAILABLE", "the switch doesn't answer");
   }
-  if (outcome.code === "NO_SUCH_CALL") throw new ApiProblem("NOT_FOUND", outcome.message);
+  if (outcome.code === "NO_SUCH_CALL" || outcome.code === "NO_SUCH_PEER") throw new ApiProblem("NOT_FOUND", outcome.message);
   throw new ApiProblem("INTERNAL", `the switch refused: ${outcome.code}`);
 }
 
@@ -80,10 +82,23 @@ const cdrs = await openSqliteStore(database);
 const identities = openSqliteIdentities(database);
 const records = openRecordReader(database);
 const live = new LiveHub();
+const mistake = (text: string): void => post({ type: "mistake", text });
+const webhooks = openWebhooks({
+  store: openSqliteWebhooks(database),
+  cdrs,
+  live,
+  controlPath,
+  key,
+  version,
+  allowPrivate,
+  onProblem: mistake,
+});
 const app = await buildApi({
   ask,
   change,
   live,
+  webhooks: webhooks.ports,
+  insight: createInsight({ ask, home, configFile: async () => (await ask<StatusReport>({ type: "status" })).configFile }),
   trunks: () => records.ofKind("trunk"),
   cdrs,
   identities,
@@ -103,7 +118,7 @@ try {
   });
   await new Promise(() => {});
 }
-followLive(controlPath, undefined, ({ events }) => live.tell(events));
+await webhooks.start();
 const { port: openPort } = app.server.address() as AddressInfo;
 let firstLogin: string | undefined;
 await ensureOwner(identities, systemClock.wallMs(), (password) => {
@@ -118,6 +133,7 @@ port.on("message", (message: ToApi) => {
   if (message.type !== "close") return;
   app.server.closeAllConnections();
   void app.close().then(async () => {
+    await webhooks.close();
     identities.close();
     records.close();
     await cdrs.close();

@@ -45,6 +45,7 @@ import { maskCredentials } from "#observe/mask.ts";
 import { createPublisher } from "#observe/publish.ts";
 import { LADDER_FOLDER } from "#observe/read-ladder.ts";
 import type { DialPlan, PeerHealth } from "#routing/decision.ts";
+import { diceOf } from "#routing/groups.ts";
 import { FloodLimit } from "#routing/flood-limit.ts";
 import { type Identifier, createIdentifier } from "#routing/identify.ts";
 import { type HealthEvent, createHealth, targetName, usableTargets } from "#routing/peer-health.ts";
@@ -73,6 +74,7 @@ import { openDrainList } from "#trunk/drain-list.ts";
 import { createProbes } from "#trunk/probes.ts";
 import { controlAbilities } from "./control-main.ts";
 import { openEngine } from "./engine-main.ts";
+import { originate } from "./originating-main.ts";
 import { FollowedCalls } from "#observe/follow.ts";
 import { TestTickets } from "#call/test-tickets.ts";
 import { calledThroughRegistration } from "#trunk/called-user.ts";
@@ -220,14 +222,16 @@ function planFrom(
     atMs,
   }: { readonly seed: string; readonly sipCallId?: string; readonly taken: boolean; readonly atMs?: number | undefined },
 ): DialPlan {
-  const nowMs = atMs ?? clock.wallMs();
+  return planSeen({ ...planFacts(taken, atMs), source, calledUser, callerUser, seed, sipCallId });
+}
+function planFacts(taken: boolean, nowMs = clock.wallMs()) {
   const turn = (group: string): number => {
     const now = turns.get(group) ?? 0;
     if (taken) turns.set(group, now + 1);
     return now;
   };
   const healthOf = (peer: string): PeerHealth => healthNow(peer, nowMs);
-  return planSeen({ snapshot, source, calledUser, callerUser, healthOf, nowMs, seed, sipCallId, turn });
+  return { snapshot, healthOf, nowMs, turn };
 }
 const healthNow = (peer: string, nowMs: number): PeerHealth => ({
   ...health.healthOf(peer, calls.callsOf(peer), nowMs),
@@ -483,6 +487,11 @@ const abilities = controlAbilities({
     return { token, expiresAtMs: nowMs + LOCAL_TOKEN_S * 1000, url: api?.url };
   },
   plan: (source, called, caller, atMs) => planFrom(source, called, caller, { seed: String(random.fraction()), taken: false, atMs }),
+  originate: (command) =>
+    originate(
+      { calls, snapshot: () => snapshot, facts: (seed, taken) => ({ ...planFacts(taken), dice: diceOf(seed), sipCallId: seed }) },
+      command,
+    ),
   reload,
   apply: (wish) => afterReloads(() => applyNow(wish)),
   shutDown,
@@ -573,6 +582,7 @@ const api: ApiThread | undefined =
           address: node.api.address,
           port: node.api.port,
           version: VERSION,
+          allowPrivate: node.webhooks.allowPrivate,
           key: tokenKey(key),
         },
         onListening(url, firstLogin) {

@@ -6,7 +6,21 @@ import { DEFAULT_TENANT, type TenantId } from "#base/ids.ts";
 import { EVERY_TENANT } from "#store/cdr-store.ts";
 import { ApiProblem } from "./problem.ts";
 
-export const SCOPES = ["trunks:read", "trunks:write", "calls:read", "calls:write", "metrics:read", "access:write"] as const;
+export const SCOPES = [
+  "trunks:read",
+  "trunks:write",
+  "resources:read",
+  "resources:write",
+  "calls:read",
+  "calls:write",
+  "metrics:read",
+  "webhooks:read",
+  "webhooks:write",
+  "alerts:read",
+  "alerts:write",
+  "access:write",
+  "audit:read",
+] as const;
 export type AccessScope = (typeof SCOPES)[number];
 
 export const ROLES = ["owner", "operator", "viewer"] as const;
@@ -14,8 +28,20 @@ export type Role = (typeof ROLES)[number];
 
 export const SCOPES_OF_ROLE: Readonly<Record<Role, readonly AccessScope[]>> = {
   owner: SCOPES,
-  operator: ["trunks:read", "trunks:write", "calls:read", "calls:write", "metrics:read"],
-  viewer: ["trunks:read", "calls:read", "metrics:read"],
+  operator: [
+    "trunks:read",
+    "trunks:write",
+    "resources:read",
+    "resources:write",
+    "calls:read",
+    "calls:write",
+    "metrics:read",
+    "webhooks:read",
+    "webhooks:write",
+    "alerts:read",
+    "alerts:write",
+  ],
+  viewer: ["trunks:read", "resources:read", "calls:read", "metrics:read", "alerts:read"],
 };
 
 /** A tenant, or all of them: whoever runs the deployment. */
@@ -32,7 +58,10 @@ export const isRole = (value: unknown): value is Role => ROLES.some((role) => ro
 export const isScope = (value: unknown): value is AccessScope => SCOPES.some((scope) => scope === value);
 
 /** Whether a principal sees what belongs to a tenant. */
-export const reaches = ({ reach }: Principal, tenant: string): boolean => reach === EVERY_TENANT || reach === tenant;
+export const reaches = ({ reach }: Pick<Principal, "reach">, tenant: string): boolean => reach === EVERY_TENANT || reach === tenant;
+
+/** On whose behalf the switch is asked; undefined: whoever runs the deployment. */
+export const tenantAsked = ({ reach }: Pick<Principal, "reach">): TenantId | undefined => (reach === EVERY_TENANT ? undefined : reach);
 
 /** The tenant that a new resource belongs to. @throws ApiProblem where it is somebody else's */
 export function tenantFor(principal: Principal, wanted: string | undefined): TenantId {

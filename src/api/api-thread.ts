@@ -12,6 +12,8 @@ export interface ApiThreadOptions {
   readonly address: string;
   readonly port: number;
   readonly version: string;
+  /** Whether webhooks may go to addresses of private networks. */
+  readonly allowPrivate: boolean;
   /** See local-token.ts. */
   readonly key: Uint8Array;
 }

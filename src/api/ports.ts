@@ -2,9 +2,13 @@
 import type { ControlCommand } from "#call/control.ts";
 import type { ApplyOutcome } from "#config/apply-apart.ts";
 import type { StoredRecord } from "#config/stored-resources.ts";
+import type { ApiRecords } from "#store/api-records.ts";
 import type { CdrStore } from "#store/cdr-store.ts";
 import type { IdentityStore } from "#store/identity-store.ts";
+import type { ResourcePages } from "#store/resource-pages.ts";
+import type { Insight } from "./insight.ts";
 import type { LiveHub } from "./live-hub.ts";
+import type { WebhookPorts } from "./webhook-routes.ts";
 
 export interface StoredTrunks {
   /** Of all resources: a change says what it was worked out from. */
@@ -20,15 +24,36 @@ export interface ResourceChangeWish {
   readonly expectedGeneration: number;
 }
 
+/** What `tandem apply` asks, of a file that came with the request. */
+export interface FileWish {
+  readonly text: string;
+  /** Its name in problems. */
+  readonly file: string;
+  /** Undefined: any tenant's. */
+  readonly tenant: string | undefined;
+  readonly prune: boolean;
+  readonly commit: boolean;
+  readonly expectedGeneration: number | undefined;
+}
+
 export interface ApiPorts {
   /** @throws ApiProblem what the switch refused, or that it doesn't answer */
   ask<T>(command: ControlCommand): Promise<T>;
   /** All or nothing, checked with all that is in force, and in force when it answers. */
   change(wish: ResourceChangeWish): Promise<ApplyOutcome>;
+  applyFile(wish: FileWish): Promise<ApplyOutcome>;
+  /** All that is stored, as `tandem export` writes it, passwords hidden. @param tenant undefined: every tenant's */
+  exportYaml(tenant: string | undefined): Promise<string>;
   trunks(): StoredTrunks;
+  readonly pages: ResourcePages;
+  readonly records: ApiRecords;
   readonly cdrs: Pick<CdrStore, "list" | "page" | "totals">;
   readonly identities: IdentityStore;
   readonly live: LiveHub;
+  /** Absent: calls have no findings and no ladder, and nothing is preflighted. */
+  readonly insight?: Insight;
+  /** Undefined: this node has none. */
+  readonly webhooks?: WebhookPorts | undefined;
   /** Signs tokens. */
   readonly key: Uint8Array;
   readonly nowMs: () => number;

@@ -12,16 +12,20 @@ import {
   validatorCompiler,
 } from "fastify-type-provider-zod";
 import { authRoutes } from "./auth-routes.ts";
+import { callPage } from "./call-page.ts";
 import { callRoutes } from "./call-routes.ts";
+import { placeRoutes } from "./place-routes.ts";
 import { cdrRoutes } from "./cdr-routes.ts";
 import { DOCS, docsRoutes } from "./docs-routes.ts";
 import { panelRoutes } from "./panel-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import type { ApiPorts } from "./ports.ts";
 import { ApiProblem, type FieldError, PROBLEM_TYPE, type ProblemCode, problemBody } from "./problem.ts";
+import { questionRoutes } from "./question-routes.ts";
 import { guard } from "./sessions.ts";
 import { trunkRoutes } from "./trunk-routes.ts";
 import { watchRoutes } from "./watch-routes.ts";
+import { webhookRoutes } from "./webhook-routes.ts";
 
 const BODY_BYTES_MAX = 1024 * 1024;
 const REQUEST_MS_MAX = 60_000;
@@ -80,7 +84,8 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
   guard(app, ports);
   docsRoutes(app);
   if (ports.panelFolder !== undefined) panelRoutes(app, ports.panelFolder, noSuchRoute);
-  for (const routes of [watchRoutes, eventRoutes, authRoutes, trunkRoutes, callRoutes, cdrRoutes]) await app.register(routes(ports));
+  for (const routes of [watchRoutes, eventRoutes, webhookRoutes, authRoutes, trunkRoutes, callRoutes, placeRoutes, callPage, cdrRoutes, questionRoutes])
+    await app.register(routes(ports));
   await app.ready();
   return app;
 }

@@ -17,6 +17,8 @@ export interface NodeConfig {
   readonly traceBytesMax: number;
   /** Where the REST API listens; undefined: there is none. `asked`: the file says so, so that it must work. */
   readonly api: { readonly address: string; readonly port: number; readonly asked: boolean } | undefined;
+  /** Whether webhooks may go to addresses of private networks. */
+  readonly webhooks: { readonly allowPrivate: boolean };
   /** Asked in place of the system's, "192.0.2.53" or "192.0.2.53:5353"; empty: the system's. */
   readonly dnsServers: readonly string[];
   readonly media: {

@@ -134,6 +134,7 @@ const node = {
   invites_per_second_per_source: optional(integer(1, 1_000_000, "INVITEs"), 2_000),
   trace_mb: optional(integer(1, 65_536, "megabytes of ladders"), 256),
   api: maybe(readApi),
+  webhooks: optional(object({ allow_private: optional(yesNo, false) }), { allow_private: false }),
   dns_servers: optional(listOf(dnsServer), []),
   media: optional(readMedia, MEDIA_DEFAULTS),
 } satisfies Fields;

@@ -120,6 +120,9 @@ export interface ResourceChangeRow {
   applied_at_ms: number;
   /** A line of JSON per change, passwords hidden. */
   text: string;
+  /** Of the configuration that is in force with it; 0 and "": the log of configurations has it. */
+  config_number: number;
+  config_hash: string;
 }
 
 /** Who took part in a call, to find it by. */
@@ -147,7 +150,49 @@ export interface CallTotalRow {
   delay_ms: number;
 }
 
+export interface WebhookRow {
+  tenant: string;
+  id: string;
+  url: string;
+  /** JSON: a list of types. */
+  events: string;
+  active: number;
+  secret_version: number;
+  created_at_ms: number;
+}
+
+/** See webhook-store.ts. */
+export interface WebhookDeliveryRow {
+  tenant: string;
+  id: string;
+  webhook_id: string;
+  event_id: string;
+  event_type: string;
+  call_id: string;
+  lane: string;
+  target: string;
+  url: string;
+  body: string;
+  state: string;
+  attempts: number;
+  created_at_ms: number;
+  next_at_ms: number;
+  ended_at_ms: number | null;
+  status: number;
+  problem: string;
+}
+
+/** How far a reader of live events has come. */
+export interface LivePlaceRow {
+  tenant: string;
+  id: string;
+  place: string;
+}
+
 export interface Schema {
+  webhook: WebhookRow;
+  webhook_delivery: WebhookDeliveryRow;
+  live_place: LivePlaceRow;
   call_peer: CallPeerRow;
   call_total: CallTotalRow;
   call: CallRow;

@@ -6,6 +6,9 @@ import { resources } from "./0002-resources.ts";
 import { identities } from "./0003-identities.ts";
 import { decisions } from "./0004-decisions.ts";
 import { callQueries } from "./0005-call-queries.ts";
+import { apiRecords } from "./0006-api-records.ts";
+import { webhooks } from "./0007-webhooks.ts";
+import { changeNumbers } from "./0011-change-numbers.ts";
 
 /** Names are for ever: they stand in every database. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -14,6 +17,9 @@ const MIGRATIONS: Record<string, Migration> = {
   "0003-identities": identities,
   "0004-decisions": decisions,
   "0005-call-queries": callQueries,
+  "0006-api-records": apiRecords,
+  "0007-webhooks": webhooks,
+  "0011-change-numbers": changeNumbers,
 };
 
 /** Idempotent. @returns the names of those that ran now. @throws when one failed; nothing of it stays */
