@@ -539,6 +539,32 @@ async function localAddressTowards<T>(host: string, otherwise: T): Promise<strin
 const hostOf = (uri: string): string => /^(?:sips?:)?(?:[^@]*@)?(\[[^\]]+\]|[^:;?>]+)/i.exec(uri)?.[1]?.replace(/^\[|\]$/g, "") ?? "";
 
 command(
+  "why [call]",
+  "what went wrong in a call, the evidence, and what to do; without one, the last call",
+  plain,
+  async (context, global, call: string | undefined) => {
+    const { why } = await import("#cli/why.ts");
+    const running = async <T>(ask: Parameters<Control["ask"]>[0], otherwise: () => Promise<T>): Promise<T> => {
+      try {
+        return await (await context.control()).ask<T>(ask);
+      } catch (error) {
+        if (!(error instanceof ControlError) || error.code !== "NOT_RUNNING") throw error;
+        return otherwise();
+      }
+    };
+    return why(context, call, {
+      trace: (asked) =>
+        running({ type: "trace", call: asked, follow: false }, async () => {
+          const { readLadder, LADDER_FOLDER } = await import("#observe/read-ladder.ts");
+          return readLadder(join((await places(global)).home, LADDER_FOLDER), asked);
+        }),
+      record: async (callId) => (await readCdrs(global, { limit: 1, callId, number: undefined }))[0],
+      trunks: () => running({ type: "trunks" }, async () => []),
+    });
+  },
+);
+
+command(
   "preflight <peer>",
   "everything between us and a trunk or gateway: DNS, port, OPTIONS, REGISTER, digest, codecs, addresses, numbers",
   plain,

@@ -11,6 +11,8 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from "fastify-type-provider-zod";
+import { applyRoutes } from "./apply-routes.ts";
+import { auditRoutes, auditing } from "./audit.ts";
 import { authRoutes } from "./auth-routes.ts";
 import { callPage } from "./call-page.ts";
 import { callRoutes } from "./call-routes.ts";
@@ -22,8 +24,13 @@ import { eventRoutes } from "./event-routes.ts";
 import type { ApiPorts } from "./ports.ts";
 import { ApiProblem, type FieldError, PROBLEM_TYPE, type ProblemCode, problemBody } from "./problem.ts";
 import { questionRoutes } from "./question-routes.ts";
+import { idempotency } from "./idempotency.ts";
+import { resourceDesk } from "./resource-desk.ts";
+import { resourceRoutes } from "./resource-routes.ts";
 import { guard } from "./sessions.ts";
+import { tenantRoutes } from "./tenant-routes.ts";
 import { trunkRoutes } from "./trunk-routes.ts";
+import { keyRoutes, userRoutes } from "./user-routes.ts";
 import { watchRoutes } from "./watch-routes.ts";
 import { webhookRoutes } from "./webhook-routes.ts";
 
@@ -82,10 +89,15 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
     transformObject: jsonSchemaTransformObject,
   });
   guard(app, ports);
+  auditing(app, ports);
+  idempotency(app, ports);
   docsRoutes(app);
   if (ports.panelFolder !== undefined) panelRoutes(app, ports.panelFolder, noSuchRoute);
   for (const routes of [watchRoutes, eventRoutes, webhookRoutes, authRoutes, trunkRoutes, callRoutes, placeRoutes, callPage, cdrRoutes, questionRoutes])
     await app.register(routes(ports));
+  const desk = resourceDesk(ports);
+  for (const routes of [auditRoutes, userRoutes, keyRoutes]) await app.register(routes(ports));
+  for (const routes of [resourceRoutes, tenantRoutes, applyRoutes]) await app.register(routes(ports, desk));
   await app.ready();
   return app;
 }
