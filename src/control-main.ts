@@ -47,6 +47,7 @@ export interface House {
   readonly token: ControlAbilities["token"];
   /** The decision that a call would get; takes no group's turn. */
   readonly plan: (source: Peer, called: string, caller: string, atMs: number | undefined) => DialPlan;
+  readonly originate: ControlAbilities["originate"];
   readonly reload: ControlAbilities["reload"];
   readonly apply: ControlAbilities["apply"];
   readonly shutDown: () => Promise<void>;
@@ -126,6 +127,7 @@ export function controlAbilities(house: House): ControlAbilities {
         },
       };
     },
+    originate: house.originate,
     reload: house.reload,
     apply: house.apply,
     token: house.token,

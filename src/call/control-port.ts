@@ -2,7 +2,18 @@
  * Executes what the call-control port is told. Every ability is an argument, so this file is the list
  * of what an operator can do, and nothing else.
  */
-import type { CallSummary, ControlCommand, GatewaysReport, StatusReport, TestCallTicket, TokenReport, TrunkReport } from "./control.ts";
+import type {
+  CallSummary,
+  ControlCommand,
+  GatewaysReport,
+  StatusReport,
+  TestCallTicket,
+  TokenReport,
+  TrunkReport,
+  OriginateCommand,
+  OriginateReport,
+} from "./control.ts";
+import { readOriginate } from "./read-placing.ts";
 
 export interface ControlAbilities {
   status(): StatusReport;
@@ -11,6 +22,7 @@ export interface ControlAbilities {
   find(callId: string): CallSummary | undefined;
   /** False: no such call. */
   hangUp(callId: string, reason: string): boolean;
+  originate(command: OriginateCommand): OriginateReport;
   route(question: Extract<ControlCommand, { readonly type: "route" }>): Outcome<unknown>;
   cdrs(question: { readonly limit: number; readonly callId: string | undefined; readonly number: string | undefined }): Promise<unknown>;
   trace(call: string | undefined): Promise<unknown>;
@@ -63,6 +75,8 @@ async function perform(command: ControlCommand, abilities: ControlAbilities): Pr
       const call = abilities.find(command.callId);
       return call !== undefined && abilities.hangUp(call.callId, command.reason) ? done({ callId: call.callId }) : noCall(command.callId);
     }
+    case "originate":
+      return done(abilities.originate(command));
     case "route":
       return abilities.route(command);
     case "cdr":
@@ -109,6 +123,8 @@ function readCommand(value: unknown): ControlCommand | undefined {
       return { type };
     case "apply":
       return readApply(value as Fields);
+    case "originate":
+      return readOriginate(value as Fields);
     case "token": {
       const { role, tenant } = value as Fields;
       const known = TOKEN_ROLES.find((one) => one === role);

@@ -5,12 +5,12 @@
  * Over `control.sock`: one JSON object a line. Client: {id, command}. Server: {id, result} or
  * {id, error: {code, message}}, and for a subscription {id, event} until the client goes.
  */
-
 export type ControlCommand =
   | { readonly type: "status" }
   | { readonly type: "calls" }
   | { readonly type: "call"; readonly callId: string }
   | { readonly type: "hangup"; readonly callId: string; readonly reason: string }
+  | OriginateCommand
   /** The same decision a call would get, from the running snapshot. */
   | {
       readonly type: "route";
@@ -59,6 +59,36 @@ export type ControlCommand =
   | { readonly type: "drain-gateway"; readonly name: string; readonly draining: boolean }
   /** No new calls; ends when the last call is over or after the time. */
   | { readonly type: "drain"; readonly timeoutMs: number };
+
+/** Where an answered call is connected, or moved. A number goes by the outbound rules. */
+export interface PlaceName {
+  readonly kind: "group" | "gateway" | "number";
+  readonly name: string;
+}
+
+/** Call `toNumber`, and when it has answered connect it. */
+export interface OriginateCommand {
+  readonly type: "originate";
+  /** Undefined: whoever may act for all tenants; `fromNumber` says for which. */
+  readonly tenant: string | undefined;
+  readonly fromNumber: string;
+  readonly toNumber: string;
+  readonly trunk: string | undefined;
+  /** Undefined: where calls to `fromNumber` go. */
+  readonly connect: PlaceName | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly webhookUrl: string | undefined;
+}
+
+export type OriginateReport =
+  | { readonly callId: string }
+  | {
+      readonly refused: {
+        readonly code: "FROM_NOT_OWN" | "UNKNOWN" | "NO_ROUTE" | "NOT_SUPPORTED" | "OVERLOADED";
+        readonly field: "from_number" | "to_number" | "trunk" | "connect" | undefined;
+        readonly message: string;
+      };
+    };
 
 export interface CallSummary {
   readonly callId: string;
