@@ -12,6 +12,8 @@ export interface ResourceCommit {
   /** For the log, by tenant that it touches. */
   readonly texts: ReadonlyMap<string, string>;
   readonly atMs: number;
+  /** Of the configuration that is in force with it; absent: that has an entry of its own in the log of configurations. */
+  readonly config?: { readonly number: number; readonly hash: string } | undefined;
 }
 
 export type Committed =

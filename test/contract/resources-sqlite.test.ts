@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { hashOf } from "#store/resource-store.ts";
 import { openSqliteStore } from "#store/sqlite/open-sqlite.ts";
+import { readPastConfig } from "#store/sqlite/sqlite-history.ts";
 import { openSqliteResources, readSqliteEntries, readSqliteResources } from "#store/sqlite/sqlite-resources.ts";
 import { resourcesContract } from "./resources.ts";
 
@@ -72,4 +73,34 @@ test("what is no database is an error for who reads", (t) => {
   const path = folder(t);
   writeFileSync(path, "garbage".repeat(1_000));
   assert.throws(() => readSqliteEntries(path), /not a database/);
+});
+
+test("a decision of then finds its resources, whether the whole was loaded or a change put in force", async (t) => {
+  const path = folder(t);
+  const store = await openSqliteStore(path);
+  const resources = await openSqliteResources(path, true);
+  await store.saveConfig({ number: 1, hash: "h1", text: "listeners: []", appliedAtMs: 10 });
+  const record = (name: string) =>
+    ({ kind: "gateway", name, tenant: "default", managedBy: "api", position: 0, body: `{"name":"${name}"}` }) as const;
+  for (const [base, name] of ["a", "b"].entries())
+    await resources.commit({
+      base,
+      upserts: [record(name)],
+      removals: [],
+      hash: "",
+      texts: new Map([["default", `{"change":"add","kind":"gateway","name":"${name}","after":{}}`]]),
+      atMs: 20 + base,
+      config: { number: 2 + base, hash: `h${2 + base}` },
+    });
+  const at = (generation: number, atMs = 100) => readPastConfig(path, { generation, atMs });
+  assert.deepEqual(
+    [1, 2, 3].map((number) => at(number)?.records.map(({ name }) => name)),
+    [[], ["a"], ["a", "b"]],
+  );
+  assert.deepEqual([at(2)?.hash, at(2)?.text, at(2, 15), at(4)], ["h2", "listeners: []", undefined, undefined]);
+  // Another start counts from one again.
+  await store.saveConfig({ number: 1, hash: "h5", text: "trunks: []", appliedAtMs: 50 });
+  assert.deepEqual([at(1)?.text, at(1, 40)?.text, at(1)?.records.length], ["trunks: []", "listeners: []", 2]);
+  await resources.close();
+  await store.close();
 });

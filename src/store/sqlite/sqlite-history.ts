@@ -20,8 +20,16 @@ export interface When {
   readonly atMs: number;
 }
 
-const FILE =
-  'select hash, text, applied_at_ms as "appliedAtMs" from change_log where tenant = ? and number = ? and applied_at_ms <= ? order by id desc limit 1';
+/** A change of a few resources has its number there, and the file's text from before it. */
+const FILE = `
+  select hash, text, applied_at_ms as "appliedAtMs" from (
+    select hash, text, applied_at_ms, 0 as generation from change_log where tenant = ?1 and number = ?2 and applied_at_ms <= ?3
+    union all
+    select changed.config_hash, (select file.text from change_log as file
+        where file.tenant = ?1 and file.applied_at_ms <= changed.applied_at_ms order by file.id desc limit 1),
+      changed.applied_at_ms, changed.generation
+    from resource_change as changed where changed.config_number = ?2 and changed.applied_at_ms <= ?3)
+  where text is not null order by applied_at_ms desc, generation desc limit 1`;
 const RECORDS = 'select kind, name, tenant, managed_by as "managedBy", position, body from resource order by position, id';
 const SINCE = "select tenant, text from resource_change where applied_at_ms > ? order by generation desc, id desc";
 

@@ -23,20 +23,26 @@ import {
 } from "../resource-store.ts";
 import { BUSY_TIMEOUT_MS, openSqliteStore } from "./open-sqlite.ts";
 
+const CHECKPOINT_PAGES = 1_000;
 const CURRENT = "select generation, hash from resource_change order by generation desc limit 1";
 const STATE = 'select kind, name, tenant, managed_by as "managedBy", position, body from resource order by position, id';
 const CHANGES =
   'select generation, hash, applied_at_ms as "appliedAtMs", text from resource_change where tenant = ? order by id desc limit ?';
+const LOG =
+  "insert into resource_change (tenant, id, generation, hash, applied_at_ms, text, config_number, config_hash) values (?, ?, ?, ?, ?, ?, ?, ?)";
 /** One string per kind: rows of their own would cost several times as much. */
 const BODIES = "select kind, group_concat(body, ',' order by position, id) as bodies from resource group by kind";
 
-/** Opens or makes the database and brings it to today's schema. @throws what SQLite says */
-export async function openSqliteResources(path: string): Promise<ResourceStore> {
+/**
+ * Opens or makes the database and brings it to today's schema. @throws what SQLite says
+ * @param staying many small changes are to come: the log of writes is copied into the file in between
+ */
+export async function openSqliteResources(path: string, staying = false): Promise<ResourceStore> {
   // Migrations are the store's.
   await (await openSqliteStore(path)).close();
   const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
   // A large change stays in memory until it is whole; the store's own connection copies it into the file later.
-  db.exec("pragma synchronous = full; pragma cache_size = -65536; pragma wal_autocheckpoint = 0;");
+  db.exec(`pragma synchronous = full; pragma cache_size = -65536; pragma wal_autocheckpoint = ${staying ? CHECKPOINT_PAGES : 0};`);
   return {
     state: () => settled(() => readState(db)),
     commit: (change) => settled(() => commit(db, change)),
@@ -89,7 +95,7 @@ function readEntries(db: DatabaseSync): StoredEntries {
   return { hash, sections: sections as StoredEntries["sections"] };
 }
 
-function commit(db: DatabaseSync, { base, upserts, removals, hash, texts, atMs }: ResourceCommit): Committed {
+function commit(db: DatabaseSync, { base, upserts, removals, hash, texts, atMs, config }: ResourceCommit): Committed {
   db.exec("begin immediate");
   try {
     const { generation } = currentOf(db);
@@ -103,8 +109,9 @@ function commit(db: DatabaseSync, { base, upserts, removals, hash, texts, atMs }
     const upsert = upsertOf(db);
     for (const [place, { kind, name, tenant, position, body, managedBy }] of upserts.entries())
       upsert.run(tenant, resourceId(atMs, next, place), kind, name, position, body, managedBy, next, atMs, atMs);
-    const log = db.prepare("insert into resource_change (tenant, id, generation, hash, applied_at_ms, text) values (?, ?, ?, ?, ?, ?)");
-    for (const [tenant, text] of texts) log.run(tenant, changeId(atMs, next), next, hash, atMs, text);
+    const log = db.prepare(LOG);
+    for (const [tenant, text] of texts)
+      log.run(tenant, changeId(atMs, next), next, hash, atMs, text, config?.number ?? 0, config?.hash ?? "");
     db.exec("commit");
     return { ok: true, generation: next };
   } catch (error) {
