@@ -87,7 +87,9 @@ function findOwn(
   for (const one of tenant === undefined ? tenantsOf(snapshot) : [tenant as TenantId]) {
     const match = findDid(snapshot, number, absentPeer("trunk", "", one));
     if (match.type === "found") return match;
-    if (match.type === "closed") return { did: match.did, number };
+    // For other trunks only, which is about calls that come in.
+    if (match.type === "closed")
+      return { did: match.did, number: match.did.number.startsWith("+") && !number.startsWith("+") ? `+${number}` : number };
   }
   return undefined;
 }
