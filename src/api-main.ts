@@ -10,21 +10,26 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
 import type { ApiThreadOptions, FromApi, ToApi } from "#api/api-thread.ts";
+import { AUDIT_KEPT_MS } from "#api/audit.ts";
 import { ensureOwner } from "#api/auth-routes.ts";
 import { LiveHub } from "#api/live-hub.ts";
 import type { ApiPorts } from "#api/ports.ts";
 import { ApiProblem } from "#api/problem.ts";
 import { buildApi } from "#api/server.ts";
-import { REQUEST_FILE } from "#api/trunk-routes.ts";
+import { REQUEST_FILE } from "#api/resource-desk.ts";
 import { assert } from "#base/assert.ts";
 import { systemClock } from "#base/clock.ts";
 import type { ControlCommand, StatusReport } from "#call/control.ts";
 import type { ApplyOutcome } from "#config/apply-apart.ts";
+import { exportYaml } from "#config/export-yaml.ts";
 import { type JsonLinesClient, connectJsonLines } from "#net/json-lines.ts";
 import { openSqliteIdentities } from "#store/sqlite/sqlite-identities.ts";
 import { openSqliteWebhooks } from "#store/sqlite/sqlite-webhooks.ts";
+import { openSqliteApiRecords } from "#store/sqlite/sqlite-api-records.ts";
 import { openSqliteStore } from "#store/sqlite/open-sqlite.ts";
 import { openRecordReader } from "#store/sqlite/record-reader.ts";
+import { openSqliteResourcePages } from "#store/sqlite/sqlite-resource-pages.ts";
+import { readSqliteResources } from "#store/sqlite/sqlite-resources.ts";
 import { createInsight } from "./insight-main.ts";
 import { openWebhooks } from "./webhooks-main.ts";
 
@@ -53,34 +58,36 @@ async function ask<T>(command: ControlCommand): Promise<T> {
   throw new ApiProblem("INTERNAL", `the switch refused: ${outcome.code}`);
 }
 
-const change: ApiPorts["change"] = async ({ sections, remove, tenant, expectedGeneration }) => {
-  const text = JSON.stringify(sections);
+/** The text is left in the state folder, where signalling takes it from whoever may write there. */
+async function apply(text: string, wish: Omit<Extract<ControlCommand, { readonly type: "apply" }>, "type" | "spool" | "sha256">) {
   const spool = `apply-${randomBytes(8).toString("hex")}.yaml`;
   const path = join(home, spool);
   writeFileSync(path, text, { mode: 0o600, flag: "wx" });
   try {
     const sha256 = createHash("sha256").update(text).digest("hex");
-    return await ask<ApplyOutcome>({
-      type: "apply",
-      spool,
-      sha256,
-      file: REQUEST_FILE,
-      tenant,
-      prune: false,
-      commit: true,
-      expectedGeneration,
-      origin: "api",
-      remove,
-    });
+    return await ask<ApplyOutcome>({ type: "apply", spool, sha256, ...wish });
   } finally {
     rmSync(path, { force: true });
   }
+}
+
+/** More is loaded whole, in a thread of its own: the control port is for small commands. */
+const WRITE_CHARS_MAX = 128 << 10;
+const change: ApiPorts["change"] = ({ sections, remove, tenant, expectedGeneration }) => {
+  const text = JSON.stringify(sections);
+  if (text.length <= WRITE_CHARS_MAX)
+    return ask<ApplyOutcome>({ type: "write", sections, remove, tenant, expectedGeneration, file: REQUEST_FILE });
+  return apply(text, { file: REQUEST_FILE, tenant, prune: false, commit: true, expectedGeneration, origin: "api", remove });
 };
+const applyFile: ApiPorts["applyFile"] = ({ text, ...wish }) => apply(text, wish);
 
 const database = join(home, "tandem.db");
 const cdrs = await openSqliteStore(database);
 const identities = openSqliteIdentities(database);
-const records = openRecordReader(database);
+const trunkRecords = openRecordReader(database);
+const pages = openSqliteResourcePages(database);
+const records = openSqliteApiRecords(database);
+await records.pruneAudit(systemClock.wallMs() - AUDIT_KEPT_MS);
 const live = new LiveHub();
 const mistake = (text: string): void => post({ type: "mistake", text });
 const webhooks = openWebhooks({
@@ -96,10 +103,14 @@ const webhooks = openWebhooks({
 const app = await buildApi({
   ask,
   change,
+  applyFile,
+  exportYaml: async (tenant) => exportYaml(readSqliteResources(database).records, { tenant, secrets: false }),
+  pages,
+  records,
   live,
   webhooks: webhooks.ports,
   insight: createInsight({ ask, home, configFile: async () => (await ask<StatusReport>({ type: "status" })).configFile }),
-  trunks: () => records.ofKind("trunk"),
+  trunks: () => trunkRecords.ofKind("trunk"),
   cdrs,
   identities,
   key,
@@ -135,7 +146,9 @@ port.on("message", (message: ToApi) => {
   void app.close().then(async () => {
     await webhooks.close();
     identities.close();
-    records.close();
+    trunkRecords.close();
+    await pages.close();
+    await records.close();
     await cdrs.close();
     post({ type: "closed" });
   });

@@ -93,7 +93,18 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
   idempotency(app, ports);
   docsRoutes(app);
   if (ports.panelFolder !== undefined) panelRoutes(app, ports.panelFolder, noSuchRoute);
-  for (const routes of [watchRoutes, eventRoutes, webhookRoutes, authRoutes, trunkRoutes, callRoutes, placeRoutes, callPage, cdrRoutes, questionRoutes])
+  for (const routes of [
+    watchRoutes,
+    eventRoutes,
+    webhookRoutes,
+    authRoutes,
+    trunkRoutes,
+    callRoutes,
+    placeRoutes,
+    callPage,
+    cdrRoutes,
+    questionRoutes,
+  ])
     await app.register(routes(ports));
   const desk = resourceDesk(ports);
   for (const routes of [auditRoutes, userRoutes, keyRoutes]) await app.register(routes(ports));

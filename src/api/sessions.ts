@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { type AccessScope, type Principal, demand } from "./access.ts";
 import type { ApiPorts } from "./ports.ts";
 import { ApiProblem } from "./problem.ts";
+import { type RequestLimit, requestLimit } from "./request-limit.ts";
 import { readBearer } from "./tokens.ts";
 
 declare module "fastify" {
@@ -14,6 +15,8 @@ declare module "fastify" {
     scope?: AccessScope | "known";
     /** Everybody may ask. */
     open?: boolean;
+    /** false: it changes nothing, though it is no GET. */
+    audit?: false;
   }
 }
 
@@ -26,7 +29,7 @@ export function principalOf(request: FastifyRequest): Principal {
   return found;
 }
 
-export function guard(app: FastifyInstance, ports: ApiPorts): void {
+export function guard(app: FastifyInstance, ports: ApiPorts, limit: RequestLimit = requestLimit()): void {
   app.addHook("onRoute", ({ url, config }) => {
     if (config?.scope === undefined && config?.open !== true) throw new Error(`route ${url} says neither its scope nor that it is open`);
   });
@@ -40,6 +43,9 @@ export function guard(app: FastifyInstance, ports: ApiPorts): void {
         "send a token: Authorization: Bearer …; tandem token prints one, POST /api/auth/login gives one",
       );
     const principal = await readBearer(ports.key, bearer, ports.identities, ports.nowMs());
+    const waitS = limit.waitS(principal === undefined ? `address ${request.ip}` : `${principal.reach} ${principal.name}`, ports.nowMs());
+    if (waitS > 0)
+      throw new ApiProblem("TOO_MANY_REQUESTS", `more requests than may come in a second; go on in ${waitS} s`, { retryAfterS: waitS });
     if (principal === undefined) throw new ApiProblem("UNAUTHENTICATED", "this token is not ours, or its time is over");
     if (scope !== "known") demand(principal, scope);
     principals.set(request, principal);

@@ -7,6 +7,8 @@ import { ISSUER, type TokenClaims } from "./local-token.ts";
 
 export const TOKEN_LIFETIME_S = 900;
 export const REFRESH_LIFETIME_MS = 30 * 86_400_000;
+/** Of the name in a token that a password gave. */
+export const USER_PREFIX = "user ";
 const KEY_PREFIX = "tdm_";
 const SECRET_BYTES = 24;
 /** Longer ones are nobody's. */
@@ -39,16 +41,24 @@ export async function readBearer(key: Uint8Array, bearer: string, store: Identit
       currentDate: new Date(nowMs),
       requiredClaims: ["exp", "sub"],
     });
-    const { sub = "", role, tenant } = payload;
+    const { sub = "", role, tenant, iat = 0 } = payload;
     if (!isRole(role) || typeof tenant !== "string" || tenant === "") return undefined;
+    if (sub.startsWith(USER_PREFIX)) return readUser(sub.slice(USER_PREFIX.length), iat, store);
     return { name: sub, reach: tenant as Reach, scopes: new Set(SCOPES_OF_ROLE[role]) };
   } catch {
     return undefined;
   }
 }
 
+/** What he may now, not when he logged in. */
+function readUser(name: string, issuedAtS: number, store: IdentityStore): Principal | undefined {
+  const user = store.userNamed(name);
+  if (user === undefined || user.disabled || !isRole(user.role) || issuedAtS < Math.floor(user.tokensFromMs / 1000)) return undefined;
+  return { name: USER_PREFIX + name, reach: user.tenant as Reach, scopes: new Set(SCOPES_OF_ROLE[user.role]) };
+}
+
 function readKey(bearer: string, store: IdentityStore): Principal | undefined {
   const found = store.keyByHash(hashOfSecret(bearer));
-  if (found === undefined) return undefined;
+  if (found === undefined || found.disabled) return undefined;
   return { name: `key ${found.name}`, reach: found.tenant as Reach, scopes: new Set(found.scopes.filter(isScope)) };
 }

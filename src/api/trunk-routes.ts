@@ -6,6 +6,7 @@ import type { Entry, StoredRecord } from "#config/stored-resources.ts";
 import { type Principal, reaches, tenantFor } from "./access.ts";
 import type { ApiPorts } from "./ports.ts";
 import { ApiProblem, REFUSALS } from "./problem.ts";
+import { REQUEST_FILE } from "./resource-desk.ts";
 import { principalOf } from "./sessions.ts";
 import {
   NewTrunk,
@@ -21,8 +22,6 @@ import {
 
 /** Somebody changes something else at the same time: worked out anew, so often. */
 const TRIES = 5;
-/** What problems call the text that we wrote. */
-export const REQUEST_FILE = "request";
 
 const Named = z.object({ trunk_id: z.string().max(64) });
 

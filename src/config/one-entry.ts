@@ -2,6 +2,7 @@
  * One resource by itself: whether it reads as an entry of tandem.yaml, and its values in their types rather than as
  * text. The same readers that the file goes through; what entries say about each other is for applying to find.
  */
+import { didKey } from "#routing/snapshot-index.ts";
 import { type Finding, Reading, isMapping } from "./reading.ts";
 import { SECTION_READERS } from "./schema.ts";
 import { type FieldShape, type Shape, shapeOf } from "./shape.ts";
@@ -30,6 +31,9 @@ function shapesOfKind(kind: ResourceKind): FieldShapes {
   };
   return { ...entry.fields, number };
 }
+
+/** As the store names it: numbers have several spellings. */
+export const keyOf = (kind: ResourceKind, name: string): string => (kind === "did" ? didKey(name) : name);
 
 /** What is wrong with an entry, each with its path in it. */
 export function findingsOf(kind: ResourceKind, entry: Entry): readonly Finding[] {

@@ -9,7 +9,12 @@ export interface StoredUser {
   readonly role: string;
   readonly passwordHash: string;
   readonly createdAtMs: number;
+  /** Can't log in, and no token of his is good. */
+  readonly disabled: boolean;
+  /** Tokens from before this are good for nothing: the password was changed then. */
+  readonly tokensFromMs: number;
 }
+export type UserChange = Partial<Pick<StoredUser, "role" | "passwordHash" | "disabled" | "tokensFromMs">>;
 
 export interface StoredKey {
   readonly id: string;
@@ -19,7 +24,9 @@ export interface StoredKey {
   readonly hash: string;
   readonly createdBy: string;
   readonly createdAtMs: number;
+  readonly disabled: boolean;
 }
+export type KeyChange = Partial<Pick<StoredKey, "name" | "disabled">>;
 
 export interface StoredRefresh {
   readonly id: string;
@@ -35,11 +42,14 @@ export interface IdentityStore {
   userNamed(name: string): StoredUser | undefined;
   /** False: the name is taken. */
   addUser(user: StoredUser): boolean;
+  /** Refresh tokens go with a new password and with being disabled. */
+  changeUser(name: string, change: UserChange): void;
   /** With refresh tokens. */
   removeUser(name: string): void;
   keys(tenant: string): readonly StoredKey[];
   keyByHash(hash: string): StoredKey | undefined;
   addKey(key: StoredKey): void;
+  changeKey(id: string, change: KeyChange): void;
   removeKey(id: string): void;
   addRefresh(refresh: StoredRefresh): void;
   /** Takes it out: each may be used once. Those that expired go with it. */

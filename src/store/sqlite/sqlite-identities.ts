@@ -3,13 +3,16 @@ import { DatabaseSync } from "node:sqlite";
 import type { IdentityStore, StoredKey, StoredRefresh, StoredUser } from "../identity-store.ts";
 import { BUSY_TIMEOUT_MS } from "./open-sqlite.ts";
 
-const USER = 'select id, tenant, name, role, password_hash as "passwordHash", created_at_ms as "createdAtMs" from api_user';
-const KEY = 'select id, tenant, name, scopes, hash, created_by as "createdBy", created_at_ms as "createdAtMs" from api_key';
+const USER =
+  'select id, tenant, name, role, password_hash as "passwordHash", created_at_ms as "createdAtMs", disabled, tokens_from_ms as "tokensFromMs" from api_user';
+const KEY = 'select id, tenant, name, scopes, hash, created_by as "createdBy", created_at_ms as "createdAtMs", disabled from api_key';
 const REFRESH =
   'delete from api_refresh where hash = ? returning id, tenant, user_name as "userName", hash, expires_at_ms as "expiresAtMs"';
 
-type KeyRow = Omit<StoredKey, "scopes"> & { readonly scopes: string };
-const toKey = (row: KeyRow): StoredKey => ({ ...row, scopes: row.scopes.split(" ") });
+type KeyRow = Omit<StoredKey, "scopes" | "disabled"> & { readonly scopes: string; readonly disabled: number };
+const toKey = (row: KeyRow): StoredKey => ({ ...row, scopes: row.scopes.split(" "), disabled: row.disabled !== 0 });
+type UserRow = Omit<StoredUser, "disabled"> & { readonly disabled: number };
+const toUser = (row: UserRow): StoredUser => ({ ...row, disabled: row.disabled !== 0 });
 
 /** The database must be of today's schema (openSqliteStore brings it there). @throws what SQLite says */
 export function openSqliteIdentities(path: string): IdentityStore {
@@ -19,13 +22,22 @@ export function openSqliteIdentities(path: string): IdentityStore {
   const key = db.prepare(`${KEY} where hash = ?`);
   return {
     users: (tenant) =>
-      db.prepare(`${USER} where tenant = ? or ? = '*' order by name`).all(tenant, tenant) as unknown as readonly StoredUser[],
-    userNamed: (name) => user.get(name) as StoredUser | undefined,
+      (db.prepare(`${USER} where tenant = ? or ? = '*' order by name`).all(tenant, tenant) as unknown as readonly UserRow[]).map(toUser),
+    userNamed(name) {
+      const row = user.get(name) as UserRow | undefined;
+      return row === undefined ? undefined : toUser(row);
+    },
     addUser({ id, tenant, name, role, passwordHash, createdAtMs }) {
       const insert = db.prepare(
         "insert into api_user (id, tenant, name, role, password_hash, created_at_ms) values (?, ?, ?, ?, ?, ?) on conflict (name) do nothing",
       );
       return insert.run(id, tenant, name, role, passwordHash, createdAtMs).changes > 0;
+    },
+    changeUser(name, { role, passwordHash, disabled, tokensFromMs }) {
+      db.prepare(
+        "update api_user set role = coalesce(?, role), password_hash = coalesce(?, password_hash), disabled = coalesce(?, disabled), tokens_from_ms = coalesce(?, tokens_from_ms) where name = ?",
+      ).run(role ?? null, passwordHash ?? null, disabled === undefined ? null : Number(disabled), tokensFromMs ?? null, name);
+      if (passwordHash !== undefined || disabled === true) db.prepare("delete from api_refresh where user_name = ?").run(name);
     },
     removeUser(name) {
       db.prepare("delete from api_refresh where user_name = ?").run(name);
@@ -43,6 +55,10 @@ export function openSqliteIdentities(path: string): IdentityStore {
       );
       insert.run(id, tenant, name, scopes.join(" "), hash, createdBy, createdAtMs);
     },
+    changeKey: (id, { name, disabled }) =>
+      void db
+        .prepare("update api_key set name = coalesce(?, name), disabled = coalesce(?, disabled) where id = ?")
+        .run(name ?? null, disabled === undefined ? null : Number(disabled), id),
     removeKey: (id) => void db.prepare("delete from api_key where id = ?").run(id),
     addRefresh({ id, tenant, userName, hash, expiresAtMs }) {
       db.prepare("insert into api_refresh (id, tenant, user_name, hash, expires_at_ms) values (?, ?, ?, ?, ?)").run(

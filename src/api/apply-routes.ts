@@ -1,0 +1,124 @@
+/** /api/apply and /api/export: `tandem apply` and `tandem export` from afar, with what a token's tenant may touch. */
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { z } from "zod";
+import { APPLY_BYTES_MAX, type ApplyReport } from "#config/apply-apart.ts";
+import { EVERY_TENANT } from "#store/cdr-store.ts";
+import { demand, tenantFor } from "./access.ts";
+import { noteAudit } from "./audit.ts";
+import type { ApiPorts } from "./ports.ts";
+import { REFUSALS } from "./problem.ts";
+import { type ResourceDesk, REQUEST_FILE } from "./resource-desk.ts";
+import { principalOf } from "./sessions.ts";
+
+const tags = ["resources"];
+const Place = z.object({ file: z.string(), line: z.int(), field: z.string(), message: z.string(), remedy: z.string() });
+const Change = z.object({
+  change: z.enum(["add", "change", "remove"]),
+  kind: z.string(),
+  name: z.string(),
+  tenant: z.string(),
+  fields: z.array(z.object({ field: z.string(), before: z.string().optional(), after: z.string().optional() })).readonly(),
+});
+const Outcome = z
+  .union([
+    z.object({
+      ok: z.literal(true),
+      report: z.object({
+        generation: z.int(),
+        committed: z.boolean(),
+        added: z.int(),
+        changed: z.int(),
+        removed: z.int(),
+        unchanged: z.int(),
+        changes: z.array(Change).readonly(),
+        warnings: z.array(Place).readonly(),
+      }),
+    }),
+    z.object({
+      ok: z.literal(false),
+      code: z.enum(["CONFIGURATION", "CONFLICT", "NEEDS_RESTART", "SPOOL", "STORE"]),
+      message: z.string(),
+      problems: z.array(Place).readonly(),
+    }),
+  ])
+  .meta({ id: "ApplyOutcome" });
+
+const Wish = z
+  .strictObject({
+    text: z.string().describe("YAML or JSON with trunks, gateways, groups, dids, outbound."),
+    file: z.string().min(1).max(200).default(REQUEST_FILE).describe("Its name in problems."),
+    tenant: z.string().min(1).max(64).optional().describe("Entries without a tenant are this one's, and no other's may be touched."),
+    prune: z.boolean().default(false).describe("Remove what an earlier apply brought and the file no longer has."),
+    commit: z.boolean().default(false).describe("false: only say what would change."),
+    expected_generation: z.int().min(0).optional().describe("Of the report that was shown; another since then is a CONFLICT."),
+  })
+  .meta({ id: "ApplyWish" });
+
+export const applyRoutes =
+  (ports: ApiPorts, desk: ResourceDesk): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.post(
+      "/api/apply",
+      {
+        config: { scope: "resources:write" },
+        bodyLimit: APPLY_BYTES_MAX,
+        schema: {
+          operationId: "apply",
+          tags,
+          summary: "What a file of resources would change; with commit, changes it. 200 with ok: false says what is wrong",
+          body: Wish,
+          response: { 200: Outcome, ...REFUSALS },
+        },
+      },
+      async (request) => {
+        const principal = principalOf(request);
+        demand(principal, "trunks:write");
+        const { text, prune, commit, expected_generation } = request.body;
+        const tenant = principal.reach === EVERY_TENANT ? request.body.tenant : tenantFor(principal, request.body.tenant);
+        // A tenant's problems are told by field: those of others have their places in the house.
+        const file = principal.reach === EVERY_TENANT ? request.body.file : REQUEST_FILE;
+        const outcome = await ports.applyFile({ text, file, tenant, prune, commit, expectedGeneration: expected_generation });
+        if (outcome.ok) {
+          const { report } = outcome;
+          if (report.committed)
+            noteAudit(request, { kind: "file", name: request.body.file, tenant: tenant ?? "*", after: summaryOf(report) });
+          return { ok: true as const, report };
+        }
+        if (principal.reach === EVERY_TENANT) return outcome;
+        const errors = await desk.errorsFor(principal, outcome.problems, (index) => `[${index}]`);
+        const problems = errors.map(({ field, message }, i) => {
+          const own = outcome.problems[i]!.file === REQUEST_FILE;
+          const place = own ? { line: outcome.problems[i]!.line, field: outcome.problems[i]!.field } : { line: 0, field };
+          return { file: own ? request.body.file : "(elsewhere)", ...place, message, remedy: "" };
+        });
+        return { ...outcome, message: problems[0]?.message ?? "nothing was changed", problems };
+      },
+    );
+    app.get(
+      "/api/export",
+      {
+        config: { scope: "resources:read" },
+        schema: {
+          operationId: "export",
+          tags,
+          summary: "What is stored, as YAML that apply takes back; *** stands for a password",
+          querystring: z.strictObject({ tenant: z.string().min(1).max(64).optional() }),
+          response: { 200: z.string(), ...REFUSALS },
+        },
+      },
+      async (request, reply) => {
+        const principal = principalOf(request);
+        demand(principal, "trunks:read");
+        const { tenant } = request.query;
+        const text = await ports.exportYaml(principal.reach === EVERY_TENANT ? tenant : tenantFor(principal, tenant));
+        return reply.type("application/yaml").serializer(String).send(text);
+      },
+    );
+  };
+
+const summaryOf = ({ generation, added, changed, removed }: ApplyReport) => ({
+  generation,
+  added,
+  changed,
+  removed,
+});

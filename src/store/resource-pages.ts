@@ -1,0 +1,27 @@
+/** Stored resources a page at a time, for lists that people look through: what every database behind them does. */
+import type { ResourceKind, StoredRecord } from "#config/stored-resources.ts";
+
+export interface PageWish {
+  readonly kind: ResourceKind;
+  /** "*": every tenant's. */
+  readonly tenant: string;
+  /** In the name, or in what a reader sees of it; passwords are never looked at. Lower case. */
+  readonly text?: string | undefined;
+  /** Those behind it in the order of names; of outbound rules behind this position. */
+  readonly after?: { readonly name: string; readonly position: number } | undefined;
+  readonly limit: number;
+}
+
+export interface ResourcePages {
+  /** In the order of names; outbound rules in theirs. */
+  page(wish: PageWish): Promise<readonly StoredRecord[]>;
+  /** One by its name, with the generation of all resources that it is of. */
+  named(kind: ResourceKind, name: string): Promise<{ readonly generation: number; readonly record: StoredRecord | undefined }>;
+  /** Of those names, the ones that stand for something of another tenant. */
+  foreign(names: readonly string[], tenant: string): Promise<ReadonlySet<string>>;
+  /** Tenant → how many resources it has. */
+  tenants(): Promise<ReadonlyMap<string, number>>;
+  /** The text of the configuration in force, passwords hidden; its id changes with it. */
+  configText(): Promise<{ readonly id: string; readonly text: () => string } | undefined>;
+  close(): Promise<void>;
+}
