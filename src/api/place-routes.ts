@@ -6,6 +6,7 @@ import { tenantAsked } from "./access.ts";
 import type { ApiPorts } from "./ports.ts";
 import { ApiProblem, Problem, type ProblemCode, REFUSALS } from "./problem.ts";
 import { principalOf } from "./sessions.ts";
+import { checkWebhookUrl } from "./webhook-routes.ts";
 
 const NAME_CHARS_MAX = 64;
 const URL_CHARS_MAX = 2048;
@@ -74,6 +75,7 @@ export const placeRoutes =
       },
       async (request, reply) => {
         const { from_number, to_number, webhook_url, trunk, timeout_s, connect } = request.body;
+        if (webhook_url !== undefined) checkWebhookUrl("webhook_url", webhook_url, ports.webhooks?.allowPrivate === true);
         const report = await ports.ask<OriginateReport>({
           type: "originate",
           tenant: tenantAsked(principalOf(request)),

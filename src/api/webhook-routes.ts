@@ -99,6 +99,12 @@ const deliveryView = (one: Delivery): z.infer<typeof DeliveryView> => ({
   body: one.body,
 });
 
+/** @throws ApiProblem naming the field */
+export function checkWebhookUrl(field: string, url: string, allowPrivate: boolean): void {
+  const problem = urlProblem(url, allowPrivate);
+  if (problem !== undefined) throw new ApiProblem("BODY_INVALID", `${field}: ${problem}`, { errors: [{ field, message: problem }] });
+}
+
 export const webhookRoutes =
   ({ webhooks, key, nowMs }: Ports): FastifyPluginAsyncZod =>
   async (app) => {
@@ -128,10 +134,9 @@ export const webhookRoutes =
       }));
     }
     const view = async (webhook: Webhook) => (await views([webhook]))[0]!;
-    function checkUrl(url: string | undefined): void {
-      const problem = url === undefined ? undefined : urlProblem(url, allowPrivate);
-      if (problem !== undefined) throw new ApiProblem("BODY_INVALID", `url: ${problem}`, { errors: [{ field: "url", message: problem }] });
-    }
+    const checkUrl = (url: string | undefined): void => {
+      if (url !== undefined) checkWebhookUrl("url", url, allowPrivate);
+    };
 
     app.get(
       "/api/webhooks",
