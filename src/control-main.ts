@@ -50,6 +50,7 @@ export interface House {
   readonly originate: ControlAbilities["originate"];
   readonly reload: ControlAbilities["reload"];
   readonly apply: ControlAbilities["apply"];
+  readonly write: ControlAbilities["write"];
   readonly shutDown: () => Promise<void>;
 }
 
@@ -130,6 +131,7 @@ export function controlAbilities(house: House): ControlAbilities {
     originate: house.originate,
     reload: house.reload,
     apply: house.apply,
+    write: house.write,
     token: house.token,
     trunks: trunkReports,
     gateways: () =>

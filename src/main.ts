@@ -21,11 +21,8 @@ import { systemClock as clock } from "#base/clock.ts";
 import { CallIds, TokenSigner } from "#base/ids.ts";
 import { systemRandom as random } from "#base/random.ts";
 import { type Calls, createCalls } from "#call/calls.ts";
-import { type ControlAbilities, execute } from "#call/control-port.ts";
+import { execute } from "#call/control-port.ts";
 import type { AttemptResult, CallFacts, Located, RawAnswer } from "#call/ports.ts";
-import { applyApart } from "#config/apply-apart.ts";
-import { listenersKey } from "#config/check-listeners.ts";
-import { loadApart } from "#config/load-apart.ts";
 import { type LoadedConfig, loadConfig } from "#config/load.ts";
 import { withoutSecrets } from "#config/accounts.ts";
 import { renderProblems } from "#config/render-problems.ts";
@@ -72,6 +69,7 @@ import { readSqliteEntries } from "#store/sqlite/sqlite-resources.ts";
 import { startStore } from "#store/store-client.ts";
 import { openDrainList } from "#trunk/drain-list.ts";
 import { createProbes } from "#trunk/probes.ts";
+import { configChanges } from "./changes-main.ts";
 import { controlAbilities } from "./control-main.ts";
 import { openEngine } from "./engine-main.ts";
 import { originate } from "./originating-main.ts";
@@ -456,6 +454,15 @@ function signingKey(path: string): Uint8Array {
 }
 
 // The call-control port
+const changes = configChanges({
+  clock,
+  file: text(options["config"]),
+  home: text(options["home"]),
+  first: loaded,
+  snapshot: () => snapshot,
+  swap,
+  record: recordConfig,
+});
 const abilities = controlAbilities({
   clock,
   publish,
@@ -492,70 +499,32 @@ const abilities = controlAbilities({
       { calls, snapshot: () => snapshot, facts: (seed, taken) => ({ ...planFacts(taken), dice: diceOf(seed), sipCallId: seed }) },
       command,
     ),
-  reload,
-  apply: (wish) => afterReloads(() => applyNow(wish)),
+  ...changes,
   shutDown,
 });
 const prefixed = (prefix: string, values: object): Record<string, number> =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}.${name}`, Number(value)]));
 
-/** One after the other: each must see the listeners and generation of the one before. */
-let reloading: Promise<unknown> = Promise.resolve();
-function afterReloads<T>(run: () => Promise<T>): Promise<T> {
-  const next = reloading.then(run);
-  reloading = next.catch(() => undefined);
-  return next;
-}
-function reload(): ReturnType<typeof reloadNow> {
-  return afterReloads(reloadNow);
-}
-async function reloadNow() {
-  const next = await loadApart(new URL("./config-main.ts", import.meta.url), {
-    file: text(options["config"]),
-    home: text(options["home"]),
-    generation: snapshot.generation + 1,
-  });
-  if (!next.ok) return { ok: false, code: "CONFIGURATION", message: renderProblems(next.problems, false) } as const;
-  if (listenersKey(next.config.snapshot.listeners.values()) !== listenersKey(snapshot.listeners.values()))
-    return {
-      ok: false,
-      code: "NEEDS_RESTART",
-      message: "listeners changed: they are opened at start only; everything stays as it was",
-    } as const;
-  await putInForce(next);
-  return { ok: true, value: { generation: snapshot.generation, warnings: next.warnings } } as const;
-}
-async function applyNow(wish: Parameters<ControlAbilities["apply"]>[0]): Promise<Awaited<ReturnType<ControlAbilities["apply"]>>> {
-  const { outcome, loaded: next } = await applyApart(new URL("./apply-main.ts", import.meta.url), {
-    file: text(options["config"]),
-    home: text(options["home"]),
-    generation: snapshot.generation + 1,
-    wish,
-    openListeners: listenersKey(snapshot.listeners.values()),
-  });
-  if (next?.ok === true) await putInForce(next);
-  // Refused or not, with the places of all problems: the command shows them.
-  return { ok: true, value: outcome };
-}
-async function putInForce(next: Extract<LoadedConfig, { readonly ok: true }>): Promise<void> {
-  warmIndex(next.config.snapshot);
-  const recognising = createIdentifier(next.config.snapshot);
-  snapshot = next.config.snapshot;
+/** Whatever changed follows; what the former snapshot shares with it is left alone. */
+function swap(next: Snapshot): void {
+  const { trunks, gateways, listeners } = snapshot;
+  warmIndex(next);
+  const recognising = createIdentifier(next);
+  snapshot = next;
   identifier = recognising;
-  digestUsers = createDigestUsers(snapshot);
-  registrations.apply(snapshot.trunks.values());
-  health.keep({ has: (name) => snapshot.trunks.has(name) || snapshot.gateways.has(name) });
-  engine.setPools(pools());
-  probes.refresh();
-  publish({ type: "config", generation: snapshot.generation, hash: snapshot.hash });
-  const change = {
-    number: snapshot.generation,
-    hash: snapshot.hash,
-    text: withoutSecrets(next.text, snapshot),
-    appliedAtMs: clock.wallMs(),
-  };
+  if (next.trunks !== trunks || next.gateways !== gateways) {
+    digestUsers = createDigestUsers(next);
+    health.keep({ has: (name) => next.trunks.has(name) || next.gateways.has(name) });
+    probes.refresh();
+  }
+  if (next.trunks !== trunks) registrations.apply(next.trunks.values());
+  if (next.listeners !== listeners) engine.setPools(pools());
+  publish({ type: "config", generation: next.generation, hash: next.hash });
+}
+async function recordConfig(next: Extract<LoadedConfig, { readonly ok: true }>): Promise<void> {
+  const { generation: number, hash } = snapshot;
   await store
-    .saveConfig(change)
+    .saveConfig({ number, hash, text: withoutSecrets(next.text, snapshot), appliedAtMs: clock.wallMs() })
     .catch((error: unknown) => log.line("warn", `the configuration in force is not in the log of configurations: ${String(error)}`));
 }
 
@@ -618,7 +587,7 @@ process.on("SIGINT", () => void shutDown());
 process.on(
   "SIGHUP",
   () =>
-    void reload().then(
+    void changes.reload().then(
       (outcome) => log.line(outcome.ok ? "info" : "error", outcome.ok ? "configuration reloaded" : outcome.message),
       (error: unknown) => log.line("error", `reload failed: ${String(error)}`),
     ),

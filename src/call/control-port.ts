@@ -30,6 +30,7 @@ export interface ControlAbilities {
   reload(): Promise<Outcome<unknown>>;
   token(role: TokenRole, tenant: string | undefined): TokenReport;
   apply(wish: Extract<ControlCommand, { readonly type: "apply" }>): Promise<Outcome<unknown>>;
+  write(wish: Extract<ControlCommand, { readonly type: "write" }>): Promise<Outcome<unknown>>;
   gateways(): GatewaysReport;
   trunks(): readonly TrunkReport[];
   drainGateway(name: string, draining: boolean): Outcome<unknown>;
@@ -91,6 +92,8 @@ async function perform(command: ControlCommand, abilities: ControlAbilities): Pr
       return abilities.reload();
     case "apply":
       return abilities.apply(command);
+    case "write":
+      return abilities.write(command);
     case "token":
       return done(abilities.token(command.role, command.tenant));
     case "gateways":
@@ -123,6 +126,8 @@ function readCommand(value: unknown): ControlCommand | undefined {
       return { type };
     case "apply":
       return readApply(value as Fields);
+    case "write":
+      return readWrite(value as Fields);
     case "originate":
       return readOriginate(value as Fields);
     case "token": {
@@ -171,4 +176,20 @@ function readApply({ spool, sha256, file, tenant, prune, commit, expectedGenerat
   if (!Array.isArray(removals) || !removals.every(isNamed) || (origin !== undefined && origin !== "api")) return undefined;
   const more = { expectedGeneration: expected as number | undefined, origin: origin as "api" | undefined, remove: removals };
   return { type: "apply", spool, sha256, file, tenant: tenant ?? undefined, prune, commit, ...more };
+}
+
+function readWrite({ sections, remove, tenant, expectedGeneration, file }: Fields): ControlCommand | undefined {
+  const expected = expectedGeneration ?? undefined;
+  if (typeof sections !== "object" || sections === null || !Object.values(sections).every(Array.isArray)) return undefined;
+  if (!Array.isArray(remove) || !remove.every(isNamed) || !maybeText(tenant) || !text(file)) return undefined;
+  if (expected !== undefined && !Number.isInteger(expected)) return undefined;
+  const entries = sections as Readonly<Record<string, readonly unknown[]>>;
+  return {
+    type: "write",
+    sections: entries,
+    remove,
+    tenant: tenant ?? undefined,
+    expectedGeneration: expected as number | undefined,
+    file,
+  };
 }

@@ -31,6 +31,18 @@ export type ControlCommand =
   /** A one-time permission to call `number` as if from `trunk`, for `tandem call`. */
   | { readonly type: "test-call"; readonly number: string; readonly trunk: string | undefined }
   | { readonly type: "reload" }
+  /** To change a few resources and put that in force: checked with what they touch, stored with others that come along. */
+  | {
+      readonly type: "write";
+      /** Entries as tandem.yaml has them, by section. */
+      readonly sections: Readonly<Record<string, readonly unknown[]>>;
+      readonly remove: readonly { readonly kind: string; readonly name: string }[];
+      readonly tenant: string | undefined;
+      /** Of the stored resources when it was worked out: what it touches must not have changed since. */
+      readonly expectedGeneration: number | undefined;
+      /** What the entries are called in problems. */
+      readonly file: string;
+    }
   /** What a file of resources would change in the store, or, with `commit`, to change it and put it in force. */
   | {
       readonly type: "apply";

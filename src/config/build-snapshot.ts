@@ -4,11 +4,17 @@ import { DidTable } from "#routing/did-table.ts";
 import type { Snapshot } from "#routing/snapshot.ts";
 import type { Resources } from "./resources.ts";
 
-/** @param text what the resources were read from; its SHA-256 names the configuration in every decision */
-export function buildSnapshot(resources: Resources, generation: number, text: string): Snapshot {
+/** Names a configuration in every decision. @param stored hash of the stored resources; "": there are none */
+export const snapshotHash = (text: string, stored: string): string =>
+  createHash("sha256")
+    .update(stored === "" ? text : `${text}\n${stored}`)
+    .digest("hex");
+
+/** @param hash see snapshotHash */
+export function buildSnapshot(resources: Resources, generation: number, hash: string): Snapshot {
   return Object.freeze({
     generation,
-    hash: createHash("sha256").update(text).digest("hex"),
+    hash,
     listeners: index(resources.listeners, ({ name }) => name),
     trunks: index(resources.trunks, ({ name }) => name),
     gateways: index(resources.gateways, ({ name }) => name),

@@ -7,7 +7,7 @@
 import { resolve } from "node:path";
 import type { Config, ConfigProblem, NodeConfig } from "./config.ts";
 import { readSecrets } from "./accounts.ts";
-import { buildSnapshot } from "./build-snapshot.ts";
+import { buildSnapshot, snapshotHash } from "./build-snapshot.ts";
 import { checkResources } from "./check-resources.ts";
 import { type ReadDocument, readDocument } from "./document.ts";
 import { type Environment, SOCKET_PATH_BYTES_MAX, configFiles, homeFolder, runFolder, tooLongSocketPath } from "./places.ts";
@@ -100,7 +100,7 @@ export function loadText(text: string, file: string, input: LoadInput): LoadedCo
     });
   }
   if (problems.length > 0) return { ok: false, problems: problems.sort((a, b) => a.line - b.line), node: nodeConfig };
-  const snapshot = buildSnapshot(resources, input.generation ?? 1, stored.hash === "" ? text : `${text}\n${stored.hash}`);
+  const snapshot = buildSnapshot(resources, input.generation ?? 1, snapshotHash(text, stored.hash));
   const warnings = checked.warnings
     .map(placed)
     .map(locate)
