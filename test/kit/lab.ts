@@ -164,13 +164,20 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** Starts Tandem on the laboratory's SBC with this configuration and waits until it takes calls. */
-export async function startTandem(_t: Scope, lab: Lab, yaml: string): Promise<RunningTandem> {
+/** Starts Tandem on the laboratory's SBC with this configuration and waits until it takes calls. @param more of its environment */
+export async function startTandem(_t: Scope, lab: Lab, yaml: string, more: Readonly<Record<string, string>> = {}): Promise<RunningTandem> {
   const home = join(lab.folder, "home");
   mkdirSync(home, { recursive: true });
   const config = join(lab.folder, "tandem.yaml");
   writeFileSync(config, yaml);
-  const env = ["env", `TANDEM_HOME=${home}`, `XDG_RUNTIME_DIR=${home}`, "NO_COLOR=1", "TANDEM_API=off"];
+  const env = [
+    "env",
+    `TANDEM_HOME=${home}`,
+    `XDG_RUNTIME_DIR=${home}`,
+    "NO_COLOR=1",
+    "TANDEM_API=off",
+    ...Object.entries(more).map(([name, value]) => `${name}=${value}`),
+  ];
   const node = [process.execPath, "--disable-warning=ExperimentalWarning", join(ROOT, "src/cli-main.ts")];
   const child = lab.start(lab.sbcPrivate, env[0]!, [...env.slice(1), ...node, "start", "--config", config]);
   const tandem: RunningTandem = {

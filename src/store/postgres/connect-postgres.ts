@@ -48,6 +48,8 @@ function poolOf(url: string, max: number, queryMs: number | undefined): pg.Pool 
     ...(queryMs === undefined ? {} : { query_timeout: queryMs, statement_timeout: queryMs }),
     keepAlive: true,
     application_name: "tandem",
+    // The journal is deleted once a commit returned: whatever the server's setting, it must last.
+    options: "-c synchronous_commit=on",
     types: { getTypeParser: (oid, format) => (oid === INT8_OID ? Number : pg.types.getTypeParser(oid, format)) as never },
   });
   // An idle connection that breaks is replaced by the next question.
