@@ -34,6 +34,7 @@ export interface House {
   readonly transport: TransportLayer;
   readonly engine: OpenEngine;
   readonly registrations: Registrations;
+  readonly certificates: () => StatusReport["certificates"];
   readonly health: Health;
   readonly drained: DrainList;
   readonly tickets: TestTickets;
@@ -62,10 +63,11 @@ export function controlAbilities(house: House): ControlAbilities {
     const registered = new Map(registrations.list().map(({ trunk, ...report }) => [trunk, report]));
     return Array.from(
       house.snapshot().trunks.values(),
-      ({ name, tenant, listener, uri, callsMax: most, title, provider, maintenance }) => ({
+      ({ name, tenant, listener, uri, callsMax: most, title, provider, costPerMinute, maintenance }) => ({
         name,
         title: title ?? name,
         provider: provider ?? name,
+        costPerMinute,
         maintenance: maintenance === true,
         totals: house.peerTotals.of(name),
         tenant,
@@ -91,9 +93,12 @@ export function controlAbilities(house: House): ControlAbilities {
       media: { engine: house.engine.name, up: house.engine.connected, detail: house.engine.describe() },
       listeners: transport.listeners().map((face) => ({
         name: face.name,
-        address: `${face.address}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 0}`,
-        transports: (["UDP", "TCP"] as const).filter((name) => face.portOf(name) !== undefined),
+        address: `${face.address}:${face.portOf("UDP") ?? face.portOf("TCP") ?? face.portOf("TLS") ?? 0}`,
+        transports: (["UDP", "TCP", "TLS"] as const)
+          .filter((name) => face.portOf(name) !== undefined)
+          .map((name) => (name === "TLS" ? `TLS ${face.portOf(name)}` : name)),
       })),
+      certificates: house.certificates(),
       registrations: { registered: registrations.registered, of: registrations.list().length },
       counters: house.counters(),
     };

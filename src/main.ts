@@ -60,7 +60,7 @@ import { parseMessage } from "#sip/message/parse-message.ts";
 import { serializeResponse } from "#sip/message/serialize.ts";
 import { createTransactionLayer } from "#sip/transaction/driver.ts";
 import { T1_MS } from "#sip/transaction/transactions.ts";
-import { createLocator, textLocator } from "#sip/transport/location.ts";
+import { byTermsOf, createLocator, textLocator } from "#sip/transport/location.ts";
 import { ListenerOpenError } from "#sip/transport/listener.ts";
 import { type OpenTransportLayer, createTransportLayer } from "#sip/transport/transport-layer.ts";
 import type { Flow } from "#sip/transport/transport.ts";
@@ -71,6 +71,7 @@ import { openDrainList } from "#trunk/drain-list.ts";
 import { createProbes } from "#trunk/probes.ts";
 import { configChanges } from "./changes-main.ts";
 import { controlAbilities } from "./control-main.ts";
+import { openTls } from "./tls-main.ts";
 import { openEngine } from "./engine-main.ts";
 import { originate } from "./originating-main.ts";
 import { FollowedCalls } from "#observe/follow.ts";
@@ -250,7 +251,7 @@ function locateFor(uri: Uri, listener: string, peer: string): Located | Promise<
     return located.ok ? { ok: true, targets: usableTargets(health, peer, located.targets, clock.wallMs()) } : located;
   };
   const located = locator.locate(uri, listener);
-  return located instanceof Promise ? located.then(take) : take(located);
+  return located instanceof Promise ? located.then((found) => take(byTermsOf(peer, found))) : take(byTermsOf(peer, located));
 }
 function onAttempt(result: AttemptResult): void {
   const event =
@@ -329,6 +330,7 @@ const agent: Agent = createUserAgent({
   locator: { locate: (uriText, listener) => names.locate(uriText, listener) },
 });
 calls.attach(agent);
+const tls = openTls(snapshot, { clock, publish });
 const transport: OpenTransportLayer = await openListeners();
 const locator = createLocator({ dns: systemDns({ servers: node.dnsServers }), clock, random, listeners: transport });
 const names = textLocator(locator);
@@ -358,7 +360,7 @@ const registrations = new Registrations({
   random,
   publish,
   request: (parameters, onFinal) => agent.request(parameters, onFinal),
-  locate: (uriText, listener) => names.locate(uriText, listener),
+  locate: (uriText, listener, trunk) => names.locate(uriText, listener, trunk),
   face: (listener) => transport.listener(listener),
   // The same after a restart: the provider goes on calling it.
   contactUser: (trunk) => `r${createHmac("sha256", key).update(`contact user of trunk ${trunk}`).digest("hex").slice(0, 24)}`,
@@ -368,7 +370,10 @@ const probes = createProbes({
   random,
   agent,
   peers: () => [...snapshot.trunks.values(), ...snapshot.gateways.values()].map(asDialled),
-  locate: (uri, listener) => locator.locate(uri, listener),
+  locate(uri, listener, peer) {
+    const located = locator.locate(uri, listener);
+    return located instanceof Promise ? located.then((found) => byTermsOf(peer, found)) : byTermsOf(peer, located);
+  },
   face: (listener) => transport.listener(listener),
   rests: (peer, target) => health.restsUntil(peer, targetName(target), clock.wallMs()) > 0,
   onTargets: (peer, targets) => health.setTargets(peer, targets.map(targetName)),
@@ -391,12 +396,14 @@ if (restored.running + restored.ended + restored.unreadable > 0) {
 async function openListeners(): Promise<OpenTransportLayer> {
   try {
     return await createTransportLayer({
-      listeners: [...snapshot.listeners.values()].map(({ name, address, port, advertised, transports, device, dscp }) => ({
+      tls: tls.shelf,
+      listeners: [...snapshot.listeners.values()].map(({ name, address, port, advertised, transports, tls: listens, device, dscp }) => ({
         name,
         address,
         port,
         advertised,
         transports,
+        tlsPort: listens?.port,
         device,
         dscp,
       })),
@@ -474,6 +481,7 @@ const abilities = controlAbilities({
   transport,
   engine,
   registrations,
+  certificates: () => tls.shelf.reports(),
   health,
   drained,
   tickets,
@@ -512,6 +520,7 @@ function swap(next: Snapshot): void {
   const recognising = createIdentifier(next);
   snapshot = next;
   identifier = recognising;
+  if (next.trunks !== trunks || next.gateways !== gateways || next.listeners !== listeners) tls.apply(next);
   if (next.trunks !== trunks || next.gateways !== gateways) {
     digestUsers = createDigestUsers(next);
     health.keep({ has: (name) => next.trunks.has(name) || next.gateways.has(name) });
@@ -601,7 +610,7 @@ for (const warning of loaded.warnings) log.line("warn", `${warning.field}: ${war
 process.stdout.write(
   `tandem ready: ${transport
     .listeners()
-    .map((face) => `${face.name} ${face.address}:${face.portOf("UDP") ?? face.portOf("TCP") ?? 0}`)
+    .map((face) => `${face.name} ${face.address}:${face.portOf("UDP") ?? face.portOf("TCP") ?? face.portOf("TLS") ?? 0}`)
     .join(", ")} after ${Math.round(performance.now())} ms\n`,
 );
 // A process that is killed writes no cache at its end, and the next one has to start fast.

@@ -39,6 +39,7 @@ export function sourceFacts(request: ReceivedRequest, flow: Flow, proofs: Proofs
     fromHost: from.ok ? from.value.uri.host : "",
     registeredTrunk: user === undefined ? undefined : proofs.registeredTrunk(user),
     digestUser: proofs.digestUser,
+    certificateNames: flow.certificateNames,
     testTicketFor: ticket === undefined ? undefined : proofs.ticketTrunk(ticket),
   };
 }

@@ -6,6 +6,7 @@ import type { CdrAttempt } from "#cdr/record.ts";
 import type { PlannedAttempt } from "#routing/decision.ts";
 import type { ReceivedResponse } from "#sip/message/message.ts";
 import type { Dialog, FailureOutcome, InviteParameters, OutgoingInvite, OutgoingInviteUser } from "#sip/dialog/user-agent.ts";
+import { failureText } from "#sip/dialog/failure-text.ts";
 import type { Ending, HuntEvent } from "./hunt.ts";
 import type { Leg } from "./leg.ts";
 import type { Target } from "./ports.ts";
@@ -93,7 +94,7 @@ export class Attempt implements OutgoingInviteUser {
     if (this.left) return;
     if (outcome.type === "timeout") return this.#owner.onAttemptEvent(this, { type: "timeout" }, undefined);
     if (outcome.type === "transport-error")
-      return this.#owner.onAttemptEvent(this, { type: "transport-error", code: outcome.failure.code }, undefined);
+      return this.#owner.onAttemptEvent(this, { type: "transport-error", code: failureText(outcome.failure) }, undefined);
     const { response } = outcome;
     this.#firstProgressMs ??= this.#nowMs();
     const event: HuntEvent = {

@@ -20,7 +20,7 @@ import type { ReceivedRequest } from "#sip/message/message.ts";
 import { reasonPhraseOf } from "#sip/message/reason-phrases.ts";
 import type { IncomingInvite, UserAgent } from "#sip/dialog/user-agent.ts";
 import { Call, type CallHouse, RETRY_AFTER_S } from "./call.ts";
-import { CallRates } from "./call-rates.ts";
+import { CallRates } from "#routing/call-rates.ts";
 import type { Originated, Origination } from "./origination.ts";
 import type { CallSummary } from "./control.ts";
 import { ownCallsIn } from "./own-marks.ts";
@@ -105,7 +105,7 @@ class Registry implements Calls, CallHouse {
     return this.#calls.size;
   }
 
-  newInvite(_request: ReceivedRequest, flow: Flow): { readonly localTag: string; readonly localContact: string } {
+  newInvite(request: ReceivedRequest, flow: Flow): { readonly localTag: string; readonly localContact: string } {
     const localTag = `${this.ports.signer.sign(this.ports.ids.next())}a`;
     const face = this.ports.face(flow.listener);
     return {
@@ -115,6 +115,7 @@ class Registry implements Calls, CallHouse {
         face?.advertised ?? flow.localAddress,
         face?.portOf(flow.transport) ?? flow.localPort,
         flow.transport,
+        request.requestUri,
       ),
     };
   }

@@ -132,6 +132,8 @@ export interface TrunkReport {
   readonly title: string;
   /** The company behind it; its name where none was said. */
   readonly provider: string;
+  /** What a minute costs; undefined: nobody said. */
+  readonly costPerMinute?: number | undefined;
   /** Takes calls neither way. */
   readonly maintenance: boolean;
   /** Since the start; outbound are attempts. */
@@ -217,6 +219,16 @@ export interface StatusReport {
   readonly callsMax: number;
   readonly media: { readonly engine: string; readonly up: boolean; readonly detail: string };
   readonly listeners: readonly { readonly name: string; readonly address: string; readonly transports: readonly string[] }[];
+  /** Ours, for TLS: a listener's, or what we show to a peer. Watched over by alerts. */
+  readonly certificates: readonly {
+    /** "listener public", "trunk carrier" */
+    readonly of: string;
+    readonly file: string;
+    readonly names: readonly string[];
+    /** Epoch ms. */
+    readonly notBeforeMs: number;
+    readonly notAfterMs: number;
+  }[];
   /** At how many providers we are registered, of those that trunks name. */
   readonly registrations: { readonly registered: number; readonly of: number };
   readonly counters: Readonly<Record<string, number>>;

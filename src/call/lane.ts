@@ -334,7 +334,7 @@ export class Lane implements AttemptOwner {
       remoteUri,
       localTag: token,
       sipCallId: token,
-      localContact: contactOf(token, host, face?.portOf(target.transport), target.transport),
+      localContact: contactOf(token, host, face?.portOf(target.transport), target.transport, planned.requestUri),
       branchPrefix: token,
       maxForwards: this.#maxForwards(),
     };
@@ -447,7 +447,9 @@ function hostOf(uriText: string): string {
 }
 
 /** Our Contact URI, without angle brackets. */
-export function contactOf(token: string, host: string, port: number | undefined, transport: Target["transport"]): string {
+export function contactOf(token: string, host: string, port: number | undefined, transport: Target["transport"], requestUri = ""): string {
+  // RFC 3261 §8.1.1.8, §12.1.1: a sips Request-URI wants a sips Contact, in which TLS needs no saying.
+  if (/^sips:/i.test(requestUri)) return `sips:${token}@${writeHostPort(host, port)}`;
   return `sip:${token}@${writeHostPort(host, port)}${transport === "UDP" ? "" : `;transport=${transport.toLowerCase()}`}`;
 }
 

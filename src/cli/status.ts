@@ -3,6 +3,8 @@ import type { StatusReport } from "#call/control.ts";
 import { type CommandContext, EXIT_OK } from "./context.ts";
 import { clockTime, paint } from "./table.ts";
 
+const SOON_DAYS = 21;
+
 export async function status(context: CommandContext): Promise<number> {
   const control = await context.control();
   const report = await control.ask<StatusReport>({ type: "status" });
@@ -25,6 +27,11 @@ export async function status(context: CommandContext): Promise<number> {
   );
   for (const listener of report.listeners)
     context.print(`listener ${listener.name}: ${listener.address} ${listener.transports.join(", ")}`);
+  for (const { of, names, notAfterMs } of report.certificates) {
+    const days = Math.floor((notAfterMs - Date.now()) / 86_400_000);
+    const until = `until ${new Date(notAfterMs).toISOString().slice(0, 10)}${days < 0 ? ", EXPIRED" : days < SOON_DAYS ? `, in ${days} days` : ""}`;
+    context.print(`certificate of ${of}: ${names.join(", ")}, ${paint(look, days < SOON_DAYS ? "red" : "green", until)}`);
+  }
   const { registered, of } = report.registrations;
   if (of > 0)
     context.print(

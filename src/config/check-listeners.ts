@@ -2,6 +2,7 @@
 import { addressKey, parseAddress } from "#routing/addresses.ts";
 import type { Listener } from "#routing/snapshot.ts";
 import type { Path } from "./reading.ts";
+import { checkListenerTls } from "./tls-fields.ts";
 
 export type Note = (path: Path, message: string, remedy: string) => void;
 
@@ -18,7 +19,15 @@ const collide = (a: string, b: string): boolean => keyOf(a) === keyOf(b) || isUn
 /** What can't change while they are open: equal for two configurations, one may follow the other without a restart. */
 export const listenersKey = (listeners: Iterable<Listener>): string =>
   JSON.stringify(
-    Array.from(listeners, ({ name, address, port, transports, device, dscp }) => [name, address, port, transports, device, dscp]),
+    Array.from(listeners, ({ name, address, port, transports, tls, device, dscp }) => [
+      name,
+      address,
+      port,
+      transports,
+      tls?.port,
+      device,
+      dscp,
+    ]),
   );
 
 export function checkListeners(listeners: readonly Listener[], error: Note): void {
@@ -27,6 +36,7 @@ export function checkListeners(listeners: readonly Listener[], error: Note): voi
   for (const [i, listener] of listeners.entries()) {
     checkAdvertised(listener, i, error);
     checkOwnPorts(listener, i, error);
+    checkListenerTls(listener, ["listeners", i], error);
     for (const [j, other] of listeners.slice(0, i).entries()) checkPair(listener, i, other, j, error);
   }
 }
@@ -56,7 +66,11 @@ function checkAdvertised(listener: Listener, i: number, error: Note): void {
   }
 }
 
-function checkOwnPorts({ port, address, mediaAddress, mediaPortMin, mediaPortMax, transports }: Listener, i: number, error: Note): void {
+function checkOwnPorts(
+  { port, address, mediaAddress, mediaPortMin, mediaPortMax, transports, tls }: Listener,
+  i: number,
+  error: Note,
+): void {
   if (transports.length === 0) error(["listeners", i, "transports"], "no transport", "transports: [udp, tcp]");
   if (port >= mediaPortMin && port <= mediaPortMax && transports.includes("UDP") && collide(address, mediaAddress)) {
     error(
@@ -65,16 +79,27 @@ function checkOwnPorts({ port, address, mediaAddress, mediaPortMin, mediaPortMax
       "move one of them",
     );
   }
+  if (tls !== undefined && tls.port !== 0 && tls.port === port && transports.includes("TCP"))
+    error(["listeners", i, "tls", "port"], `port ${port} is that of TCP already`, "another port for TLS, 5061 by custom");
+}
+
+/** That can collide. */
+function portsOf({ port, transports, tls }: Listener) {
+  return [
+    ...(transports.includes("UDP") ? [{ protocol: "udp", port, path: ["port"] }] : []),
+    ...(transports.includes("TCP") ? [{ protocol: "tcp", port, path: ["port"] }] : []),
+    ...(tls === undefined ? [] : [{ protocol: "tcp", port: tls.port, path: ["tls", "port"] }]),
+  ].filter((one) => one.port !== 0);
 }
 
 function checkPair(listener: Listener, i: number, other: Listener, j: number, error: Note): void {
   // Sockets bound to different devices share addresses and ports.
   if (listener.device !== undefined && other.device !== undefined && listener.device !== other.device) return;
-  const sameTransport = listener.transports.some((transport) => other.transports.includes(transport));
-  if (listener.port !== 0 && listener.port === other.port && sameTransport && collide(listener.address, other.address)) {
+  const taken = portsOf(listener).find((one) => portsOf(other).some((two) => one.protocol === two.protocol && one.port === two.port));
+  if (taken !== undefined && collide(listener.address, other.address)) {
     error(
-      ["listeners", i, "port"],
-      `${listener.address}:${listener.port} is taken by listener ${other.name} (listeners[${j}])`,
+      ["listeners", i, ...taken.path],
+      `${listener.address}:${taken.port} is taken by listener ${other.name} (listeners[${j}])`,
       "another address or port",
     );
   }

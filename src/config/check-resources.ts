@@ -12,6 +12,7 @@ import { checkAccounts } from "./accounts.ts";
 import { type DidUse, didUseOf, tellApart } from "./describe-identification.ts";
 import { checkCallers, checkMeaning } from "./contradictions.ts";
 import { checkRules } from "./rule-fields.ts";
+import { TLS_PORT, checkPeerTls } from "./tls-fields.ts";
 import { type PeerUri, parsePeerUri } from "./peer-uri.ts";
 import type { Finding, Path } from "./reading.ts";
 import type { Resources } from "./resources.ts";
@@ -163,13 +164,14 @@ function checkPeer(peer: Peer, path: Path, checking: Checking): void {
   const known = resources.listeners.map(({ name }) => name);
   const listener = resources.listeners.find(({ name }) => name === peer.listener);
   checkMeaning(peer, path, warn);
+  checkPeerTls(peer, listener, path, error, warn);
   checkRules(peer, path, { ...checking, listeners: known, trunks: checking.trunks });
   if (peer.listener === "") {
     if (known.length > 0) error(path, `${peer.name} names no listener`, `listener: one of ${known.join(", ")}`);
   } else if (listener === undefined && !alsoNamed.has(peer.listener)) {
     error([...path, "listener"], `there is no listener ${peer.listener}`, suggestion(peer.listener, known, "listener"));
   }
-  if (peer.uri === undefined && peer.addresses.length === 0 && peer.digest === undefined) {
+  if (peer.uri === undefined && peer.addresses.length === 0 && peer.digest === undefined && (peer.tls?.clientNames ?? []).length === 0) {
     warn(
       path,
       `${peer.name} has neither uri nor addresses: it can be neither called nor recognised`,
@@ -188,7 +190,8 @@ function checkWayOut(uri: PeerUri, by: string, path: Path, { resources, error }:
   const listener = resources.listeners.find(({ name }) => name === by);
   if (listener === undefined) return;
   const transport = uri.transport === "" ? "UDP" : uri.transport.toUpperCase();
-  if (!listener.transports.some((one) => one === transport)) {
+  // Every listener can call out by TLS.
+  if (transport !== "TLS" && !listener.transports.some((one) => one === transport)) {
     error(
       [...path, "uri"],
       `the uri wants ${transport}, which listener ${listener.name} doesn't speak`,
@@ -203,7 +206,9 @@ function checkWayOut(uri: PeerUri, by: string, path: Path, { resources, error }:
     );
   }
   const own = resources.listeners.find(
-    (one) => one.port === (uri.port ?? 5060) && (sameAddress(one.address, uri.host) || sameAddress(one.advertised, uri.host)),
+    (one) =>
+      (transport === "TLS" ? one.tls?.port : one.port) === (uri.port ?? (transport === "TLS" ? TLS_PORT : 5060)) &&
+      (sameAddress(one.address, uri.host) || sameAddress(one.advertised, uri.host)),
   );
   if (own !== undefined) error([...path, "uri"], `this is our own listener ${own.name}: calls would come back to us`, "the peer's address");
 }

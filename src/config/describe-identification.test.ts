@@ -50,7 +50,7 @@ test("a trunk and a gateway of one address are not told apart by the DID: other 
 test("the table names the order, the means and the ambiguous", () => {
   const shown = renderIdentification(describeIdentification(snapshot)).join("\n");
   assert.match(shown, /1\. listener/);
-  assert.match(shown, /TLS client certificate \(not built yet\)/);
+  assert.match(shown, /3\. certificate +TLS client certificate/);
   assert.match(shown, /198\.51\.100\.1 {2}trunk acme \(acme\), trunk zeta \(zeta\) {2}by DID/);
   assert.match(shown, /AMBIGUOUS: left, right/);
   assert.match(shown, /nothing proves cloud/);

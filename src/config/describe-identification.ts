@@ -28,6 +28,15 @@ export interface IdentificationReport {
       readonly tenant: string;
       readonly realms: readonly string[];
     }[];
+    /** Who proves himself by a client certificate with one of these names. */
+    readonly certificates: readonly {
+      readonly names: readonly string[];
+      readonly peer: string;
+      readonly kind: "trunk" | "gateway";
+      readonly tenant: string;
+      /** Others with the same name, whom nothing tells apart. */
+      readonly ambiguous: readonly string[];
+    }[];
     /** Trunks whose calls come to the Contact that we registered. */
     readonly registered: readonly string[];
     /** Peers that nothing proves: calls can go to them, not come from them. */
@@ -100,21 +109,42 @@ export function describeIdentification(snapshot: Snapshot): IdentificationReport
     for (const peer of here) for (const network of new Set(peer.addresses)) networks.set(network, [...(networks.get(network) ?? []), peer]);
     return {
       listener: listener.name,
-      binds: `${listener.address}:${listener.port} ${listener.transports.join(" ")}`,
+      binds: bindsOf(listener),
       sources: [...networks].map(([network, sharing]) => {
         const { by, ambiguous } = tellApart(sharing, use);
         return { network, peers: sharing.map(({ name, kind, tenant }) => ({ name, kind, tenant })), by: by.join(", "), ambiguous };
       }),
       digestUsers: here.flatMap((peer) => (peer.digest === undefined ? [] : [digestUserOf(peer, peer.digest, listener)])),
+      certificates: here.flatMap((peer) => certificateOf(peer, here, use)),
       registered: [...snapshot.trunks.values()].filter(({ register }) => register?.listener === listener.name).map(({ name }) => name),
       unrecognised: here
         .filter(
-          (peer) => peer.addresses.length === 0 && peer.digest === undefined && (peer.kind === "gateway" || peer.register === undefined),
+          (peer) =>
+            peer.addresses.length === 0 &&
+            peer.digest === undefined &&
+            (peer.tls?.clientNames ?? []).length === 0 &&
+            (peer.kind === "gateway" || peer.register === undefined),
         )
         .map(({ name }) => name),
     };
   });
   return { order: IDENTIFICATION_ORDER, listeners };
+}
+
+function bindsOf({ address, port, transports, tls }: Listener): string {
+  const plain = transports.filter((transport) => transport !== "TLS");
+  return [
+    ...(plain.length === 0 ? [] : [`${address}:${port} ${plain.join(" ")}`]),
+    ...(tls === undefined ? [] : [`${address}:${tls.port} TLS`]),
+  ].join(", ");
+}
+
+function certificateOf(peer: Peer, here: readonly Peer[], use: DidUse) {
+  const names = peer.tls?.clientNames ?? [];
+  if (names.length === 0) return [];
+  const sharing = here.filter((other) => other.tls?.clientNames.some((name) => names.includes(name)) === true);
+  const { ambiguous } = tellApart(sharing, use);
+  return [{ names, peer: peer.name, kind: peer.kind, tenant: peer.tenant, ambiguous: ambiguous.filter((name) => name !== peer.name) }];
 }
 
 function digestUserOf({ name, kind, tenant, domains }: Peer, { username, realm }: DigestUser, { domains: own, advertised }: Listener) {
@@ -127,7 +157,7 @@ export function renderIdentification({ order, listeners }: IdentificationReport)
   for (const [i, { name, says, built }] of order.entries()) {
     lines.push(`  ${String(i + 1).padStart(2)}. ${name.padEnd(16)} ${says}${built ? "" : " (not built yet)"}`);
   }
-  for (const { listener, binds, sources, unrecognised, digestUsers, registered } of listeners) {
+  for (const { listener, binds, sources, unrecognised, digestUsers, certificates, registered } of listeners) {
     lines.push("", `listener ${listener}  ${binds}`);
     const rows = sources.map(({ network, peers, by, ambiguous }) => [
       network,
@@ -136,12 +166,16 @@ export function renderIdentification({ order, listeners }: IdentificationReport)
     ]);
     const width = (column: number): number => Math.max(0, ...rows.map((row) => row[column]!.length));
     for (const [network, who, how] of rows) lines.push(`  ${network!.padEnd(width(0))}  ${who!.padEnd(width(1))}  ${how!}`);
+    for (const { names, peer, kind, tenant, ambiguous } of certificates)
+      lines.push(
+        `  certificate of ${names.join(" or ")}  ${kind} ${peer}${tenant === "default" ? "" : ` (${tenant})`}  ${ambiguous.length === 0 ? "by certificate" : `AMBIGUOUS with ${ambiguous.join(", ")}`}`,
+      );
     for (const { username, peer, kind, tenant, realms } of digestUsers)
       lines.push(
         `  digest user ${username} of ${realms.join(", ")}  ${kind} ${peer}${tenant === "default" ? "" : ` (${tenant})`}  by digest`,
       );
     for (const trunk of registered) lines.push(`  calls to our registered Contact  trunk ${trunk}  by flow`);
-    if (rows.length + digestUsers.length + registered.length === 0) lines.push("  nobody is recognised here");
+    if (rows.length + digestUsers.length + certificates.length + registered.length === 0) lines.push("  nobody is recognised here");
     if (unrecognised.length > 0) lines.push(`  nothing proves ${unrecognised.join(", ")}: calls can go there, not come from there`);
   }
   return lines;

@@ -89,24 +89,27 @@ function sipRules(listener: Listener, peers: readonly Peer[], resolved: Resolved
       asDialled(peer).listener === listener.name ||
       (peer.kind === "trunk" && peer.register?.listener === listener.name),
   );
-  const digest = here.filter((peer) => peer.digest !== undefined).map(({ name }) => name);
+  const digest = here.filter((peer) => peer.digest !== undefined || (peer.tls?.clientNames ?? []).length > 0).map(({ name }) => name);
   if (digest.length > 0)
     notes.push(
-      `SIP to listener ${listener.name} is let in from anywhere: ${digest.join(", ")} prove${digest.length === 1 ? "s" : ""} by digest, not by address.`,
+      `SIP to listener ${listener.name} is let in from anywhere: ${digest.join(", ")} prove${digest.length === 1 ? "s" : ""} by digest or certificate, not by address.`,
     );
   const family = familyOf(listener.address);
   const sources = digest.length > 0 ? undefined : sourcesOf(here, family, resolved);
   if (sources?.length === 0) notes.push(`Nobody with a known address uses listener ${listener.name}: nothing is let in to its SIP port.`);
-  const transports = [...new Set(listener.transports.map((transport) => (transport === "UDP" ? "udp" : "tcp")))] as const;
-  return transports.map((protocol) => ({
+  const ports = listener.transports.map((transport) => ({
+    protocol: transport === "UDP" ? ("udp" as const) : ("tcp" as const),
+    port: transport === "TLS" ? (listener.tls?.port ?? listener.port) : listener.port,
+  }));
+  return ports.map(({ protocol, port }) => ({
     listener: listener.name,
     what: "SIP" as const,
     protocol,
     family,
     address: boundTo(listener.address),
     device: listener.device,
-    portMin: listener.port,
-    portMax: listener.port,
+    portMin: port,
+    portMax: port,
     sources,
   }));
 }

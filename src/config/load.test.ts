@@ -182,7 +182,7 @@ trunks:
   - name: carrier
     listener: main
     calls_max: many
-    uri: sips:example.com
+    uri: sip:example.com;transport=wss
 dids:
   - number: "+15551234567"
     to: gruop ai
@@ -194,7 +194,7 @@ extra: 1
       "4 listeners[0].adress: unknown field adress",
       '6 listeners[1].address: "192.0.2.300" is not an IP address',
       '10 trunks[0].calls_max: "many" is not a whole number',
-      '11 trunks[0].uri: "sips:example.com": TLS and WebSocket are not built in this version',
+      '11 trunks[0].uri: "sip:example.com;transport=wss": WebSocket is not built in this version',
       '14 dids[0].to: "gruop ai" is not a target',
       "15 extra: unknown section extra",
     ],

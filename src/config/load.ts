@@ -12,7 +12,9 @@ import { checkResources } from "./check-resources.ts";
 import { type ReadDocument, readDocument } from "./document.ts";
 import { type Environment, SOCKET_PATH_BYTES_MAX, configFiles, homeFolder, runFolder, tooLongSocketPath } from "./places.ts";
 import { type Finding, type Path, type Placed, Reading, describe, isBlank, isMapping, pathText } from "./reading.ts";
-import { type Sections, toResources } from "./resources.ts";
+import { type Resources, type Sections, toResources } from "./resources.ts";
+import type { Note } from "./check-listeners.ts";
+import { checkTlsFiles } from "./tls-fields.ts";
 import { type NodeFields, SECTIONS, SECTION_READERS, readNode } from "./schema.ts";
 import { checkInterfaces } from "./schema-media.ts";
 import { IN_THE_STORE, type StoredEntries, NOTHING_STORED, mergeStored } from "./stored-resources.ts";
@@ -85,10 +87,11 @@ export function loadText(text: string, file: string, input: LoadInput): LoadedCo
   const { secrets, findings: secretFindings } = readSecrets(sections, input.env, input.readFile);
   const resources = toResources(sections, nodeConfig.callsMax, secrets);
   const checked = checkResources(resources, brokenNames);
+  const ofFiles = tlsFindings(resources, input);
   const origin = originsOf(sections);
   const placed = (finding: Finding): Finding => ({ ...finding, path: origin(finding.path) });
 
-  const problems = [...reading.findings, ...secretFindings, ...checked.errors.map(placed)].map(locate);
+  const problems = [...reading.findings, ...secretFindings, ...[...checked.errors, ...ofFiles.errors].map(placed)].map(locate);
   const socket = tooLongSocketPath(nodeConfig.runDir);
   if (socket !== undefined) {
     problems.push({
@@ -101,11 +104,30 @@ export function loadText(text: string, file: string, input: LoadInput): LoadedCo
   }
   if (problems.length > 0) return { ok: false, problems: problems.sort((a, b) => a.line - b.line), node: nodeConfig };
   const snapshot = buildSnapshot(resources, input.generation ?? 1, snapshotHash(text, stored.hash));
-  const warnings = checked.warnings
+  const warnings = [...checked.warnings, ...ofFiles.warnings]
     .map(placed)
     .map(locate)
     .sort((a, b) => a.line - b.line);
   return { ok: true, config: Object.freeze({ node: nodeConfig, snapshot, file }), text, warnings };
+}
+
+/** Certificates and keys that resources name. */
+export function tlsFindings(
+  { listeners, trunks, gateways }: Pick<Resources, "listeners" | "trunks" | "gateways">,
+  input: Pick<LoadInput, "readFile">,
+) {
+  const errors: Finding[] = [];
+  const warnings: Finding[] = [];
+  const into =
+    (list: Finding[]): Note =>
+    (path, message, remedy) =>
+      void list.push({ path, message, remedy });
+  checkTlsFiles(
+    listeners.map((listener, i) => [listener, ["listeners", i]] as const),
+    [...trunks.map((peer, i) => [peer, ["trunks", i]] as const), ...gateways.map((peer, i) => [peer, ["gateways", i]] as const)],
+    { readFile: input.readFile, nowMs: Date.now(), error: into(errors), warn: into(warnings) },
+  );
+  return { errors, warnings };
 }
 
 /** Where the store is, the file may say itself: `node.home`. */

@@ -10,6 +10,7 @@ import { toHeaderPolicy } from "./header-fields.ts";
 import { parsePeerUri } from "./peer-uri.ts";
 import type { Placed } from "./reading.ts";
 import { toBackups, toRules } from "./rule-fields.ts";
+import { toListenerTls, toPeerTls } from "./tls-fields.ts";
 import {
   type DidFields,
   type GatewayFields,
@@ -103,6 +104,7 @@ function toListener(fields: ListenerFields): Listener {
     advertised,
     port: fields.port,
     transports: [...new Set(fields.transports)],
+    ...toListenerTls(fields.tls),
     device: fields.device,
     dscp: fields.dscp,
     mediaPortMin: media.ports[0],
@@ -126,8 +128,8 @@ function toPeer(fields: PeerFields | TrunkFields, onlyListener: string, callsMax
     name: fields.name,
     tenant: fields.tenant as TenantId,
     listener: fields.listener ?? onlyListener,
-    // Who proves himself by digest does so instead of by his address, unless both are said.
-    addresses: fields.addresses ?? (uri?.numeric && fields.digest === undefined ? [uri.host] : []),
+    // Who proves himself by digest or certificate does so instead of by his address, unless both are said.
+    addresses: fields.addresses ?? (uri?.numeric && fields.digest === undefined && fields.tls_client_names.length === 0 ? [uri.host] : []),
     ...(fields.domains.length > 0 ? { domains: fields.domains } : {}),
     ...(fields.trunk_group === undefined ? {} : { trunkGroup: fields.trunk_group }),
     uri: fields.uri,
@@ -147,10 +149,12 @@ function toPeer(fields: PeerFields | TrunkFields, onlyListener: string, callsMax
     ...(fields.probe === undefined ? {} : { probe: fields.probe }),
     ...(fields.title === undefined ? {} : { title: fields.title }),
     ...(fields.provider === undefined ? {} : { provider: fields.provider }),
+    ...(fields.cost_per_minute === undefined ? {} : { costPerMinute: Number(fields.cost_per_minute) }),
     ...(fields.drain ? { drain: true } : {}),
     ...(fields.maintenance ? { maintenance: true } : {}),
     ...(fields.blocked_prefixes.length > 0 ? { blockedPrefixes: fields.blocked_prefixes } : {}),
     ...toRules(fields),
+    ...toPeerTls(fields),
   };
 }
 

@@ -15,6 +15,7 @@ import { readPeerUri } from "./peer-uri.ts";
 import { PRESETS, PRESET_NAMES, withPreset } from "./presets.ts";
 import { MEDIA_DEFAULTS, readMedia } from "./schema-media.ts";
 import { probe } from "./probe-fields.ts";
+import { peerTlsFields, readListenerTls } from "./tls-fields.ts";
 import { shapeOf, shaped, shapedAs } from "./shape.ts";
 import {
   type Fields,
@@ -89,11 +90,13 @@ const dscp: Reader<number> = (value, reading) => {
   return reading.note(`${describe(value)} is not a DSCP`, `0 to 63, or ${Object.keys(DSCP_NAMES).join(", ")}`);
 };
 
-const NOT_YET = ["tls", "ws", "wss"];
-const transport: Reader<"UDP" | "TCP"> = (value, reading) => {
+const TRANSPORT_NAMES = { udp: "UDP", tcp: "TCP", tls: "TLS" } as const;
+const NOT_YET = ["ws", "wss"];
+const transport: Reader<"UDP" | "TCP" | "TLS"> = (value, reading) => {
   const given = String(value).toLowerCase();
-  if (NOT_YET.includes(given)) return reading.note(`transport ${given} is not built in this version`, "udp or tcp");
-  return oneOf(["udp", "tcp"])(given, reading) === "tcp" ? "TCP" : given === "udp" ? "UDP" : undefined;
+  if (NOT_YET.includes(given)) return reading.note(`transport ${given} is not built in this version`, "udp, tcp or tls");
+  const known = oneOf(["udp", "tcp", "tls"])(given, reading);
+  return known === undefined ? undefined : TRANSPORT_NAMES[known];
 };
 
 /** As Node's resolver takes it. */
@@ -151,6 +154,7 @@ const listener = {
   address: required(address, "the address to bind, e.g. address: 192.0.2.1"),
   port: optional(integer(0, 65_535, "port; 0 lets the kernel choose"), 5060),
   transports: optional(listOf(transport), ["UDP", "TCP"] as const),
+  tls: maybe(readListenerTls),
   advertise: maybe(addressOrHost),
   device: maybe(textLike(/^[^\s/]{1,15}$/, "a network device", "e.g. eth1 or vrf-carrier")),
   dscp: maybe(dscp),
@@ -207,11 +211,13 @@ const peer = {
   probe: maybe(probe),
   title: maybe(textLike(/^[^\p{Cc}]{1,200}$/u, "a title", "what people call it, in one line")),
   provider: maybe(name),
+  cost_per_minute: maybe(textLike(/^\d{1,4}(\.\d{1,6})?$/, "a price", "of a minute, with a point, e.g. 0.002")),
   drain: optional(yesNo, false),
   maintenance: optional(yesNo, false),
   blocked_prefixes: optional(listOf(prefix), []),
   ...ruleFields(name),
   ...accountFields,
+  ...peerTlsFields,
 } satisfies Fields;
 const trunk = { ...peer, ...backupFields(name), register: registerField(name, addressOrHost) } satisfies Fields;
 const gateway = { ...peer, next_on: optional(listOf(statusCode(300, 699)), []) } satisfies Fields;
@@ -350,7 +356,7 @@ function presetOr<T>(read: Reader<T>): Reader<T> {
   return shapedAs(readPreset, read);
 }
 
-const LISTENER_ELSEWHERE = { ports: "media: { ports: 10000-19999 }", tls: "TLS is not built in this version" };
+const LISTENER_ELSEWHERE = { ports: "media: { ports: 10000-19999 }", certificate: "tls: { certificate: …, key: … }" };
 const TRUNK_ELSEWHERE = {
   next_on: "a gateway's field; for trunks, backup_trunks with backup_on",
   registrar: "register: { registrar: sip.example.com }",

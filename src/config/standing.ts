@@ -17,6 +17,7 @@ import { type ApplyRequest, type ResourceChange, planApply } from "./plan-apply.
 import { isMapping } from "./reading.ts";
 import { referrersOf, shiftedNames } from "./referrers.ts";
 import { checkResources } from "./check-resources.ts";
+import { tlsFindings } from "./load.ts";
 import type { FileEntries } from "./file-entries.ts";
 import {
   type Entry,
@@ -95,7 +96,12 @@ export class Standing {
     if (read.findings.length > 0) return { ok: false, problems: read.findings.map((finding) => place(recordAt(finding.path), finding)) };
 
     const snapshot = patchSnapshot(this.#snapshot, this.#patchOf(changes, read));
-    const { errors, warnings } = checkResources(read.resources, new Set(), snapshot);
+    const checked = checkResources(read.resources, new Set(), snapshot);
+    const ofFiles = tlsFindings(read.resources, this.#surroundings);
+    const [errors, warnings] = [
+      [...checked.errors, ...ofFiles.errors],
+      [...checked.warnings, ...ofFiles.warnings],
+    ];
     const problems = errors.map((finding) => place(recordAt(finding.path), finding));
     const referring = referrersOf(shiftedNames(changes, this.#snapshot, snapshot), snapshot, changes);
     if (referring !== undefined) {

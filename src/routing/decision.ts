@@ -18,6 +18,8 @@ export interface SourceFacts {
   readonly fromHost: string;
   /** The trunk whose registration named the R-URI's user as our Contact. */
   readonly registeredTrunk?: string | undefined;
+  /** Names of the certificate that the sender's connection proved. */
+  readonly certificateNames?: readonly string[] | undefined;
   /** A digest user that proved himself in this request. */
   readonly digestUser?: string | undefined;
   /** One-time permission of `tandem call`, checked by the caller of identify. */

@@ -33,8 +33,24 @@ test("the order is data, with the steps of the design in their places", () => {
   );
   assert.deepEqual(
     IDENTIFICATION_ORDER.filter(({ built }) => !built).map(({ name }) => name),
-    ["certificate"],
+    [],
   );
+});
+
+test("a client certificate proves the peer that lists one of its names, before any address", () => {
+  const tls = { verify: true, wildcards: false, ca: undefined, own: undefined };
+  const records = {
+    trunks: [
+      makeTrunk("carrier", { addresses: CARRIER }),
+      makeTrunk("pbx", { tls: { ...tls, clientNames: ["pbx.example.net", "old.example.net"] } }),
+      makeTrunk("left", { tls: { ...tls, clientNames: ["shared.example.net"] }, domains: ["left.example"] }),
+      makeTrunk("right", { tls: { ...tls, clientNames: ["shared.example.net"] }, domains: ["right.example"] }),
+    ],
+  };
+  assert.equal(told(identify(records, { certificateNames: ["old.example.net"] })), "pbx by certificate");
+  assert.equal(told(identify(records, { certificateNames: ["who.example.net"] })), "carrier by address");
+  assert.equal(told(identify(records, { certificateNames: ["shared.example.net"], toHost: "right.example" })), "right by domain");
+  assert.equal(told(identify(records, { certificateNames: ["shared.example.net"] })), "ambiguous: left, right");
 });
 
 test("an address that one peer has is that peer", () => {

@@ -2,7 +2,7 @@
  * Who sends this request? Steps in a fixed order, kept as data: proof first where it is strong, then what narrows.
  *
  * Domain, trunk-group and DID only choose among peers that the address has proved; alone they let nobody in.
- * Deliberately not here: TLS certificates (their place in the order stands), checking passwords, refusing or
+ * Deliberately not here: checking certificates and passwords, refusing or
  * challenging (the caller decides what an unknown sender gets), bans.
  */
 import { type Address, type AddressTable, buildAddressTable, parseAddress, sameAddress } from "./addresses.ts";
@@ -24,7 +24,7 @@ export interface IdentificationStep {
 export const IDENTIFICATION_ORDER: readonly IdentificationStep[] = [
   { name: "listener", role: "scope", built: true, says: "only peers of the listener that received it" },
   { name: "test ticket", role: "proof", built: true, says: "the one-time permission of `tandem call`" },
-  { name: "certificate", role: "proof", built: false, says: "TLS client certificate" },
+  { name: "certificate", role: "proof", built: true, says: "TLS client certificate with a name that a peer lists" },
   { name: "flow", role: "proof", built: true, says: "our random Contact user, which only the registrar was told" },
   { name: "digest", role: "proof", built: true, says: "digest user, where credentials are present" },
   { name: "domain", role: "narrow", built: true, says: "R-URI or To domain that a peer lists" },
@@ -54,6 +54,8 @@ interface PeerTables {
   readonly gateways: Snapshot["gateways"];
   readonly listeners: Snapshot["listeners"];
   readonly byListener: ReadonlyMap<string, AddressTable<Peer>>;
+  /** By listener and name in a client certificate. */
+  readonly byCertificate: ReadonlyMap<string, readonly Peer[]>;
   readonly anywhere: AddressTable<Peer>;
   readonly digestUsers: DigestUsers;
 }
@@ -69,18 +71,48 @@ function tablesOf(snapshot: Snapshot): PeerTables {
   for (const listener of listeners.keys()) {
     byListener.set(listener, tableOf(peers.filter((peer) => peer.listener === listener)));
   }
-  const built = { gateways, listeners, byListener, anywhere: tableOf(peers), digestUsers: createDigestUsers(snapshot) };
+  const anywhere = tableOf(peers);
+  const built = {
+    gateways,
+    listeners,
+    byListener,
+    byCertificate: certificatesOf(peers),
+    anywhere,
+    digestUsers: createDigestUsers(snapshot),
+  };
   tables.set(trunks, built);
   return built;
 }
 
+function certificatesOf(peers: readonly Peer[]): ReadonlyMap<string, readonly Peer[]> {
+  const found = new Map<string, Peer[]>();
+  for (const peer of peers) {
+    for (const name of peer.tls?.clientNames ?? []) {
+      const key = `${peer.listener} ${name}`;
+      found.set(key, [...(found.get(key) ?? []), peer]);
+    }
+  }
+  return found;
+}
+
 export function createIdentifier(snapshot: Snapshot): Identifier {
-  const { byListener, anywhere, digestUsers } = tablesOf(snapshot);
+  const { byListener, byCertificate, anywhere, digestUsers } = tablesOf(snapshot);
+  const certifiedBy = ({ listener, certificateNames = [] }: SourceFacts): readonly Peer[] => [
+    ...new Set(certificateNames.flatMap((name) => byCertificate.get(`${listener} ${name}`) ?? [])),
+  ];
 
   return {
     identify(facts) {
       const ticket = facts.testTicketFor === undefined ? undefined : findPeer(snapshot, facts.testTicketFor);
       if (ticket !== undefined) return { type: "peer", peer: ticket, by: "test ticket" };
+      const certified = certifiedBy(facts);
+      if (certified.length === 1) return { type: "peer", peer: certified[0]!, by: "certificate" };
+      if (certified.length > 1)
+        return narrow(
+          certified.map((peer) => ({ peer, prefixBits: 0 })),
+          facts,
+          snapshot,
+        );
       const registered = facts.registeredTrunk === undefined ? undefined : snapshot.trunks.get(facts.registeredTrunk);
       if (registered?.register?.listener === facts.listener) return { type: "peer", peer: registered, by: "flow" };
       const user = facts.digestUser === undefined ? undefined : digestUsers.peerOf(facts.digestUser);

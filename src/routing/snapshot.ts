@@ -8,6 +8,31 @@ import type { HeaderRule, PeerRules } from "./peer-rules.ts";
 
 export type TransportName = "UDP" | "TCP" | "TLS" | "WS" | "WSS";
 
+/** PEM files; one may hold both. */
+export interface CertificateFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
+export interface ListenerTls {
+  readonly port: number;
+  /** The first for those who ask for nobody by name (SNI), or for somebody else. */
+  readonly certificates: readonly CertificateFiles[];
+  /** File of those who sign clients' certificates; undefined: nobody is asked for one. */
+  readonly clientCa: string | undefined;
+}
+/** TLS towards a peer, and what it proves itself by. */
+export interface PeerTls {
+  /** False: whoever answers is believed. */
+  readonly verify: boolean;
+  readonly wildcards: boolean;
+  /** File; undefined: the authorities that the system trusts. */
+  readonly ca: string | undefined;
+  /** What we show when it asks. */
+  readonly own: CertificateFiles | undefined;
+  /** Names, lower case, one of which its own client certificate has when it calls. */
+  readonly clientNames: readonly string[];
+}
+
 export interface Listener {
   readonly name: string;
   /** Bound address. */
@@ -16,6 +41,8 @@ export interface Listener {
   readonly advertised: string;
   readonly port: number;
   readonly transports: readonly TransportName[];
+  /** Present where `transports` has TLS; calls out by TLS need none. */
+  readonly tls?: ListenerTls;
   readonly device: string | undefined;
   readonly dscp: number | undefined;
   /** Ports for RTP, first and last. */
@@ -122,12 +149,16 @@ interface PeerCommon extends PeerRules {
   readonly outboundProxy?: string;
   /** Absent: digest doesn't prove it. */
   readonly digest?: DigestUser;
+  /** Absent: verified by the system's authorities, no certificate of ours, and none proves it. */
+  readonly tls?: PeerTls;
   /** Undefined: not probed. */
   readonly probe?: ProbePolicy;
   /** What people call it. */
   readonly title?: string;
   /** The company behind it: what reports and metrics are grouped by. */
   readonly provider?: string;
+  /** What a minute costs there, in whatever money the deployment counts. */
+  readonly costPerMinute?: number;
   /** No new calls to it; those that run go on, and calls from it are taken. */
   readonly drain?: boolean;
   /** Drained, and calls from it are refused too. */

@@ -9,6 +9,7 @@ import type { Clock, Timer } from "#base/clock.ts";
 import type { Random } from "#base/ids.ts";
 import type { Peer, ProbePolicy } from "#routing/snapshot.ts";
 import type { FailureOutcome, InviteParameters, UserAgent } from "#sip/dialog/user-agent.ts";
+import { failureText } from "#sip/dialog/failure-text.ts";
 import type { HeaderField } from "#sip/message/message.ts";
 import { parseUri } from "#sip/message/parse-uri.ts";
 import { writeHostPort } from "#sip/message/parse-host.ts";
@@ -33,7 +34,7 @@ export interface ProbePorts {
   readonly agent: Pick<UserAgent, "request">;
   /** All peers of the present configuration. */
   readonly peers: () => Iterable<Peer>;
-  readonly locate: (uri: Uri, listener: string) => Targets | Promise<Targets>;
+  readonly locate: (uri: Uri, listener: string, peer: string) => Targets | Promise<Targets>;
   /** What our requests say of us there. */
   readonly face: (
     listener: string,
@@ -120,7 +121,7 @@ class Rounds implements Probes {
     const { peer, policy, uri } = watched;
     if (this.#inFlight >= IN_FLIGHT_MAX) return void this.#waiting.push(watched);
     this.#after(watched, policy.everyMs * (1 - JITTER + 2 * JITTER * this.#ports.random.fraction()));
-    const located = this.#ports.locate(uri, peer.listener);
+    const located = this.#ports.locate(uri, peer.listener, peer.name);
     if (!(located instanceof Promise)) return this.#askAll(watched, located);
     this.#inFlight++;
     located.then(
@@ -173,7 +174,10 @@ class Rounds implements Probes {
     const host = face?.advertised ?? "";
     const id = `${this.#salt}.${++this.#counter}.${random.integer(2 ** 32).toString(36)}`;
     const port = face?.portOf(target.transport);
-    const contact = `sip:${writeHostPort(host, port)}${target.transport === "UDP" ? "" : `;transport=${target.transport.toLowerCase()}`}`;
+    const secure = peer.uri?.startsWith("sips:") === true;
+    // RFC 3261 §8.1.1.8: a sips Request-URI wants a sips Contact, in which TLS needs no saying.
+    const transport = target.transport === "UDP" || secure ? "" : `;transport=${target.transport.toLowerCase()}`;
+    const contact = `${secure ? "sips" : "sip"}:${writeHostPort(host, port)}${transport}`;
     const headers: HeaderField[] = [["Accept", "application/sdp"]];
     return {
       method: "OPTIONS",
@@ -206,7 +210,7 @@ const nothing = (detail: string): Omit<ProbeResult, "rttMs"> => ({ status: 0, re
 
 function resultOf(outcome: FailureOutcome): Omit<ProbeResult, "rttMs"> {
   if (outcome.type === "timeout") return nothing("silent");
-  if (outcome.type === "transport-error") return nothing(outcome.failure.code);
+  if (outcome.type === "transport-error") return nothing(failureText(outcome.failure));
   const { response } = outcome;
   // RFC 3261 §20.33: delta-seconds, then comment and parameters.
   const seconds = /^\s*(\d{1,9})\b/.exec(response.header("retry-after") ?? "")?.[1];

@@ -11,6 +11,7 @@ import type { Random } from "#base/ids.ts";
 import type { Publish } from "#observe/event.ts";
 import type { RegisterPolicy } from "#routing/accounts.ts";
 import type { Trunk } from "#routing/snapshot.ts";
+import { failureText } from "#sip/dialog/failure-text.ts";
 import type { UserAgent } from "#sip/dialog/user-agent.ts";
 import {
   type Circumstances,
@@ -34,7 +35,7 @@ export interface RegistrationPorts {
   readonly publish: Publish;
   readonly request: UserAgent["request"];
   /** RFC 3263 for a URI; empty: it can't be resolved. */
-  readonly locate: (uriText: string, listener: string) => readonly Target[] | Promise<readonly Target[]>;
+  readonly locate: (uriText: string, listener: string, trunk: string) => readonly Target[] | Promise<readonly Target[]>;
   readonly face: (
     listener: string,
   ) => { readonly advertised: string; portOf(transport: Target["transport"]): number | undefined } | undefined;
@@ -242,14 +243,14 @@ class Registration {
       if (target === undefined) return failed(`${hop} can't be resolved`);
       this.#ports.request(this.#parametersOf(request, target), (outcome) => this.#heard(sequence, outcome));
     };
-    const located = this.#ports.locate(hop, this.#policy.listener);
+    const located = this.#ports.locate(hop, this.#policy.listener, this.trunk.name);
     if (!("then" in located)) return take(located);
     located.then(take, (error: unknown) => failed(String(error)));
   }
 
   #heard(sequence: number, outcome: Outcome): void {
     if (outcome.type === "response") return this.feed({ type: "response", sequence, response: outcome.response });
-    const detail = outcome.type === "timeout" ? "no answer" : `${outcome.failure.code}: nothing could be sent`;
+    const detail = outcome.type === "timeout" ? "no answer" : `${failureText(outcome.failure)}: nothing could be sent`;
     this.feed({ type: "no-answer", sequence, detail });
   }
 
@@ -258,8 +259,10 @@ class Registration {
     const face = this.#ports.face(listener);
     const host = face?.advertised ?? "";
     const port = face?.portOf(target.transport);
-    const transport = target.transport === "UDP" ? "" : `;transport=${target.transport.toLowerCase()}`;
-    const contact = `<sip:${this.#terms.contactUser}@${host.includes(":") ? `[${host}]` : host}${port === undefined ? "" : `:${port}`}${transport}>`;
+    const secure = request.requestUri.startsWith("sips:");
+    // RFC 3261 §8.1.1.8: a sips Request-URI wants a sips Contact, in which TLS needs no saying.
+    const transport = target.transport === "UDP" || secure ? "" : `;transport=${target.transport.toLowerCase()}`;
+    const contact = `<${secure ? "sips" : "sip"}:${this.#terms.contactUser}@${host.includes(":") ? `[${host}]` : host}${port === undefined ? "" : `:${port}`}${transport}>`;
     const parameters = [...contactParameters, `expires=${request.expiresS}`].map((one) => `;${one}`).join("");
     return {
       method: "REGISTER",

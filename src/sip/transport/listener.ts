@@ -46,6 +46,8 @@ function remedyOf(code: string, spec: ListenerSpec, port: number): string {
       return "no file descriptors are left; raise `ulimit -n`";
     case "NO_TRANSPORT":
       return "this transport is not there yet; use UDP, TCP and TLS";
+    case "NO_CERTIFICATE":
+      return "its certificate can't be used; tandem check says why";
     case "NO_SOCKET_OPTIONS":
       return "`device` and `dscp` need Linux and koffi, which does not load here; leave them out";
     case "ENODEV":
@@ -60,6 +62,13 @@ function remedyOf(code: string, spec: ListenerSpec, port: number): string {
   }
 }
 
-export function faceOf(spec: ListenerSpec, ports: ReadonlyMap<TransportName, number>): ListenerFace {
-  return { name: spec.name, address: spec.address, advertised: spec.advertised, portOf: (transport) => ports.get(transport) };
+/** @param tls whether it can call out by TLS, listening or not */
+export function faceOf({ name, address, advertised }: ListenerSpec, ports: ReadonlyMap<TransportName, number>, tls: boolean): ListenerFace {
+  return {
+    name,
+    address,
+    advertised,
+    portOf: (transport) => ports.get(transport),
+    reaches: (transport) => ports.has(transport) || (transport === "TLS" && tls),
+  };
 }

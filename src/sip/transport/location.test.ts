@@ -42,6 +42,7 @@ const faces = new Map([
   ["both", face("both", "10.0.0.1", ["UDP", "TCP"])],
   ["tcp", face("tcp", "10.0.0.1", ["TCP"])],
   ["six", face("six", "2001:db8::1", ["UDP"])],
+  ["tls", face("tls", "10.0.0.1", ["TLS"])],
 ]);
 
 function locator(zone: Zone): Locator & { readonly asked: string[] } {
@@ -87,6 +88,27 @@ test("numeric hosts need no DNS and no waiting, RFC 3263 §4.1", () => {
     assert.equal(short(located), result, text);
   }
   assert.deepEqual(asked, []);
+});
+
+test("sips and transport=tls go over TLS alone, for the name that was asked for, RFC 3263 §4.1, RFC 5922 §4", async () => {
+  const { locate, asked } = locator({
+    a: { "edge.example": ["192.0.2.1"], "plain.example": ["192.0.2.2"] },
+    srv: { "_sips._tcp.gw.example": [srv(1, 1, 5071, "edge.example")] },
+  });
+  const told = async (text: string): Promise<string> => {
+    const located = await locate(uri(text), "tls");
+    const aims = located.ok ? located.targets.map(({ tls }) => tls?.serverName) : [];
+    return `${short(located)} ${[...new Set(aims)].join(", ")}`;
+  };
+  assert.equal(await told("sip:gw.example;transport=tls"), "TLS 192.0.2.1 5071 gw.example");
+  assert.equal(await told("sips:GW.example"), "TLS 192.0.2.1 5071 gw.example");
+  assert.equal(await told("sips:plain.example;transport=tcp"), "TLS 192.0.2.2 5061 plain.example");
+  assert.equal(await told("sips:192.0.2.9:5080"), "TLS 192.0.2.9 5080 192.0.2.9");
+  assert.equal(await told("sip:192.0.2.9;transport=tls"), "TLS 192.0.2.9 5061 192.0.2.9");
+  assert.equal(await told("sips:192.0.2.9;transport=udp"), "NO_TRANSPORT ");
+  // Nothing asks for TLS: UDP, although there is no other listener for it.
+  assert.equal(await told("sip:192.0.2.9"), "NO_TRANSPORT ");
+  assert.ok(!asked.some((question) => question.includes("_sip._")));
 });
 
 test("a name with a port is an address question only, §4.2", async () => {

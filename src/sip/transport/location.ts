@@ -94,7 +94,7 @@ export function createLocator(options: LocatorOptions): Locator {
     if (face === undefined) return undefined;
     return {
       listener,
-      transports: SUPPORTED.filter((transport) => face.portOf(transport) !== undefined),
+      transports: SUPPORTED.filter((transport) => face.portOf(transport) !== undefined || face.reaches?.(transport) === true),
       family: isIP(face.address) === 6 ? 6 : 4,
     };
   }
@@ -184,6 +184,13 @@ export function createLocator(options: LocatorOptions): Locator {
   return { locate };
 }
 
+/** The same places, reached by a peer's own TLS terms. */
+export function byTermsOf(terms: string, located: Located): Located {
+  if (!located.ok || located.targets[0]?.tls === undefined) return located;
+  const targets = located.targets.map((target) => (target.tls === undefined ? target : { ...target, tls: { ...target.tls, terms } }));
+  return { ok: true, targets };
+}
+
 /** §4: TARGET is the maddr parameter if there is one. */
 const hostOf = (uri: Uri): string => (uri.parameters.get("maddr") ?? uri.host).replace(/^\[|\]$/g, "");
 const defaultPort = (transport: TransportName): number => (transport === "TLS" ? DEFAULT_TLS_PORT : DEFAULT_PORT);
@@ -196,12 +203,18 @@ function transportOf(uri: Uri): string | undefined {
 }
 
 /** The same for whoever has a URI as text and takes no target for an answer (dialog's next hop). */
-export function textLocator(locator: Locator): { locate(uriText: string, listener: string): Eventually<readonly Target[]> } {
+export function textLocator(locator: Locator): {
+  /** @param terms whose TLS terms count; absent: the defaults */
+  locate(uriText: string, listener: string, terms?: string): Eventually<readonly Target[]>;
+} {
   return {
-    locate: (uriText, listener) => {
+    locate: (uriText, listener, terms = "") => {
       const uri = parseUri(uriText);
       if (!uri.ok) return [];
-      return following(locator.locate(uri.value, listener), (located) => (located.ok ? located.targets : []));
+      return following(locator.locate(uri.value, listener), (found) => {
+        const located = byTermsOf(terms, found);
+        return located.ok ? located.targets : [];
+      });
     },
   };
 }

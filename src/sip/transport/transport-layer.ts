@@ -189,7 +189,7 @@ class SocketTransportLayer implements OpenTransportLayer {
       let tcp: TcpTransport | undefined;
       try {
         if (spec.transports.includes("TCP")) tcp = await this.#openTcp(spec, udp?.port ?? spec.port, extras);
-        const tls = spec.transports.includes("TLS") ? await this.#openTls(spec, extras) : undefined;
+        const tls = await this.#openTls(spec, extras);
         return listenerOf(spec, { udp, tcp, tls }, this.#options.clock);
       } catch (error) {
         udp?.close();
@@ -224,13 +224,17 @@ class SocketTransportLayer implements OpenTransportLayer {
     }
   }
 
-  async #openTls(spec: ListenerSpec, extras: Extras | undefined): Promise<TcpTransport> {
+  /** Every listener can call out by TLS; those that are told to, and have a certificate, listen as well. */
+  async #openTls(spec: ListenerSpec, extras: Extras | undefined): Promise<TcpTransport | undefined> {
+    const listens = spec.transports.includes("TLS");
     const source = this.#options.tls;
+    if (source === undefined && !listens) return undefined;
     if (source === undefined) throw new ListenerOpenError(spec, "TLS", "NO_TRANSPORT");
     try {
       return await openTlsTransport({
         ...this.#streamOptions(spec, spec.tlsPort ?? DEFAULT_TLS_PORT, extras),
         source,
+        listens,
         onHandshakeFailed: (remote, failure) => this.#inbox.handshakeFailed(spec.name, remote, failure),
       });
     } catch (error) {
@@ -281,12 +285,12 @@ function listenerOf(spec: ListenerSpec, { udp, tcp, tls }: Pick<Listener, "udp" 
   const ports = new Map<TransportName, number>();
   if (udp !== undefined) ports.set("UDP", udp.port);
   if (tcp !== undefined) ports.set("TCP", tcp.port);
-  if (tls !== undefined) ports.set("TLS", tls.port);
+  if (tls?.listens === true) ports.set("TLS", tls.port);
   const large =
     udp !== undefined && tcp !== undefined
       ? new LargeRequests({ tcp: tcp.send.bind(tcp), udp: udp.sendRequest.bind(udp) }, clock)
       : undefined;
-  return { face: faceOf(spec, ports), udp, tcp, tls, large };
+  return { face: faceOf(spec, ports, tls !== undefined), udp, tcp, tls, large };
 }
 
 function later(onFailure: OnFailure, code: string, detail: string): void {

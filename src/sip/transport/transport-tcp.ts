@@ -91,9 +91,11 @@ export async function openTcpTransport(options: TcpTransportOptions): Promise<Tc
 
 export class TcpTransport {
   readonly port: number;
+  /** False: it only calls out. */
+  readonly listens: boolean;
   readonly #options: TcpTransportOptions;
   readonly #kind: StreamKind;
-  readonly #listener: TcpListener;
+  readonly #listener: TcpListener | undefined;
   readonly #byId = new Map<number, StreamPeer>();
   /** The one to use for "address port"; a second one to the same place is found by its id only. */
   readonly #byPlace = new Map<string, StreamPeer>();
@@ -106,11 +108,12 @@ export class TcpTransport {
   #sweep: Timer | undefined;
   #open = true;
 
-  constructor(options: TcpTransportOptions, listener: TcpListener) {
+  constructor(options: TcpTransportOptions, listener: TcpListener | undefined) {
     this.#options = options;
     this.#kind = options.kind ?? PLAIN;
     this.#listener = listener;
-    this.port = listener.port;
+    this.port = listener?.port ?? 0;
+    this.listens = listener !== undefined;
     this.#nowMs = () => options.clock.nowMs();
     this.#connectionsMax = Math.min(CONNECTIONS_MAX, options.connectionsMax ?? CONNECTIONS_MAX);
     this.#peerUser = {
@@ -160,7 +163,7 @@ export class TcpTransport {
     this.#sweep?.cancel();
     for (const timer of this.#connectTimers.values()) timer.cancel();
     this.#connectTimers.clear();
-    this.#listener.close();
+    this.#listener?.close();
     this.#options.counters.connections -= this.#byId.size;
     for (const peer of this.#byId.values()) peer.close();
     this.#byId.clear();

@@ -38,7 +38,7 @@ function shelfOf(certificates: readonly CertificateFiles[], peer: Partial<PeerTl
   return shelf;
 }
 async function open(shelf: CertificateShelf): Promise<LoopbackLayer> {
-  const loop = await openLoopback({ transports: ["TLS"], tls: shelf, spec: { tlsPort: 0 } });
+  const loop = await openLoopback({ transports: [shelf.server("loop") === undefined ? "TCP" : "TLS"], tls: shelf, spec: { tlsPort: 0 } });
   opened.push(loop);
   return loop;
 }

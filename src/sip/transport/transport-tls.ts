@@ -17,6 +17,8 @@ import { BACKLOG_BYTES_MAX, type TcpTransportOptions, TcpTransport } from "./tra
 
 export interface TlsTransportOptions extends Omit<TcpTransportOptions, "kind"> {
   readonly source: TlsSource;
+  /** False: it only calls out. */
+  readonly listens: boolean;
   /** A handshake that others began came to nothing. */
   readonly onHandshakeFailed: (remote: string, failure: SocketError) => void;
 }
@@ -32,8 +34,9 @@ export async function openTlsTransport(options: TlsTransportOptions): Promise<Tc
     },
     onFailed: (remote, error) => onHandshakeFailed(remote, explainHandshake(error, false)),
   });
-  const takes = source.server(listener) !== undefined;
-  const opened = takes
+  if (options.listens && source.server(listener) === undefined)
+    throw Object.assign(new Error(`listener ${listener} has no certificate that can be used`), { code: "NO_CERTIFICATE" });
+  const opened = options.listens
     ? await openTcpListener(options, {
         onSocket(socket, address) {
           const terms = source.server(listener);
@@ -47,7 +50,7 @@ export async function openTlsTransport(options: TlsTransportOptions): Promise<Tc
         },
         onError: () => void counters.turnedAway++,
       })
-    : { address: options.address, port: options.port, close: () => {} };
+    : undefined;
   transport = new TcpTransport(
     {
       ...options,

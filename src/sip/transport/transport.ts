@@ -55,7 +55,10 @@ export interface ListenerFace {
   readonly address: string;
   /** The advertised host where it differs from the bound address. */
   readonly advertised: string;
+  /** Where it listens; undefined: it doesn't, by that transport. */
   portOf(transport: TransportName): number | undefined;
+  /** Whether requests may leave by that transport; absent: by those that it listens on. */
+  reaches?(transport: TransportName): boolean;
 }
 
 export interface TransportLayer {
