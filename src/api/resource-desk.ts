@@ -1,6 +1,6 @@
 /**
- * Changing resources for the API: one after the other, each worked out from what is stored at that moment, and what
- * the switch refuses told by field, without a word about what other tenants have.
+ * Changing resources for the API: each change worked out from what is stored at that moment, and again where somebody
+ * else changed the same meanwhile; what the switch refuses told by field, without a word about what other tenants have.
  */
 import type { ApplyOutcome } from "#config/apply-apart.ts";
 import type { ConfigProblem } from "#config/config.ts";
@@ -45,7 +45,6 @@ export interface ResourceDesk {
 
 export function resourceDesk(ports: Pick<ApiPorts, "pages" | "change">): ResourceDesk {
   const file = fileEntries(ports.pages);
-  let turn: Promise<unknown> = Promise.resolve();
 
   async function attempt(principal: Principal, work: () => Promise<Change>) {
     for (let tries = 1; ; tries++) {
@@ -121,11 +120,7 @@ export function resourceDesk(ports: Pick<ApiPorts, "pages" | "change">): Resourc
         throw new ApiProblem("NAME_TAKEN", `there is a ${kind} ${name} already; PUT changes one`);
       return generation;
     },
-    commit(principal, work) {
-      const done = turn.then(() => attempt(principal, work));
-      turn = done.catch(() => undefined);
-      return done;
-    },
+    commit: attempt,
   };
 }
 
