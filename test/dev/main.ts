@@ -6,6 +6,8 @@ import { installPeers } from "./peers.ts";
 import { runBench, benchNames } from "./bench.ts";
 import { runFuzz, runSoak } from "./long.ts";
 import { makeNew } from "./new.ts";
+import { buildPanel } from "./panel.ts";
+import { writeOpenApi } from "./openapi.ts";
 
 const dev = new Command("./dev").description("Tandem's chores for contributors").showHelpAfterError();
 
@@ -46,6 +48,16 @@ dev
   .command("peers")
   .description("install the real SIP peers that tests talk to (Debian packages, needs root)")
   .action(() => exitWith(installPeers({ onlyIfRoot: false })));
+
+dev
+  .command("openapi")
+  .description("the OpenAPI file of the API as it stands, and the panel's types made from it")
+  .action(async () => exitWith(await writeOpenApi()));
+
+dev
+  .command("panel")
+  .description("build the panel into panel/dist; its first load is measured")
+  .action(async () => exitWith(await buildPanel()));
 
 dev
   .command("new <kind> <name>")

@@ -1,0 +1,70 @@
+/** Every page and its path. Pages are loaded when somebody goes there. */
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { Shell } from "./parts/shell.tsx";
+
+const root = createRootRoute({ component: Shell });
+const strings = (search: Record<string, unknown>): Readonly<Record<string, string | undefined>> =>
+  Object.fromEntries(
+    Object.entries(search)
+      .filter(([, value]) => value !== "" && value !== undefined)
+      .map(([name, value]) => [name, String(value)]),
+  );
+
+const overview = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  component: lazyRouteComponent(() => import("./pages/overview.tsx"), "Overview"),
+});
+const guide = createRoute({
+  getParentRoute: () => root,
+  path: "/guide",
+  component: lazyRouteComponent(() => import("./pages/guide.tsx"), "Guide"),
+});
+const calls = createRoute({
+  getParentRoute: () => root,
+  path: "/calls",
+  component: lazyRouteComponent(() => import("./pages/calls.tsx"), "Calls"),
+});
+const call = createRoute({
+  getParentRoute: () => root,
+  path: "/calls/$callId",
+  component: lazyRouteComponent(() => import("./pages/call.tsx"), "CallPage"),
+});
+const records = createRoute({
+  getParentRoute: () => root,
+  path: "/records",
+  validateSearch: strings,
+  component: lazyRouteComponent(() => import("./pages/records.tsx"), "Records"),
+});
+const trunks = createRoute({
+  getParentRoute: () => root,
+  path: "/trunks",
+  component: lazyRouteComponent(() => import("./pages/trunks.tsx"), "Trunks"),
+});
+const newTrunk = createRoute({
+  getParentRoute: () => root,
+  path: "/trunks/new",
+  component: lazyRouteComponent(() => import("./pages/trunk-form.tsx"), "NewTrunk"),
+});
+const trunk = createRoute({
+  getParentRoute: () => root,
+  path: "/trunks/$trunkId",
+  component: lazyRouteComponent(() => import("./pages/trunk.tsx"), "TrunkPage"),
+});
+const access = createRoute({
+  getParentRoute: () => root,
+  path: "/access",
+  component: lazyRouteComponent(() => import("./pages/access.tsx"), "Access"),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([overview, guide, calls, call, records, trunks, newTrunk, trunk, access]),
+  defaultPreload: "intent",
+  defaultPreloadStaleTime: 0,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

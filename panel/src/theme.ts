@@ -1,0 +1,80 @@
+/** Colours and sizes. Text colours are darker (light theme) or lighter (dark) than the library's own, for contrast ≥ 4.5:1. */
+import {
+  type CSSVariablesResolver,
+  Button,
+  type MantineColorsTuple,
+  NumberInput,
+  PasswordInput,
+  Select,
+  TextInput,
+  Textarea,
+  createTheme,
+} from "@mantine/core";
+
+const brand: MantineColorsTuple = [
+  "#f0fdfa",
+  "#ccfbf1",
+  "#99f6e4",
+  "#5eead4",
+  "#2dd4bf",
+  "#14b8a6",
+  "#0d9488",
+  "#0f766e",
+  "#115e59",
+  "#134e4a",
+];
+
+export const theme = createTheme({
+  primaryColor: "brand",
+  primaryShade: { light: 7, dark: 7 },
+  colors: { brand },
+  defaultRadius: "md",
+  fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif",
+  fontFamilyMonospace: "ui-monospace, 'SF Mono', 'Cascadia Mono', 'DejaVu Sans Mono', monospace",
+  headings: { fontWeight: "600", sizes: { h1: { fontSize: "1.25rem" }, h2: { fontSize: "1rem" }, h3: { fontSize: "0.9rem" } } },
+  focusRing: "auto",
+  respectReducedMotion: true,
+  components: {
+    Button: Button.extend({ defaultProps: { size: "sm" } }),
+    TextInput: TextInput.extend({ defaultProps: { size: "sm" } }),
+    PasswordInput: PasswordInput.extend({ defaultProps: { size: "sm" } }),
+    NumberInput: NumberInput.extend({ defaultProps: { size: "sm", hideControls: true } }),
+    Select: Select.extend({ defaultProps: { size: "sm", allowDeselect: false } }),
+    Textarea: Textarea.extend({ defaultProps: { size: "sm" } }),
+  },
+});
+
+export const variables: CSSVariablesResolver = () => ({
+  variables: {},
+  light: {
+    "--mantine-color-body": "#ffffff",
+    "--mantine-color-dimmed": "#5b636b",
+    "--mantine-color-placeholder": "#6b737b",
+    "--mantine-color-error": "#c22727",
+    "--mantine-color-anchor": "#0f766e",
+    "--panel-ground": "#f6f7f8",
+    "--panel-line": "#e3e6e9",
+    "--panel-good": "#168a4a",
+    "--panel-warn": "#c27a05",
+    "--panel-bad": "#d13232",
+    "--panel-idle": "#8a929a",
+    "--panel-accent": "#0f766e",
+  },
+  dark: {
+    "--mantine-color-body": "#1b1f23",
+    "--mantine-color-text": "#dfe3e6",
+    "--mantine-color-dimmed": "#a3abb3",
+    "--mantine-color-placeholder": "#8d959d",
+    "--mantine-color-error": "#ff8f8f",
+    "--mantine-color-anchor": "#5eead4",
+    "--mantine-color-default": "#22272c",
+    "--mantine-color-default-border": "#3a4148",
+    "--panel-ground": "#131619",
+    "--panel-line": "#2d3339",
+    "--panel-good": "#3fbf78",
+    "--panel-warn": "#e0a43a",
+    "--panel-bad": "#f06b6b",
+    "--panel-idle": "#7d868e",
+    "--panel-accent": "#2dd4bf",
+  },
+});
