@@ -33,7 +33,7 @@ import { type Ending, q850Of } from "./hunt.ts";
 import { Leg, type LegFacts, type LegOwner } from "./leg.ts";
 import { MediaSession, type Side } from "./media-session.ts";
 import { callerNamed, type Origination } from "./origination.ts";
-import type { CallPorts, ServerTransaction } from "./ports.ts";
+import type { CallLease, CallPorts, ServerTransaction } from "./ports.ts";
 import { q850Reason, reasonAcross } from "./reason-across.ts";
 import type { AttemptSection, CallSections, CoreSection, IncomingSection, Recovered } from "./recovery.ts";
 import { sdpBodyOf } from "./sdp-body.ts";
@@ -50,6 +50,8 @@ export interface CallHouse {
    */
   fullness(peer: Peer, way: "in" | "out", group?: GatewayGroup): string | undefined;
   count(peer: string, change: 1 | -1, way: "in" | "out"): void;
+  /** The peer with its calls, both ways; "in": without the one that asks. */
+  callsAt(peer: Peer, way: "in" | "out"): { readonly name: string; readonly kind: Peer["kind"]; readonly calls: number };
   /** A place in the peer's calls per second: milliseconds until then, or why there is none. */
   turn(peer: Peer, way: "in" | "out"): number | string;
   /** The plan, or a refusal where the call is one of ours that came back. */
@@ -94,6 +96,8 @@ export class Call implements LegOwner {
   /** While the record waits: for the engine's counters, or in recovery. */
   #ending: CallEnding | undefined;
   #held = false;
+  /** Its place among the tenant's and source's calls. */
+  #lease: CallLease | undefined;
   /** Of a call that Tandem places. */
   #order: Origination | undefined;
 
@@ -177,7 +181,8 @@ export class Call implements LegOwner {
     this.media.place();
     const plan = order.plan(this.id);
     this.#began(plan, { facts: { sipCallId: this.token, remoteAddress: "", from: plan.caller, to: plan.called }, placed: true });
-    if (this.#decided(plan)) this.#dial(new SetUp(this, undefined, plan, callerNamed(plan.caller), this.media, { side: "a" }));
+    if (this.#decided(plan) && this.#admitted(""))
+      this.#dial(new SetUp(this, undefined, plan, callerNamed(plan.caller), this.media, { side: "a" }));
   }
 
   #began(plan: DialPlan, more: Pick<CoreSection, "facts" | "decision" | "placed">): void {
@@ -217,6 +222,22 @@ export class Call implements LegOwner {
     this.#refuse({ status, q850: q850Of(status), outcome: outcomeOfRejection(status), reason }, [], "us");
     return false;
   }
+  /** Refuses where the tenant, the peer or the source has as much as it may. @param source address; "" where we place it */
+  #admitted(source: string): boolean {
+    const { limits } = this.ports;
+    if (limits === undefined) return true;
+    const lease = limits.admit({ tenant: this.#tenant, peer: source === "" ? undefined : this.calls.callsAt(this.source, "in"), source });
+    if (!("said" in lease)) {
+      this.#lease = lease;
+      return true;
+    }
+    const { outcome, reason, said } = lease;
+    const forNow = outcome !== "carrier_blocked";
+    const ending = { status: forNow ? 503 : 403, q850: forNow ? 42 : 21, outcome, reason };
+    // RFC 3261 §20.43: the agent's name may be a pseudonym.
+    this.#refuse(ending, [["Warning", `399 tandem "limit: ${said}"`]], "us");
+    return false;
+  }
   #dial(setUp: SetUp): void {
     this.#state = "hunting";
     this.#setUp = setUp;
@@ -229,6 +250,7 @@ export class Call implements LegOwner {
     if (full !== undefined) return this.#refuse({ status: 503, q850: 42, outcome: "capacity", reason: full }, [], "us");
     const turn = this.calls.turn(this.source, "in");
     if (typeof turn === "string") return this.#refuse({ status: 503, q850: 42, outcome: "rate_limited", reason: turn }, [], "us");
+    if (!this.#admitted(invite.flow.remoteAddress)) return;
     const body = sdpBodyOf(invite.request);
     if (body.type === "other")
       return this.#refuse(
@@ -289,6 +311,7 @@ export class Call implements LegOwner {
     if (setUp.side === "a") return this.#firstAnswered(attempt.leg);
     const b = attempt.leg;
     this.#b = b;
+    this.#lease?.answered(b.peer, 0);
     this.#state = "answered";
     const a = this.#a!;
     if (setUp.invite === undefined) {
@@ -308,6 +331,7 @@ export class Call implements LegOwner {
   /** Of a call that we place. His ACK leaves when this returns, and only then the second INVITE. */
   #firstAnswered(leg: Leg): void {
     this.#a = leg;
+    this.#lease?.answered(leg.peer, 0);
     this.ports.journal.append(this.id, this.#tenant, { ...this.#sections(false) });
     this.publish({ type: "call-answered", setupMs: Math.round(this.#answered!.setupMs), peer: leg.peer.name });
     this.ports.clock.after(0, () => this.guard(() => this.#connect(leg)));
@@ -485,6 +509,11 @@ export class Call implements LegOwner {
       reason: ending.reason,
       durationMs: Math.round(ending.durationMs),
     });
+    this.#lease?.end({
+      called: this.#core?.called ?? "",
+      trunks: this.#attempts.filter(({ peerKind }) => peerKind === "trunk").map(({ peer }) => peer),
+      talkedMs: ending.durationMs,
+    });
     this.calls.count(this.source.name, -1, "in");
     if (this.#b !== undefined) this.calls.count(this.#b.peer.name, -1, "out");
     if (this.#placed && this.#a !== undefined) this.calls.count(this.#a.peer.name, -1, "out");
@@ -600,6 +629,10 @@ export class Call implements LegOwner {
     this.#b = new Leg(this, "b", answered.leg, callee, answered.facts);
     this.calls.count(callee.name, 1, "out");
     if (first !== undefined) this.calls.count(firstPeer.name, 1, "out");
+    const from = first === undefined ? this.calls.callsAt(this.source, "in") : undefined;
+    this.#lease = this.ports.limits?.resume({ tenant: this.#tenant, peer: from, source: "" });
+    this.#lease?.answered(firstPeer, agoMs);
+    this.#lease?.answered(callee, agoMs);
     const { agent } = this.calls;
     const { ended, incoming } = recovered;
     // Whoever ended the call itself needs nothing more: a repeated BYE meets 481, which ends it as well.

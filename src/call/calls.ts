@@ -207,6 +207,9 @@ class Registry implements Calls, CallHouse {
       else counts.delete(peer);
     }
   }
+  callsAt({ name, kind }: Peer, way: "in" | "out") {
+    return { name, kind, calls: this.callsOf(name) - (way === "in" ? 1 : 0) };
+  }
   fullness(peer: Peer, way: "in" | "out", group?: GatewayGroup): string | undefined {
     // Who calls is counted already.
     const counted = way === "in" ? 1 : 0;

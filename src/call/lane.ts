@@ -209,6 +209,9 @@ export class Lane implements AttemptOwner {
     if (planned !== this.#redirect) this.#redirect = undefined;
     const full = calls.fullness(peer, "out", planned.group);
     if (full !== undefined) return this.#unavailable(planned, "capacity", full);
+    const refused = ports.limits?.against(calls.callsAt(peer, "out"));
+    if (refused !== undefined)
+      return this.#unavailable(planned, refused.outcome === "rate_limited" ? "rate_limited" : "capacity", refused.reason);
     const turn = calls.turn(peer, "out");
     if (typeof turn === "string") return this.#unavailable(planned, "rate_limited", turn);
     if (turn === 0) return this.#locate(planned);

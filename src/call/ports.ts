@@ -63,6 +63,33 @@ export interface RawAnswer {
   readonly sdp: string;
 }
 
+/** What tenants, peers and sources may have (admission/limit-book.ts). */
+export interface CallLimits {
+  /** A place for a call, or why there is none. */
+  admit(call: LimitedCall): CallLease | LimitRefusal;
+  /** For a call of the former process, whatever the limits say. */
+  resume(call: LimitedCall): CallLease;
+  /** Why no call may go to a peer now. */
+  against(peer: { readonly name: string; readonly kind: Peer["kind"]; readonly calls: number }): LimitRefusal | undefined;
+}
+export interface LimitedCall {
+  readonly tenant: string;
+  /** Undefined: Tandem places it. `calls`: at it already, both ways. */
+  readonly peer: { readonly name: string; readonly kind: Peer["kind"]; readonly calls: number } | undefined;
+  /** Address; "" where there is none. */
+  readonly source: string;
+}
+export interface LimitRefusal {
+  readonly outcome: "capacity" | "rate_limited" | "carrier_blocked";
+  readonly reason: string;
+  /** For the wire: which limit, and no name. */
+  readonly said: string;
+}
+export interface CallLease {
+  answered(callee: { readonly name: string; readonly kind: Peer["kind"] }, agoMs: number): void;
+  end(how: { readonly called: string; readonly trunks: readonly string[]; readonly talkedMs: number }): void;
+}
+
 export interface CallPorts {
   readonly clock: Clock;
   readonly ids: CallIds;
@@ -83,6 +110,8 @@ export interface CallPorts {
   readonly onAttempt: (result: AttemptResult) => void;
   /** Answers an INVITE of the former process without a transaction: its caller hears the end of the set-up, or the answer again. */
   readonly answerRaw: (wire: string, flow: Flow, localTag: string, status: number, reasonPhrase: string, answer?: RawAnswer) => void;
+  /** Absent: nothing but peers' own fields limits calls. */
+  readonly limits?: CallLimits;
   /** Whole node; 0: no limit. */
   readonly callsMax: number;
 }

@@ -5,6 +5,8 @@
  * Time is an argument. A turn that its caller didn't wait for is spent all the same.
  */
 const WINDOW_MS = 1000;
+/** Names come from configurations and from sources that were let in: more than this is an attack on memory. */
+const NAMES_MAX = 20_000;
 
 /** Times of the last calls, as many as may start in a second. */
 class Turns {
@@ -37,6 +39,7 @@ export class CallRates {
     let turns = this.#turns.get(key);
     // Another limit than before begins anew: a reload is rare, and a second is short.
     if (turns === undefined || !turns.fits(perSecond)) this.#turns.set(key, (turns = new Turns()));
+    if (this.#turns.size > NAMES_MAX) this.#turns.delete(this.#turns.keys().next().value!);
     const waitMs = turns.wait(perSecond, nowMs);
     if (waitMs > waitMaxMs) return undefined;
     turns.take(perSecond, nowMs + waitMs);
