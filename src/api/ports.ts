@@ -20,7 +20,8 @@ export interface ResourceChangeWish {
   /** Entries as tandem.yaml has them, by section. */
   readonly sections: Readonly<Record<string, readonly object[]>>;
   readonly remove: readonly { readonly kind: string; readonly name: string }[];
-  readonly tenant: string;
+  /** Undefined: the entries say whose they are. */
+  readonly tenant: string | undefined;
   readonly expectedGeneration: number;
 }
 

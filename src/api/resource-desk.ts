@@ -20,7 +20,7 @@ const ERRORS_MAX = 1_000;
 /** What is to be changed, worked out from what is stored at a generation. */
 export interface Change {
   readonly generation: number;
-  readonly tenant: string;
+  readonly tenant: string | undefined;
   readonly sections: Readonly<Record<string, readonly object[]>>;
   readonly remove: readonly { readonly kind: string; readonly name: string }[];
   /** "dids[3]" in what we wrote → what the client calls it; default: the entry itself. */

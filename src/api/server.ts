@@ -18,6 +18,7 @@ import { callPage } from "./call-page.ts";
 import { callRoutes } from "./call-routes.ts";
 import { placeRoutes } from "./place-routes.ts";
 import { cdrRoutes } from "./cdr-routes.ts";
+import { didBulkRoutes } from "./did-bulk-routes.ts";
 import { DOCS, docsRoutes } from "./docs-routes.ts";
 import { panelRoutes } from "./panel-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
@@ -108,7 +109,7 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
     await app.register(routes(ports));
   const desk = resourceDesk(ports);
   for (const routes of [auditRoutes, userRoutes, keyRoutes]) await app.register(routes(ports));
-  for (const routes of [resourceRoutes, tenantRoutes, applyRoutes]) await app.register(routes(ports, desk));
+  for (const routes of [resourceRoutes, didBulkRoutes, tenantRoutes, applyRoutes]) await app.register(routes(ports, desk));
   await app.ready();
   return app;
 }

@@ -17,6 +17,10 @@ export interface ResourcePages {
   page(wish: PageWish): Promise<readonly StoredRecord[]>;
   /** One by its name, with the generation of all resources that it is of. */
   named(kind: ResourceKind, name: string): Promise<{ readonly generation: number; readonly record: StoredRecord | undefined }>;
+  /** Of those names, the ones that are there, with whose they are. */
+  among(kind: ResourceKind, names: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Of all resources: a change says what it was worked out from. */
+  generation(): Promise<number>;
   /** Of those names, the ones that stand for something of another tenant. */
   foreign(names: readonly string[], tenant: string): Promise<ReadonlySet<string>>;
   /** Tenant → how many resources it has. */

@@ -24,6 +24,7 @@ export function openSqliteResourcePages(path: string): ResourcePages {
   const foreign = db.prepare(
     "select name from resource where tenant <> ?1 and name in (select value from json_each(?2)) union select tenant from resource where tenant <> ?1 and tenant in (select value from json_each(?2))",
   );
+  const among = db.prepare("select name, tenant from resource where kind = ? and name in (select value from json_each(?))");
   const newestConfig = db.prepare("select id from change_log order by id desc limit 1");
   return {
     page: ({ kind, tenant, text, after, limit }: PageWish) =>
@@ -43,6 +44,12 @@ export function openSqliteResourcePages(path: string): ResourcePages {
           db.exec("commit");
         }
       }),
+    among: (kind, names) =>
+      settled(() => {
+        const rows = among.all(kind, JSON.stringify(names)) as unknown as readonly { name: string; tenant: string }[];
+        return new Map(rows.map(({ name, tenant }) => [name, tenant]));
+      }),
+    generation: () => settled(() => (generation.get() as { generation: number } | undefined)?.generation ?? 0),
     foreign: (names, tenant) =>
       settled(() => {
         const rows = foreign.all(tenant, JSON.stringify(names.slice(0, NAMES_ASKED_MAX))) as unknown as readonly { name: string }[];
