@@ -1,6 +1,8 @@
 /** /api/calls/{call_id}: what a person asks about one call: who was tried, how it sounded, its ladder, and what went wrong. */
+import { setTimeout as wait } from "node:timers/promises";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
+import { type CallId, callIdTimeMs } from "#base/ids.ts";
 import type { CallSummary } from "#call/control.ts";
 import type { Cdr } from "#cdr/record.ts";
 import type { Principal } from "./access.ts";
@@ -80,6 +82,15 @@ const Ladder = z.object({
   entries: z.array(z.discriminatedUnion("kind", [Message, Note])),
 });
 
+/** A call that ends is in the journal at once and in the store with the next pass: whoever watched it looks in between. */
+const LOOKS = 4;
+const LOOK_MS = 100;
+const CALL_MS_MAX = 86_400_000;
+const mayJustHaveEnded = (callId: string, nowMs: number): boolean => {
+  const ageMs = nowMs - callIdTimeMs(callId as CallId);
+  return ageMs >= 0 && ageMs < CALL_MS_MAX;
+};
+
 const NOTHING_TRACED: TracedCall = { ladder: { parties: [], entries: [] }, findings: [], attempts: [], skipped: [] };
 
 export const callPage =
@@ -148,9 +159,12 @@ export const callPage =
     ): Promise<{ readonly live: CallSummary | undefined; readonly cdr: Cdr | undefined }> {
       const live = await liveCall(ports, principal, callId);
       if (live !== undefined) return { live, cdr: undefined };
-      const [cdr] = await ports.cdrs.list({ tenant: principal.reach, callId, limit: 1 });
-      if (cdr === undefined || cdr.callId !== callId) throw noCall(callId);
-      return { live, cdr };
+      for (let looks = 1; ; looks++) {
+        const [cdr] = await ports.cdrs.list({ tenant: principal.reach, callId, limit: 1 });
+        if (cdr?.callId === callId) return { live, cdr };
+        if (looks === LOOKS || !mayJustHaveEnded(callId, ports.nowMs())) throw noCall(callId);
+        await wait(LOOK_MS);
+      }
     }
   };
 

@@ -18,6 +18,7 @@ const PEERS: Readonly<Record<string, string>> = {
   initdb: "postgresql",
   gcc: "gcc",
   tcpdump: "tcpdump",
+  chromium: "chromium",
 };
 /** Packages with no program of their own, and the file that shows they are there. */
 const EXTRAS: Readonly<Record<string, string>> = {
