@@ -4,8 +4,6 @@
  */
 import type { FraudPolicy } from "#routing/limits.ts";
 
-/** Where nothing else is said: more than a campaign does to one company. */
-export const FRAUD_DEFAULT: FraudPolicy = { calls: 30, windowMs: 60_000, shortMs: 6_000, lockMs: 900_000 };
 /** Numbers that differ in their last three digits alone are neighbours. */
 const BLOCK = 1_000;
 const SUBJECTS_MAX = 20_000;

@@ -5,8 +5,8 @@
  * Deliberately not here: where calls may go (routing/limits.ts, in the dial plan), and a peer's own calls_max.
  */
 import { CallRates } from "#routing/call-rates.ts";
-import { type LimitPolicy, type LimitSubject, type Limits, limitsOf } from "#routing/limits.ts";
-import { FRAUD_DEFAULT, FraudWatch } from "./fraud-watch.ts";
+import { FRAUD_LIMITS, type LimitPolicy, type LimitSubject, type Limits, limitsOf } from "#routing/limits.ts";
+import { FraudWatch } from "./fraud-watch.ts";
 import { TalkMeter } from "./talk-meter.ts";
 
 export interface LimitRefusal {
@@ -217,7 +217,7 @@ export class LimitBook {
     const policy = this.#parts.policy();
     for (const name of trunks)
       this.#watch({ kind: "trunk", name }, limitsOf(policy, "trunk", name).fraud ?? false, tenant, called, talkedMs);
-    this.#watch({ kind: "tenant", name: tenant }, limitsOf(policy, "tenant", tenant).fraud ?? FRAUD_DEFAULT, tenant, called, talkedMs);
+    this.#watch({ kind: "tenant", name: tenant }, limitsOf(policy, "tenant", tenant).fraud ?? FRAUD_LIMITS, tenant, called, talkedMs);
   }
   #watch(
     subject: Subject & { readonly kind: Lock["subject"] },

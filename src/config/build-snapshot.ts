@@ -1,6 +1,7 @@
 /** Resources that passed the check → the frozen snapshot that calls are routed by. The store feeds it the same. */
 import { createHash } from "node:crypto";
 import { DidTable } from "#routing/did-table.ts";
+import type { LimitPolicy } from "#routing/limits.ts";
 import type { Snapshot } from "#routing/snapshot.ts";
 import type { Resources } from "./resources.ts";
 
@@ -11,7 +12,7 @@ export const snapshotHash = (text: string, stored: string): string =>
     .digest("hex");
 
 /** @param hash see snapshotHash */
-export function buildSnapshot(resources: Resources, generation: number, hash: string): Snapshot {
+export function buildSnapshot(resources: Resources, generation: number, hash: string, limits?: LimitPolicy): Snapshot {
   return Object.freeze({
     generation,
     hash,
@@ -21,6 +22,7 @@ export function buildSnapshot(resources: Resources, generation: number, hash: st
     groups: index(resources.groups, ({ name }) => name),
     dids: DidTable.of(resources.dids.map((did) => deepFreeze(did))),
     outbound: deepFreeze(resources.outbound),
+    ...(limits !== undefined && { limits: deepFreeze(limits) }),
   });
 }
 

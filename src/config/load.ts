@@ -15,6 +15,8 @@ import { type Finding, type Path, type Placed, Reading, describe, isBlank, isMap
 import { type Resources, type Sections, toResources } from "./resources.ts";
 import type { Note } from "./check-listeners.ts";
 import { checkTlsFiles } from "./tls-fields.ts";
+import type { LimitPolicy } from "#routing/limits.ts";
+import { strangersIn } from "./limit-fields.ts";
 import { type NodeFields, SECTIONS, SECTION_READERS, readNode } from "./schema.ts";
 import { checkInterfaces } from "./schema-media.ts";
 import { IN_THE_STORE, type StoredEntries, NOTHING_STORED, mergeStored } from "./stored-resources.ts";
@@ -81,7 +83,7 @@ export function loadText(text: string, file: string, input: LoadInput): LoadedCo
     return place === undefined ? locateInFile(finding) : { ...place, message: finding.message, remedy: finding.remedy };
   };
   const reading = new Reading();
-  const { node, sections, brokenNames } = readSections(merged.value, reading);
+  const { node, sections, limits, brokenNames } = readSections(merged.value, reading);
   const nodeConfig = toNodeConfig(node, input);
   if (merged.twice.length > 0) return { ok: false, problems: [...reading.findings, ...merged.twice].map(locate), node: nodeConfig };
   const { secrets, findings: secretFindings } = readSecrets(sections, input.env, input.readFile);
@@ -103,13 +105,19 @@ export function loadText(text: string, file: string, input: LoadInput): LoadedCo
     });
   }
   if (problems.length > 0) return { ok: false, problems: problems.sort((a, b) => a.line - b.line), node: nodeConfig };
-  const snapshot = buildSnapshot(resources, input.generation ?? 1, snapshotHash(text, stored.hash));
-  const warnings = [...checked.warnings, ...ofFiles.warnings]
+  const snapshot = buildSnapshot(resources, input.generation ?? 1, snapshotHash(text, stored.hash), limits);
+  const warnings = [...checked.warnings, ...ofFiles.warnings, ...(limits === undefined ? [] : strangersIn(limits, knownIn(resources)))]
     .map(placed)
     .map(locate)
     .sort((a, b) => a.line - b.line);
   return { ok: true, config: Object.freeze({ node: nodeConfig, snapshot, file }), text, warnings };
 }
+
+const knownIn = ({ trunks, gateways }: Resources) => ({
+  tenant: new Set([...trunks, ...gateways].map(({ tenant }): string => tenant)),
+  trunk: new Set(trunks.map(({ name }) => name)),
+  gateway: new Set(gateways.map(({ name }) => name)),
+});
 
 /** Certificates and keys that resources name. */
 export function tlsFindings(
@@ -187,6 +195,7 @@ function findFile({
 }
 
 interface ReadSections {
+  readonly limits: LimitPolicy | undefined;
   readonly node: NodeFields;
   readonly sections: Sections;
   /** Names in entries that have problems of their own. */
@@ -212,7 +221,8 @@ function readSections(value: unknown, reading: Reading): ReadSections {
   };
   const node = reading.at("node", mapping["node"], readNode) ?? readNode({}, new Reading())!;
   checkInterfaces(node.media, sections.listeners, (path, message, remedy) => reading.findings.push({ path, message, remedy }));
-  return { node, sections, brokenNames: namesOfBroken(mapping, sections) };
+  const limits = reading.at("limits", mapping["limits"], SECTION_READERS.limits.read);
+  return { node, sections, limits, brokenNames: namesOfBroken(mapping, sections) };
 }
 
 function namesOfBroken(mapping: Readonly<Record<string, unknown>>, sections: Sections): Set<string> {

@@ -10,6 +10,7 @@ import { OUTBOUND_PREFIX_MAX, didKey } from "#routing/snapshot-index.ts";
 import { caller, conditions } from "./condition-fields.ts";
 import { accountFields, registerField } from "./account-schema.ts";
 import { HEADERS_AS_THEY_ARE, readHeaders } from "./header-fields.ts";
+import { readLimits } from "./limit-fields.ts";
 import { backupFields, ruleFields } from "./rule-fields.ts";
 import { readPeerUri } from "./peer-uri.ts";
 import { PRESETS, PRESET_NAMES, withPreset } from "./presets.ts";
@@ -378,6 +379,7 @@ const file = {
   groups: optional(placedList(object(group)), []),
   dids: optional(placedList(object(did)), []),
   outbound: optional(placedList(object(outbound)), []),
+  limits: maybe(readLimits),
 } satisfies Fields;
 
 export type NodeFields = Of<typeof node>;

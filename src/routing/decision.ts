@@ -44,6 +44,8 @@ export interface PeerHealth {
   readonly restsUntilMs: number;
   /** An operator takes it out of service: no new calls. */
   readonly draining?: boolean;
+  /** Nothing goes out by it after what looked like fraud; in words that begin with "locked". */
+  readonly locked?: string;
 }
 
 export interface PlannedAttempt {

@@ -18,6 +18,9 @@ export interface FraudPolicy {
   readonly lockMs: number;
 }
 
+/** Where nothing else is said: more than a campaign does to one company. */
+export const FRAUD_LIMITS: FraudPolicy = { calls: 30, windowMs: 60_000, shortMs: 6_000, lockMs: 900_000 };
+
 /** What is absent sets no limit, but premium numbers, which are denied. */
 export interface Limits {
   readonly callsMax?: number;

@@ -26,6 +26,7 @@ export function patchSnapshot(snapshot: Snapshot, patch: SnapshotPatch): Snapsho
     groups: changed(snapshot.groups, patch.groups, removed.groups),
     dids: changedDids(snapshot.dids, patch.dids, removed.dids),
     outbound: patch.outbound ?? snapshot.outbound,
+    ...(snapshot.limits !== undefined && { limits: snapshot.limits }),
   });
 }
 

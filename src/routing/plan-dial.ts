@@ -7,6 +7,7 @@
 import { blockingPrefix, matchesCaller, whyNotNow } from "./conditions.ts";
 import type { DialPlan, PeerHealth, PlannedAttempt, Skipped } from "./decision.ts";
 import { inTryOrder } from "./groups.ts";
+import { type LimitPolicy, NO_LIMITS, destinationDenied, limitsOf } from "./limits.ts";
 import { asDialled, mayShow, numberFrom, numberToward } from "./peer-numbers.ts";
 import { BACKUP_ON } from "./peer-rules.ts";
 import type { Did, GatewayGroup, HuntTimes, OutboundRule, Peer, RouteTarget, Snapshot } from "./snapshot.ts";
@@ -27,6 +28,8 @@ export interface PlanInput {
   readonly dice: () => number;
   /** For groups that hash by it. */
   readonly sipCallId?: string;
+  /** As changed since the configuration was read; absent: the snapshot's. */
+  readonly limits?: LimitPolicy;
   /** How many calls a group has ordered before, for round_robin; absent: none. */
   readonly turn?: (group: string) => number;
 }
@@ -148,7 +151,7 @@ function refusalOf(route: Route, skipped: readonly Skipped[], notNow: "time" | "
       : { status: 403, reasonPhrase: "Forbidden", reason };
   }
   const reason = skipped.length === 0 ? `${route.name} has no targets` : `no usable target: ${listed}`;
-  if (skipped.length > 0 && skipped.every((one) => one.reason.startsWith(NOT_SHOWN)))
+  if (skipped.length > 0 && skipped.every(({ reason: why }) => NOT_ALLOWED.test(why)))
     return { status: 403, reasonPhrase: "Forbidden", reason };
   // 503 would make the carrier back off from us as a whole; what is missing is behind us (RFC 3261 §21.5.3, §21.5.4).
   return { status: 502, reasonPhrase: "Bad Gateway", reason };
@@ -230,13 +233,16 @@ class Candidates {
   #reasonAgainst(name: string): string | undefined {
     if (this.#reasons.has(name)) return this.#reasons.get(name);
     const peer = findPeer(this.#input.snapshot, name);
-    const reason = peer === undefined ? "not configured" : whyNot(peer, this.#input, this.#caller);
+    const reason =
+      peer === undefined ? "not configured" : (whyNot(peer, this.#input, this.#caller) ?? whyNotThere(peer, this.#input, this.#called));
     this.#reasons.set(name, reason);
     return reason;
   }
 }
 
 const NOT_SHOWN = "may not be shown";
+/** Reasons that are a prohibition rather than a failure. */
+const NOT_ALLOWED = /^(may not be shown|denied:|locked)/;
 
 const nameOf = (target: RouteTarget): string =>
   target.type === "group"
@@ -275,6 +281,23 @@ function whyNot(peer: Peer, { source, healthOf, nowMs }: PlanInput, caller: stri
   if (outboundCallsMax !== undefined && (health.outboundCalls ?? 0) >= outboundCallsMax)
     return `full, ${health.outboundCalls}/${outboundCallsMax} calls to it`;
   return undefined;
+}
+
+/** Why the number may not be called by a trunk: out of here is what costs money. */
+function whyNotThere(
+  peer: Peer,
+  { source, snapshot, limits = snapshot.limits ?? NO_LIMITS, healthOf }: PlanInput,
+  called: string,
+): string | undefined {
+  if (peer.kind !== "trunk") return undefined;
+  const { tenant } = source;
+  const locked = healthOf(peer.name)?.locked;
+  if (locked !== undefined) return locked;
+  return (
+    destinationDenied(limitsOf(limits, "tenant", tenant), called, `tenant ${tenant}`) ??
+    destinationDenied(limitsOf(limits, "trunk", peer.name), called, `trunk ${peer.name}`) ??
+    (source.kind === "gateway" ? destinationDenied(limitsOf(limits, "gateway", source.name), called, `gateway ${source.name}`) : undefined)
+  );
 }
 
 function attemptTo(peer: Peer, input: PlanInput, called: string, caller: string): PlannedAttempt {

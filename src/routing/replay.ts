@@ -18,6 +18,7 @@ export interface SeenHealth {
   readonly outboundCalls?: number;
   readonly restsUntilMs?: number;
   readonly draining?: true;
+  readonly locked?: string;
 }
 
 /** Kept in the CDR as JSON: additions only. Dice are drawn from the call's id, hashes from its SIP Call-ID. */
@@ -84,8 +85,8 @@ export function planSeen(input: DecisionInput): DialPlan {
 
 function seenOf(peer: string, health: PeerHealth | undefined): readonly SeenHealth[] {
   if (health === undefined) return [];
-  const { up, calls, outboundCalls = 0, restsUntilMs, draining } = health;
-  if (up && calls === 0 && outboundCalls === 0 && restsUntilMs === 0 && draining !== true) return [];
+  const { up, calls, outboundCalls = 0, restsUntilMs, draining, locked } = health;
+  if (up && calls === 0 && outboundCalls === 0 && restsUntilMs === 0 && draining !== true && locked === undefined) return [];
   return [
     {
       peer,
@@ -94,6 +95,7 @@ function seenOf(peer: string, health: PeerHealth | undefined): readonly SeenHeal
       ...(outboundCalls > 0 && { outboundCalls }),
       ...(restsUntilMs > 0 && { restsUntilMs }),
       ...(draining === true && { draining: true }),
+      ...(locked !== undefined && { locked }),
     },
   ];
 }
@@ -134,8 +136,9 @@ export function planAgain(
       return (seen.turns?.[group] ?? 0) + before;
     },
     healthOf: (peer) => {
-      const { down, calls = 0, outboundCalls = 0, restsUntilMs = 0, draining } = health.get(peer) ?? { peer };
-      return { up: down !== true, calls, outboundCalls, restsUntilMs, ...(draining === true && { draining }) };
+      const { down, calls = 0, outboundCalls = 0, restsUntilMs = 0, draining, locked } = health.get(peer) ?? { peer };
+      const more = { ...(draining === true && { draining }), ...(locked !== undefined && { locked }) };
+      return { up: down !== true, calls, outboundCalls, restsUntilMs, ...more };
     },
   });
 }

@@ -4,6 +4,7 @@
  */
 import type { TenantId } from "#base/ids.ts";
 import type { DigestUser, PeerAccount, RegisterPolicy } from "./accounts.ts";
+import type { LimitPolicy } from "./limits.ts";
 import type { HeaderRule, PeerRules } from "./peer-rules.ts";
 
 export type TransportName = "UDP" | "TCP" | "TLS" | "WS" | "WSS";
@@ -246,6 +247,8 @@ export interface OutboundRule extends Conditions {
 }
 
 export interface Snapshot {
+  /** Absent: none are configured; premium numbers are denied all the same. */
+  readonly limits?: LimitPolicy;
   readonly generation: number;
   /** SHA-256 of the configuration text. */
   readonly hash: string;

@@ -229,4 +229,9 @@ export const BAD_CONFIGS: readonly BadConfig[] = [
     }),
   ),
   bad("two trunks that nothing tells apart", file({ trunks: '  - { name: twin, listener: main, uri: "sip:198.51.100.1" }' })),
+  bad("limits of a trunk that there isn't", file({ rest: "limits:\n  trunks:\n    - { name: carier, minutes_per_day: 60 }" })),
+  bad("limits by a country's name", file({ rest: "limits:\n  tenants:\n    - { name: default, allowed_countries: [Germany] }" })),
+  bad("a destination of a source", file({ rest: "limits:\n  sources:\n    - { address: 192.0.2.1, premium: allow }" })),
+  bad("limits without a name", file({ rest: "limits:\n  tenants:\n    - { calls_max: 5 }" })),
+  bad("a prefix without a plus", file({ rest: 'limits:\n  tenants:\n    - { name: default, denied_prefixes: ["0900"] }' })),
 ];
