@@ -56,6 +56,10 @@ const textOf = (value: unknown): string => {
 
 /** Before the answers that idempotency keeps, so that a repeated answer leaves no second entry. */
 export function auditing(app: FastifyInstance, ports: Pick<ApiPorts, "records" | "nowMs" | "onMistake">): void {
+  /** Entries of one millisecond keep their order. */
+  let made = 0;
+  const newId = (atMs: number): string =>
+    identityId(atMs, `${String(++made % 1_000_000).padStart(6, "0")}${randomBytes(4).toString("hex")}`);
   app.addHook("onSend", async (request, reply) => {
     if (request.method === "GET" || request.method === "HEAD" || reply.statusCode >= 400 || silent.has(request)) return;
     const note = notes.get(request);
@@ -66,7 +70,7 @@ export function auditing(app: FastifyInstance, ports: Pick<ApiPorts, "records" |
     const atMs = ports.nowMs();
     try {
       await ports.records.addAudit({
-        id: identityId(atMs, randomBytes(6).toString("hex")),
+        id: newId(atMs),
         tenant: note?.tenant ?? principal?.reach ?? "*",
         atMs,
         who: note?.who ?? principal?.name ?? "",
