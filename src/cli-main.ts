@@ -17,6 +17,7 @@ import { status } from "#cli/status.ts";
 import { lookOf } from "#cli/table.ts";
 import type { LoadInput } from "#config/load.ts";
 import { connectJsonLines } from "#net/json-lines.ts";
+import type { Peer } from "#routing/snapshot.ts";
 
 // `tandem cdr | head`: a reader that has seen enough is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : EXIT_FAILED));
@@ -498,16 +499,19 @@ command(
   },
 );
 
-async function phoneFor(transports: readonly ("UDP" | "TCP")[], host: string, from?: string) {
-  const [{ openPhone }, { createLocator }, { systemDns }, { systemClock }, { systemRandom }] = await Promise.all([
+async function phoneFor(transports: readonly ("UDP" | "TCP")[], host: string, from?: string, peers: readonly Peer[] = []) {
+  const [{ shelfFor }, { openPhone }, { createLocator }, { systemDns }, { systemClock }, { systemRandom }] = await Promise.all([
+    import("./preflight-main.ts"),
     import("#phone/phone.ts"),
     import("#sip/transport/location.ts"),
     import("#net/dns.ts"),
     import("#base/clock.ts"),
     import("#base/random.ts"),
   ]);
+  const shelf = shelfFor(peers);
   return openPhone(
     {
+      tls: typeof shelf === "string" ? undefined : shelf,
       address: from ?? (await localAddressTowards(host, "127.0.0.1")),
       port: 0,
       transports,
@@ -575,7 +579,7 @@ command(
       import("node:os"),
     ]);
     if (!loaded.ok) throw new ControlError("CONFIGURATION", "the configuration has problems; see tandem check");
-    const [locate, { preflightAsk, tryConnect }] = await Promise.all([
+    const [locate, { preflightAsk, shakeHands, tryConnect }] = await Promise.all([
       systemLocator(loaded.config.node.dnsServers),
       import("./preflight-main.ts"),
     ]);
@@ -593,9 +597,10 @@ command(
       isLocal: (address) => deviceOf(address) !== undefined || address === "0.0.0.0" || address === "::",
       sameDevice: (a, b) => deviceOf(a) !== undefined && deviceOf(a) === deviceOf(b),
       connect: tryConnect,
+      shake: shakeHands,
       ask: (method, peer, from, withAccount) =>
         preflightAsk(method, peer, withAccount, (host) =>
-          phoneFor(["UDP", "TCP"], host, from === "0.0.0.0" || from === "::" ? undefined : from),
+          phoneFor(["UDP", "TCP"], host, from === "0.0.0.0" || from === "::" ? undefined : from, [peer]),
         ),
       trunks: async () => {
         try {

@@ -8,7 +8,7 @@
 import { z } from "zod";
 import type { TrunkReport } from "#call/control.ts";
 import type { ConfigProblem } from "#config/config.ts";
-import { parsePeerUri } from "#config/peer-uri.ts";
+import { type PeerUri, parsePeerUri } from "#config/peer-uri.ts";
 import type { Entry, StoredRecord } from "#config/stored-resources.ts";
 import type { FieldError } from "./problem.ts";
 
@@ -25,6 +25,7 @@ const fields = {
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "1 to 64 letters, digits, . _ or -")
     .describe("The company behind it: CDRs, statistics and metrics go by it. Default: the trunk_id."),
+  cost_per_minute: z.number().min(0).max(9_999).nullable().describe("What a minute costs, for metrics. null: nobody said."),
   proxy_address: z.string().min(1).max(253).describe("Domain or address. A domain is resolved by RFC 3263."),
   proxy_port: z.int().min(1).max(65_535).nullable().describe("null: what DNS says, else 5060."),
   username: z.string().min(1).max(255).nullable(),
@@ -32,7 +33,9 @@ const fields = {
   realm: z.string().min(1).max(255).nullable().describe("null: the one that the carrier asks with."),
   supports_outbound: z.boolean(),
   supports_inbound: z.boolean(),
-  transport: z.enum(["UDP", "TCP", "TLS"]).describe("TLS is not built in this version and is refused."),
+  transport: z
+    .enum(["UDP", "TCP", "TLS"])
+    .describe("TLS is of signalling alone; its certificate must name proxy_address. Audio is not encrypted."),
   preferred_codecs: z.array(z.string().min(1).max(32)).max(20).describe("Only these, in this order; empty: all."),
   max_concurrent_calls: z.int().min(1).max(1_000_000).describe("Both ways together. Beyond it calls from it get 503."),
   calls_per_second_limit: z.int().min(1).max(10_000).nullable().describe("Each way. null: none."),
@@ -60,6 +63,7 @@ export const NewTrunk = z
     proxy_address: fields.proxy_address,
     name: fields.name.optional(),
     provider: fields.provider.optional(),
+    cost_per_minute: fields.cost_per_minute.default(null),
     proxy_port: fields.proxy_port.default(null),
     username: fields.username.default(null),
     password: fields.password.default(null),
@@ -111,6 +115,17 @@ const number = (value: unknown): number | null => (scalar(value) === null ? null
 const list = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : scalar(value) === null ? [] : [String(value)]);
 const isYes = (value: unknown): boolean => /^(yes|true|on)$/i.test(scalar(value) ?? "");
 
+/** Six places, as the configuration takes it, and no exponent. */
+const priceText = (price: number): string => price.toFixed(6).replace(/\.?0+$/, "");
+
+/** A port that was the former transport's own doesn't follow to another: 5060 is no TLS. */
+function portAfter(former: PeerUri | undefined, transport: TrunkChange["transport"]): number | null {
+  const [was, becomes] = [former?.transport === "tls", transport === undefined ? former?.transport === "tls" : transport === "TLS"];
+  return was !== becomes && former?.port === (was ? 5061 : 5060) ? null : (former?.port ?? null);
+}
+const transportOf = (uri: PeerUri | undefined): "UDP" | "TCP" | "TLS" =>
+  uri?.transport === "tls" ? "TLS" : uri?.transport === "tcp" ? "TCP" : "UDP";
+
 /** The entry with a change in it; a field that becomes null goes. */
 export function changedEntry(entry: Entry, change: TrunkChange): Entry {
   const { proxy_address, proxy_port, transport } = change;
@@ -126,12 +141,13 @@ export function changedEntry(entry: Entry, change: TrunkChange): Entry {
       "uri",
       uriOf(
         proxy_address ?? former?.host ?? "",
-        proxy_port === undefined ? (former?.port ?? null) : proxy_port,
+        proxy_port === undefined ? portAfter(former, transport) : proxy_port,
         transport ?? (former?.transport || "udp"),
       ),
     );
   set("title", change.name);
   set("provider", change.provider);
+  set("cost_per_minute", typeof change.cost_per_minute === "number" ? priceText(change.cost_per_minute) : change.cost_per_minute);
   set("username", change.username);
   set("password", change.password);
   set("realm", change.realm);
@@ -153,7 +169,6 @@ export function changedEntry(entry: Entry, change: TrunkChange): Entry {
 /** What the fields say about each other. */
 export function trunkErrors(change: TrunkChange, entry: Entry): readonly FieldError[] {
   const errors: FieldError[] = [];
-  if (change.transport === "TLS") errors.push({ field: "transport", message: "TLS is not built in this version: UDP or TCP" });
   const known =
     ["username", "password"].every((field) => entry[field] !== undefined) ||
     entry["password_env"] !== undefined ||
@@ -170,13 +185,14 @@ export function viewOfRecord({ name, tenant, body, managedBy }: StoredRecord): T
     tenant,
     name: scalar(entry["title"]) ?? name,
     provider: scalar(entry["provider"]) ?? name,
+    cost_per_minute: number(entry["cost_per_minute"]),
     proxy_address: uri?.host ?? null,
     proxy_port: uri?.port ?? null,
     username: scalar(entry["username"]),
     realm: scalar(entry["realm"]),
     supports_outbound: number(entry["calls_max_outbound"]) !== 0,
     supports_inbound: number(entry["calls_max_inbound"]) !== 0,
-    transport: uri?.transport === "tcp" ? "TCP" : "UDP",
+    transport: transportOf(uri),
     preferred_codecs: list(entry["codecs"]),
     max_concurrent_calls: number(entry["calls_max"]) ?? 100,
     calls_per_second_limit: number(entry["calls_per_second_outbound"]) ?? number(entry["calls_per_second_inbound"]),
@@ -199,13 +215,14 @@ export function viewOfReport(report: TrunkReport): TrunkView {
     tenant: report.tenant,
     name: report.title,
     provider: report.provider,
+    cost_per_minute: report.costPerMinute ?? null,
     proxy_address: uri?.host ?? null,
     proxy_port: uri?.port ?? null,
     username: null,
     realm: null,
     supports_outbound: report.uri !== "",
     supports_inbound: true,
-    transport: uri?.transport === "tcp" ? "TCP" : "UDP",
+    transport: transportOf(uri),
     preferred_codecs: [],
     max_concurrent_calls: report.callsMax,
     calls_per_second_limit: null,

@@ -26,6 +26,7 @@ const answer = (status: number, reason: string): Asked => ({
   codecs: undefined,
 });
 const TOOLS: PreflightTools = {
+  shake: async () => ({ ok: true, found: "TLSv1.3, certificate of sip.example.com", remedy: "" }),
   locate: async () => ({ ok: true, targets: [{ transport: "UDP", address: "192.0.2.1", port: 5060 }] }),
   localAddressTowards: async () => "203.0.113.1",
   isLocal: () => true,

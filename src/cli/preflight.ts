@@ -48,6 +48,12 @@ export interface PreflightTools {
     port: number,
     from: string | undefined,
   ): Promise<{ readonly ok: boolean; readonly detail: string; readonly roundTripMs: number }>;
+  /** A TLS handshake with a peer's own terms; `remedy` "" where it went well. */
+  shake(
+    peer: Peer,
+    place: { readonly address: string; readonly port: number; readonly serverName: string },
+    from: string | undefined,
+  ): Promise<{ readonly ok: boolean; readonly found: string; readonly remedy: string }>;
   /** OPTIONS, or a REGISTER that only asks. `from`: a local address. */
   ask(method: "OPTIONS" | "REGISTER", peer: Peer, from: string | undefined, withAccount: boolean): Promise<Asked>;
   /** How a running Tandem stands with its registrars; undefined: none runs. */
@@ -122,7 +128,7 @@ async function walk(peer: Peer, snapshot: Snapshot, tools: PreflightTools): Prom
     dnsOf(hop, located.targets),
     source,
     port,
-    skip("tls", "not built in this version"),
+    await tlsOf(peer, hop, first, from, tools),
     optionsOf(options, listener),
     ...(await accountOf(peer, options, from, tools)),
     codecsOf(options, peer),
@@ -175,6 +181,23 @@ async function portOf(
     "port",
     `tcp ${target.address}:${target.port}: ${detail}`,
     "is it listening there, does a firewall let us through, does it know our address",
+  );
+}
+
+async function tlsOf(
+  peer: Peer,
+  hop: string,
+  { transport, address, port }: { readonly transport: string; readonly address: string; readonly port: number },
+  from: string | undefined,
+  tools: PreflightTools,
+): Promise<PreflightStep> {
+  if (transport !== "TLS") return skip("tls", "not wanted: the uri is neither sips nor ;transport=tls");
+  const { ok, found, remedy } = await tools.shake(peer, { address, port, serverName: parsePeerUri(hop)?.host ?? address }, from);
+  if (!ok) return fail("tls", found, remedy);
+  return pass(
+    "tls",
+    found,
+    peer.tls?.verify === false ? "tls_verify: no believes anybody; tls_ca would not" : "audio is not encrypted: SRTP is not built",
   );
 }
 
@@ -280,6 +303,7 @@ const nationalExample = ({ countryCode, nationalPrefix }: NumberFormat): string 
 function recognisedBy(peer: Peer): PreflightStep {
   const by = [
     ...(peer.addresses.length > 0 ? [`address ${peer.addresses.join(", ")}`] : []),
+    ...(peer.tls === undefined || peer.tls.clientNames.length === 0 ? [] : [`client certificate of ${peer.tls.clientNames.join(" or ")}`]),
     ...(peer.digest === undefined ? [] : [`digest user ${peer.digest.username}`]),
     ...(peer.kind === "trunk" && peer.register !== undefined ? ["the Contact that we registered"] : []),
   ];

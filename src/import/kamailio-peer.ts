@@ -33,7 +33,9 @@ export function readUri(text: string): PeerUri | string {
   const [, scheme = "", user, host, port, parameters = "", headers] = parts as unknown as (string | undefined)[];
   const transport = /;transport=([^;]*)/i.exec(parameters)?.[1]?.toLowerCase() ?? "";
   if (/^sips:/i.test(scheme) || (transport !== "" && transport !== "udp" && transport !== "tcp"))
-    return `${transport === "" ? "TLS" : transport.toUpperCase()} is not built in this version`;
+    return /^(tls)?$/.test(transport)
+      ? "TLS wants certificates, which are not taken over: docs/tls.md"
+      : `${transport.toUpperCase()} is not built in this version`;
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) return `port ${port} is none`;
   const others = parameters.split(";").filter((one) => one !== "" && !/^transport=/i.test(one));
   const cut = [

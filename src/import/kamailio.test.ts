@@ -175,7 +175,7 @@ test("whatever is left behind has a row with its reason", () => {
     assert.equal(one.became, "", one.what);
     assert.match(one.note, note);
   };
-  left(/Secure/, /TLS is not built/);
+  left(/Secure/, /TLS wants certificates/);
   left(/Ourselves/, /our own listener/);
   left(/Nonsense/, /not a SIP URI/);
   left(/0\.0\.0\.0/, /everybody could call out/);

@@ -207,7 +207,7 @@ function noteRest({ parameters, definitions }: KamailioCfg, rtpengine: Rtpengine
   }
 }
 const WITH: Readonly<Record<string, string>> = {
-  WITH_TLS: "TLS is not built in this version",
+  WITH_TLS: "certificates are not taken over: tls: of a listener, docs/tls.md",
   WITH_AUTH: "users of a registrar are not taken; trunks and gateways may have digest:",
   WITH_ANTIFLOOD: "node.invites_per_second_per_source limits each source",
   WITH_NAT: "nat: yes at the peers that stand behind NAT",

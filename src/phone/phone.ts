@@ -22,6 +22,7 @@ import type {
 import { createTransactionLayer } from "#sip/transaction/driver.ts";
 import type { ServerTransaction } from "#sip/transaction/transactions.ts";
 import type { Locator } from "#sip/transport/location.ts";
+import type { TlsSource } from "#sip/transport/tls-terms.ts";
 import { type OpenTransportLayer, createTransportLayer } from "#sip/transport/transport-layer.ts";
 import type { Flow, Target, TransportName } from "#sip/transport/transport.ts";
 import { type AudioStream, openAudioStream } from "./audio-stream.ts";
@@ -36,6 +37,8 @@ export interface PhoneOptions {
   /** 0: the kernel chooses. */
   readonly port: number;
   readonly transports: readonly TransportName[];
+  /** What TLS trusts; absent: it speaks none. */
+  readonly tls?: TlsSource | undefined;
   /** User part of From and Contact. */
   readonly user: string;
   readonly clock: Clock;
@@ -148,11 +151,12 @@ class SipPhone implements Phone, AgentUser {
   }
 
   async open(): Promise<void> {
-    const { address, port, transports, clock, makeLocator } = this.#options;
+    const { address, port, transports, tls, clock, makeLocator } = this.#options;
     const agent = this.#agent;
     // The layers know each other through this: the first message comes after both are made.
     const transport = await createTransportLayer({
       listeners: [{ name: LISTENER, address, port, advertised: address, transports }],
+      tls,
       clock,
       user: {
         onMessage: (message, flow) => layer.onMessage(message, flow),

@@ -27,13 +27,25 @@ export interface TlsSource {
   client(terms: string, serverName: string): TlsClientTerms;
 }
 
+/** What a server showed. */
+export interface Shown {
+  readonly certificate: X509Certificate | undefined;
+  /** What OpenSSL has against its chain; undefined: nothing. */
+  readonly objection: string | undefined;
+}
+
+/** To be asked once a connection: Node gives the certificate away with the first answer. */
+export const shownOn = (socket: TLSSocket): Shown => ({
+  certificate: socket.getPeerX509Certificate(),
+  objection: socket.authorized ? undefined : String(socket.authorizationError),
+});
+
 /** Judges a server after the handshake (RFC 5922 §7.3). @param serverName of the URI: domain or address */
-export function judgeServer(socket: TLSSocket, terms: TlsClientTerms, serverName: string): SocketError | undefined {
+export function judgeServer({ certificate, objection }: Shown, terms: TlsClientTerms, serverName: string): SocketError | undefined {
   if (!terms.verify) return undefined;
-  const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return { code: "TLS_NO_CERTIFICATE", detail: `${serverName} shows no certificate` };
   const whose = terms.of === "" ? "" : ` of ${terms.of}`;
-  if (!socket.authorized) return untrusted(String(socket.authorizationError), certificate, serverName, whose);
+  if (objection !== undefined) return untrusted(objection, certificate, serverName, whose);
   if (isFor(certificate, serverName, terms.wildcards)) return undefined;
   const names = namesOf(certificate);
   const wildcard = isFor(certificate, serverName, true) ? "tls_wildcards: yes would take it, or " : "";

@@ -12,7 +12,7 @@ import { connectTls, TcpConnection } from "#net/tcp-connection.ts";
 import { openTcpListener } from "#net/tcp-listener.ts";
 import { TlsAcceptor } from "#net/tls-server.ts";
 import { namesOf } from "./certificate-names.ts";
-import { explainHandshake, judgeServer, type TlsSource } from "./tls-terms.ts";
+import { explainHandshake, judgeServer, shownOn, type TlsSource } from "./tls-terms.ts";
 import { BACKLOG_BYTES_MAX, type TcpTransportOptions, TcpTransport } from "./transport-tcp.ts";
 
 export interface TlsTransportOptions extends Omit<TcpTransportOptions, "kind"> {
@@ -64,7 +64,7 @@ export async function openTlsTransport(options: TlsTransportOptions): Promise<Tc
             {
               context: terms.context,
               serverName: isIP(serverName) === 0 ? serverName : "",
-              judge: (socket) => judgeServer(socket, terms, serverName),
+              judge: (socket) => judgeServer(shownOn(socket), terms, serverName),
             },
             {
               ...user,
