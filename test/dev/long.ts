@@ -9,5 +9,6 @@ export async function runFuzz(args: readonly string[]): Promise<boolean> {
 }
 
 export async function runSoak(args: readonly string[]): Promise<boolean> {
-  return (await node("test/soak/kills.ts", args)) === 0;
+  const [first, ...rest] = args;
+  return (await (first === "writes" ? node("test/soak/writes.ts", rest) : node("test/soak/kills.ts", args))) === 0;
 }

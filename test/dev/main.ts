@@ -40,7 +40,9 @@ dev
 
 dev
   .command("soak [args...]")
-  .description("kills of signalling and media under load, CDRs reconciled (--kills, --seconds)")
+  .description(
+    "kills of signalling and media under load, CDRs reconciled (--kills, --seconds); writes: kills while the API writes (--kills, --dids)",
+  )
   .allowUnknownOption()
   .action(async (args: string[]) => exitWith(await runSoak(args)));
 
