@@ -21,6 +21,7 @@ import type { StorePort } from "#store/store-client.ts";
 import type { DrainList } from "#trunk/drain-list.ts";
 import type { Registrations } from "#trunk/registrations.ts";
 import type { OpenEngine } from "./engine-main.ts";
+import type { LimitDesk } from "./limits-main.ts";
 
 /** What `main.ts` built. */
 export interface House {
@@ -37,6 +38,7 @@ export interface House {
   readonly certificates: () => StatusReport["certificates"];
   readonly health: Health;
   readonly drained: DrainList;
+  readonly limits: LimitDesk;
   readonly tickets: TestTickets;
   readonly version: string;
   readonly nodeName: string;
@@ -139,6 +141,9 @@ export function controlAbilities(house: House): ControlAbilities {
     write: house.write,
     token: house.token,
     trunks: trunkReports,
+    limits: () => house.limits.report(),
+    setLimits: (subject, name, limits) => house.limits.set(subject, name, limits),
+    unlock: (subject, name) => house.limits.unlock(subject, name),
     gateways: () =>
       reportGateways({
         snapshot: house.snapshot(),

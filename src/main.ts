@@ -46,6 +46,7 @@ import { diceOf } from "#routing/groups.ts";
 import { FloodLimit } from "#routing/flood-limit.ts";
 import { type Identifier, createIdentifier } from "#routing/identify.ts";
 import { type HealthEvent, createHealth, targetName, usableTargets } from "#routing/peer-health.ts";
+import { planTransfer } from "#routing/plan-transfer.ts";
 import { planSeen } from "#routing/replay.ts";
 import { warmIndex } from "#routing/snapshot-index.ts";
 import type { Listener, Peer, Snapshot } from "#routing/snapshot.ts";
@@ -73,6 +74,7 @@ import { configChanges } from "./changes-main.ts";
 import { controlAbilities } from "./control-main.ts";
 import { openTls } from "./tls-main.ts";
 import { openEngine } from "./engine-main.ts";
+import { createLimitDesk } from "./limits-main.ts";
 import { originate } from "./originating-main.ts";
 import { FollowedCalls } from "#observe/follow.ts";
 import { TestTickets } from "#call/test-tickets.ts";
@@ -170,6 +172,14 @@ const digest = new DigestServer({
 const health = createHealth((name) => peerNamed(name)?.probe);
 const peerNamed = (name: string): Peer | undefined => snapshot.trunks.get(name) ?? snapshot.gateways.get(name);
 const drained = openDrainList(join(node.home, "drained.json"));
+const limits = createLimitDesk({
+  clock,
+  home: node.home,
+  publish,
+  snapshot: () => snapshot,
+  callsOf: (peer) => calls.callsOf(peer),
+  onProblem: (reason) => log.line("error", reason),
+});
 /** Calls ordered by each round_robin group so far. */
 const turns = new Map<string, number>();
 const floods = new FloodLimit(node.invitesPerSecondPerSource);
@@ -199,6 +209,7 @@ const journal = openJournal({
   onSegmentOpened: (path) => store.segmentOpened(path),
   onSegmentClosed: (path) => store.segmentClosed(path),
 });
+void limits.recall(store);
 void store
   .saveConfig({ number: snapshot.generation, hash: snapshot.hash, text: withoutSecrets(loaded.text, snapshot), appliedAtMs: startedAtMs })
   .catch(() => {});
@@ -230,13 +241,17 @@ function planFacts(taken: boolean, nowMs = clock.wallMs()) {
     return now;
   };
   const healthOf = (peer: string): PeerHealth => healthNow(peer, nowMs);
-  return { snapshot, healthOf, nowMs, turn };
+  return { snapshot, healthOf, nowMs, turn, limits: limits.policy() };
 }
-const healthNow = (peer: string, nowMs: number): PeerHealth => ({
-  ...health.healthOf(peer, calls.callsOf(peer), nowMs),
-  outboundCalls: calls.callsOf(peer, "out"),
-  draining: drained.has(peer),
-});
+function healthNow(peer: string, nowMs: number): PeerHealth {
+  const locked = limits.lockedOut(peer);
+  return {
+    ...health.healthOf(peer, calls.callsOf(peer), nowMs),
+    outboundCalls: calls.callsOf(peer, "out"),
+    draining: drained.has(peer),
+    ...(locked !== undefined && { locked }),
+  };
+}
 function noteHealth(peer: string, target: string, event: HealthEvent): void {
   const change = health.note(peer, target, event, clock.wallMs());
   const owner = peerNamed(peer);
@@ -291,11 +306,13 @@ const calls: Calls = createCalls({
   publish,
   plan: ({ source, calledUser, callerUser, callId, request }: CallFacts) =>
     planFrom(source, calledIn(request, source, calledUser), callerUser, { seed: callId, sipCallId: request.callId(), taken: true }),
+  planTransfer: (question, callId) => planTransfer({ ...planFacts(true), dice: diceOf(callId) }, question),
   generation: () => snapshot.generation,
   locate: locateFor,
   face: (listener) => transport.listener(listener),
   peer: (kind, name) => (kind === "trunk" ? snapshot.trunks : snapshot.gateways).get(name),
   onAttempt,
+  limits: limits.book,
   answerRaw,
   get callsMax() {
     return callsMax();
@@ -484,6 +501,7 @@ const abilities = controlAbilities({
   certificates: () => tls.shelf.reports(),
   health,
   drained,
+  limits,
   tickets,
   version: VERSION,
   nodeName: node.name,

@@ -6,12 +6,14 @@ import type {
   CallSummary,
   ControlCommand,
   GatewaysReport,
+  LimitReport,
+  LimitSubjectName,
+  OriginateCommand,
+  OriginateReport,
   StatusReport,
   TestCallTicket,
   TokenReport,
   TrunkReport,
-  OriginateCommand,
-  OriginateReport,
 } from "./control.ts";
 import { readOriginate } from "./read-placing.ts";
 
@@ -34,10 +36,14 @@ export interface ControlAbilities {
   gateways(): GatewaysReport;
   trunks(): readonly TrunkReport[];
   drainGateway(name: string, draining: boolean): Outcome<unknown>;
+  limits(): readonly LimitReport[];
+  setLimits(subject: LimitSubjectName, name: string, limits: object | null): Outcome<LimitReport>;
+  unlock(subject: LimitSubjectName, name: string): Outcome<LimitReport>;
   drain(timeoutMs: number): Promise<unknown>;
 }
 
 export type TokenRole = Extract<ControlCommand, { readonly type: "token" }>["role"];
+const LIMIT_SUBJECTS: readonly LimitSubjectName[] = ["tenant", "trunk", "gateway", "source"];
 const TOKEN_ROLES: readonly TokenRole[] = ["owner", "operator", "viewer"];
 
 export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly code: string; readonly message: string };
@@ -102,6 +108,12 @@ async function perform(command: ControlCommand, abilities: ControlAbilities): Pr
       return done(abilities.trunks());
     case "drain-gateway":
       return abilities.drainGateway(command.name, command.draining);
+    case "limits":
+      return done(abilities.limits());
+    case "limit-set":
+      return abilities.setLimits(command.subject, command.name, command.limits);
+    case "limit-unlock":
+      return abilities.unlock(command.subject, command.name);
     case "drain":
       return done(await abilities.drain(command.timeoutMs));
   }
@@ -134,6 +146,16 @@ function readCommand(value: unknown): ControlCommand | undefined {
       const { role, tenant } = value as Fields;
       const known = TOKEN_ROLES.find((one) => one === role);
       return known !== undefined && maybeText(tenant) ? { type, role: known, tenant: tenant ?? undefined } : undefined;
+    }
+    case "limits":
+      return { type };
+    case "limit-set":
+    case "limit-unlock": {
+      const subject = LIMIT_SUBJECTS.find((one) => one === (value as Fields)["subject"]);
+      if (subject === undefined || !text(name)) return undefined;
+      if (type === "limit-unlock") return { type, subject, name };
+      const { limits } = value as Fields;
+      return typeof limits === "object" ? { type, subject, name, limits } : undefined;
     }
     case "drain-gateway":
       return text(name) && typeof draining === "boolean" ? { type, name, draining } : undefined;

@@ -69,6 +69,11 @@ export type ControlCommand =
   | { readonly type: "trunks" }
   /** No new calls to this gateway or trunk, or again; running ones go on. */
   | { readonly type: "drain-gateway"; readonly name: string; readonly draining: boolean }
+  /** What tenants, trunks, gateways and sources have in use, and may. */
+  | { readonly type: "limits" }
+  /** Above tandem.yaml's, field by field. @param limits as routing/limits.ts has them; null: as tandem.yaml says again */
+  | { readonly type: "limit-set"; readonly subject: LimitSubjectName; readonly name: string; readonly limits: object | null }
+  | { readonly type: "limit-unlock"; readonly subject: LimitSubjectName; readonly name: string }
   /** No new calls; ends when the last call is over or after the time. */
   | { readonly type: "drain"; readonly timeoutMs: number };
 
@@ -157,6 +162,8 @@ export interface TrunkReport {
 export interface CallTotals {
   readonly calls: number;
   readonly answered: number;
+  /** By a fault; busy, unanswered and cancelled calls are none. */
+  readonly failed?: number;
   readonly seconds: number;
 }
 
@@ -206,6 +213,31 @@ export interface GatewayReport {
   }[];
   /** Newest first. */
   readonly history: readonly { readonly atMs: number; readonly target: string; readonly up: boolean; readonly reason: string }[];
+}
+
+export type LimitSubjectName = "tenant" | "trunk" | "gateway" | "source";
+export interface LimitReport {
+  readonly subject: LimitSubjectName;
+  readonly name: string;
+  /** "": the deployment's. */
+  readonly tenant: string;
+  readonly calls: number;
+  readonly minutesToday: number;
+  /** In force, defaults included. */
+  readonly limits: {
+    readonly callsMax?: number;
+    readonly callsPerSecond?: number;
+    readonly minutesPerDay?: number;
+    readonly allowedPrefixes?: readonly string[];
+    readonly deniedPrefixes?: readonly string[];
+    readonly allowedCountries?: readonly string[];
+    readonly deniedCountries?: readonly string[];
+    readonly premium?: "allow" | "deny";
+    readonly fraud?: { readonly calls: number; readonly windowMs: number; readonly shortMs: number; readonly lockMs: number } | false;
+  };
+  /** Some of it was set over the API. */
+  readonly isSet: boolean;
+  readonly lock: { readonly untilMs: number; readonly reason: string } | undefined;
 }
 
 export interface StatusReport {

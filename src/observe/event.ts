@@ -57,6 +57,8 @@ export type TandemEvent = About &
     | { readonly type: "call-ringing" }
     | { readonly type: "call-answered"; readonly setupMs: number; readonly peer: string }
     | { readonly type: "call-held"; readonly held: boolean }
+    /** One side was replaced. */
+    | { readonly type: "call-transferred"; readonly from: string; readonly to: string }
     | { readonly type: "dtmf"; readonly digit: string; readonly via: "info" | "rtp" }
     | {
         readonly type: "call-ended";
@@ -80,6 +82,14 @@ export type TandemEvent = About &
     /** An INVITE without sufficient proof was asked for digest credentials; `reason` says what was wrong with those it had. */
     | { readonly type: "challenged"; readonly listener: string; readonly remote: string; readonly realm: string; readonly reason: string }
     | { readonly type: "limit"; readonly limit: string; readonly detail: string }
+    /** Calls out are locked after what looked like fraud: `alert.fraud` to those outside. 0: the lock is over. */
+    | {
+        readonly type: "fraud";
+        readonly subject: "tenant" | "trunk";
+        readonly name: string;
+        readonly untilMs: number;
+        readonly detail: string;
+      }
   );
 
 /** An event with its time, as it is stored and sent. */

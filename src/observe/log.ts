@@ -114,6 +114,7 @@ function levelOf(event: TandemEvent): LogLevel {
     case "attempt-ended":
       return event.outcome === "answered" ? "debug" : "info";
     case "limit":
+    case "fraud":
       return "warn";
     case "gateway-health":
       return event.up ? "info" : "warn";
@@ -182,6 +183,10 @@ function sentence(event: TandemEvent): string {
       return `configuration ${event.generation} (${event.hash.slice(0, 12)}) is in force`;
     case "process":
       return `${event.what}: ${event.detail}`;
+    case "fraud":
+      return event.untilMs === 0
+        ? `calls out of ${event.subject} ${event.name} are let go again: ${event.detail}`
+        : `calls out of ${event.subject} ${event.name} are locked until ${new Date(event.untilMs).toISOString()}: ${event.detail}`;
     case "limit":
       return `limit ${event.limit}: ${event.detail}`;
   }

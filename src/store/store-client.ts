@@ -5,6 +5,7 @@
 import { Worker } from "node:worker_threads";
 import type { Clock, Timer } from "#base/clock.ts";
 import type { Publish } from "#observe/event.ts";
+import type { CallTotal, TotalsQuestion } from "./call-totals.ts";
 import type { CdrFilter, ConfigChange } from "./cdr-store.ts";
 import type { Answers, FromStore, LadderAnswer, Question, StoreThreadOptions, ToStore } from "./store-messages.ts";
 import type { Cdr } from "#cdr/record.ts";
@@ -29,6 +30,7 @@ export interface StorePort {
   cdrs(filter: CdrFilter): Promise<readonly Cdr[]>;
   saveConfig(change: ConfigChange): Promise<void>;
   configs(limit: number): Promise<readonly ConfigChange[]>;
+  totals(question: TotalsQuestion): Promise<readonly CallTotal[]>;
   /** What the ladder ring has of a call (id, unique prefix or SIP Call-ID; undefined: the last one). Flush the ring first. */
   ladder(call: string | undefined): Promise<LadderAnswer>;
   /** Stores what is in the journal and ends the thread. */
@@ -97,6 +99,9 @@ class StoreClient implements StorePort {
   }
   configs(limit: number): Promise<readonly ConfigChange[]> {
     return this.#ask({ type: "configs", limit });
+  }
+  totals(question: TotalsQuestion): Promise<readonly CallTotal[]> {
+    return this.#ask({ type: "totals", question });
   }
   ladder(call: string | undefined): Promise<LadderAnswer> {
     return this.#ask({ type: "ladder", call });

@@ -1,6 +1,7 @@
 /** What signalling and the store thread say to each other over a MessagePort. */
 import type { Cdr } from "#cdr/record.ts";
 import type { Stamped } from "#observe/event.ts";
+import type { CallTotal, TotalsQuestion } from "./call-totals.ts";
 import type { CdrFilter, ConfigChange } from "./cdr-store.ts";
 
 /** Given to the worker as workerData. */
@@ -12,6 +13,7 @@ export type Question =
   | { readonly type: "cdrs"; readonly filter: CdrFilter }
   | { readonly type: "save-config"; readonly change: ConfigChange }
   | { readonly type: "configs"; readonly limit: number }
+  | { readonly type: "totals"; readonly question: TotalsQuestion }
   | { readonly type: "ladder"; readonly call: string | undefined };
 
 /** The past of one call, as the ladder ring has it. */
@@ -27,6 +29,7 @@ export interface Answers {
   readonly cdrs: readonly Cdr[];
   readonly "save-config": undefined;
   readonly configs: readonly ConfigChange[];
+  readonly totals: readonly CallTotal[];
   readonly ladder: LadderAnswer;
 }
 

@@ -172,6 +172,9 @@ class JournalFolder implements StoreThread {
         return undefined;
       case "configs":
         return this.#parts.store.configs(question.limit);
+      case "totals":
+        await this.#pass();
+        return this.#parts.store.totals(question.question);
       case "ladder":
         return this.#ladder(question.call);
     }
