@@ -23,14 +23,19 @@ import type { ControlCommand, StatusReport } from "#call/control.ts";
 import type { ApplyOutcome } from "#config/apply-apart.ts";
 import { exportYaml } from "#config/export-yaml.ts";
 import { type JsonLinesClient, connectJsonLines } from "#net/json-lines.ts";
-import { openSqliteIdentities } from "#store/sqlite/sqlite-identities.ts";
-import { openSqliteWebhooks } from "#store/sqlite/sqlite-webhooks.ts";
-import { openSqliteApiRecords } from "#store/sqlite/sqlite-api-records.ts";
-import { openSqliteStore } from "#store/sqlite/open-sqlite.ts";
-import { openRecordReader } from "#store/sqlite/record-reader.ts";
-import { openSqliteResourcePages } from "#store/sqlite/sqlite-resource-pages.ts";
-import { readSqliteResources } from "#store/sqlite/sqlite-resources.ts";
+import {
+  houseAt,
+  openApiRecords,
+  openCdrStore,
+  openIdentities,
+  openPages,
+  openTables,
+  openWebhookStore,
+  readState,
+} from "#store/database.ts";
+import { alertStore } from "#store/alert-store.ts";
 import { createInsight } from "./insight-main.ts";
+import { openAlerts } from "./alerts-main.ts";
 import { openWebhooks } from "./webhooks-main.ts";
 
 const NICE = 10;
@@ -81,17 +86,17 @@ const change: ApiPorts["change"] = ({ sections, remove, tenant, expectedGenerati
 };
 const applyFile: ApiPorts["applyFile"] = ({ text, ...wish }) => apply(text, wish);
 
-const database = join(home, "tandem.db");
-const cdrs = await openSqliteStore(database);
-const identities = openSqliteIdentities(database);
-const trunkRecords = openRecordReader(database);
-const pages = openSqliteResourcePages(database);
-const records = openSqliteApiRecords(database);
+const house = houseAt(home, process.env);
+const { database } = house;
+const cdrs = await openCdrStore(database);
+const identities = await openIdentities(database);
+const pages = await openPages(house);
+const records = await openApiRecords(database);
 await records.pruneAudit(systemClock.wallMs() - AUDIT_KEPT_MS);
 const live = new LiveHub();
 const mistake = (text: string): void => post({ type: "mistake", text });
 const webhooks = openWebhooks({
-  store: openSqliteWebhooks(database),
+  store: await openWebhookStore(database),
   cdrs,
   live,
   controlPath,
@@ -100,17 +105,30 @@ const webhooks = openWebhooks({
   allowPrivate,
   onProblem: mistake,
 });
+const alertTables = await openTables(database);
+const alerts = await openAlerts({
+  store: { ...alertStore(alertTables.db), close: alertTables.close },
+  webhooks: webhooks.store,
+  ask,
+  live,
+  callOut: webhooks.callOut,
+  home,
+  key,
+  allowPrivate,
+  onProblem: mistake,
+});
 const app = await buildApi({
   ask,
   change,
   applyFile,
-  exportYaml: async (tenant) => exportYaml(readSqliteResources(database).records, { tenant, secrets: false }),
+  exportYaml: async (tenant) => exportYaml((await readState(house)).records, { tenant, secrets: false }),
   pages,
   records,
   live,
   webhooks: webhooks.ports,
+  alerts: alerts.ports,
   insight: createInsight({ ask, home, configFile: async () => (await ask<StatusReport>({ type: "status" })).configFile }),
-  trunks: () => trunkRecords.ofKind("trunk"),
+  trunks: () => pages.ofKind("trunk"),
   cdrs,
   identities,
   key,
@@ -144,9 +162,9 @@ port.on("message", (message: ToApi) => {
   if (message.type !== "close") return;
   app.server.closeAllConnections();
   void app.close().then(async () => {
+    await alerts.close();
     await webhooks.close();
-    identities.close();
-    trunkRecords.close();
+    await identities.close();
     await pages.close();
     await records.close();
     await cdrs.close();

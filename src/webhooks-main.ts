@@ -51,6 +51,7 @@ export function openWebhooks(options: WebhooksOptions) {
   };
   return {
     ports,
+    store,
     callOut,
     /** Begins to take events. */
     async start(): Promise<void> {

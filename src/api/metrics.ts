@@ -23,6 +23,7 @@ export function renderMetrics({ status, trunks, gateways, wholeNode }: MetricFac
     "provider",
     "trunk",
   ]);
+  const cost = gauge("sip_trunk_cost_per_minute", "What a minute costs on a trunk, as its cost_per_minute says", ["provider", "trunk"]);
   const active = gauge("sip_calls_active", "Calls that are up", ["provider"]);
   const total = counter("sip_calls_total", "Calls from and attempts to the provider's trunks that are over or were answered", [
     "provider",
@@ -45,6 +46,8 @@ export function renderMetrics({ status, trunks, gateways, wholeNode }: MetricFac
     mean.set({ provider }, answered === 0 ? 0 : talked / answered);
     seconds.inc({ provider }, talked);
   }
+  for (const { provider, name, costPerMinute } of trunks)
+    if (costPerMinute !== undefined) cost.set({ provider, trunk: name }, costPerMinute);
   for (const trunk of trunks)
     if (trunk.registration)
       registration.set({ provider: trunk.provider, trunk: trunk.name }, trunk.registration.standing === "registered" ? 1 : 0);

@@ -7,6 +7,7 @@ import type { CdrStore } from "#store/cdr-store.ts";
 import type { IdentityStore } from "#store/identity-store.ts";
 import type { ResourcePages } from "#store/resource-pages.ts";
 import type { Insight } from "./insight.ts";
+import type { AlertPorts } from "./alert-routes.ts";
 import type { LiveHub } from "./live-hub.ts";
 import type { WebhookPorts } from "./webhook-routes.ts";
 
@@ -45,7 +46,7 @@ export interface ApiPorts {
   applyFile(wish: FileWish): Promise<ApplyOutcome>;
   /** All that is stored, as `tandem export` writes it, passwords hidden. @param tenant undefined: every tenant's */
   exportYaml(tenant: string | undefined): Promise<string>;
-  trunks(): StoredTrunks;
+  trunks(): Promise<StoredTrunks>;
   readonly pages: ResourcePages;
   readonly records: ApiRecords;
   readonly cdrs: Pick<CdrStore, "list" | "page" | "totals">;
@@ -55,6 +56,7 @@ export interface ApiPorts {
   readonly insight?: Insight;
   /** Undefined: this node has none. */
   readonly webhooks?: WebhookPorts | undefined;
+  readonly alerts?: AlertPorts | undefined;
   /** Signs tokens. */
   readonly key: Uint8Array;
   readonly nowMs: () => number;

@@ -11,6 +11,7 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from "fastify-type-provider-zod";
+import { alertRoutes } from "./alert-routes.ts";
 import { applyRoutes } from "./apply-routes.ts";
 import { auditRoutes, auditing } from "./audit.ts";
 import { authRoutes } from "./auth-routes.ts";
@@ -31,6 +32,7 @@ import { resourceRoutes } from "./resource-routes.ts";
 import { guard } from "./sessions.ts";
 import { tenantRoutes } from "./tenant-routes.ts";
 import { trunkRoutes } from "./trunk-routes.ts";
+import { trunkStatusRoutes } from "./trunk-status-routes.ts";
 import { keyRoutes, userRoutes } from "./user-routes.ts";
 import { watchRoutes } from "./watch-routes.ts";
 import { webhookRoutes } from "./webhook-routes.ts";
@@ -98,8 +100,9 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
     watchRoutes,
     eventRoutes,
     webhookRoutes,
+    alertRoutes,
     authRoutes,
-    trunkRoutes,
+    trunkStatusRoutes,
     callRoutes,
     placeRoutes,
     callPage,
@@ -109,7 +112,7 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
     await app.register(routes(ports));
   const desk = resourceDesk(ports);
   for (const routes of [auditRoutes, userRoutes, keyRoutes]) await app.register(routes(ports));
-  for (const routes of [resourceRoutes, didBulkRoutes, tenantRoutes, applyRoutes]) await app.register(routes(ports, desk));
+  for (const routes of [trunkRoutes, resourceRoutes, didBulkRoutes, tenantRoutes, applyRoutes]) await app.register(routes(ports, desk));
   await app.ready();
   return app;
 }

@@ -2,12 +2,15 @@
  * What each trunk and gateway had of calls since the start: for metrics and statistics. Counted as it happens, so
  * that nobody has to read CDRs for it.
  */
+import type { Outcome } from "#cdr/outcome.ts";
 import type { Stamped } from "./event.ts";
 
 export interface WayTotals {
   /** That are over; outbound also those that were answered. */
   readonly calls: number;
   readonly answered: number;
+  /** By a fault of somebody's: not busy, unanswered, cancelled, refused by a person or of a number that isn't. */
+  readonly failed: number;
   /** Talked, of calls that are over. */
   readonly seconds: number;
 }
@@ -27,7 +30,16 @@ export interface PeerTotalsSink {
 
 /** Names come from the configuration, but reloads may bring ever new ones. */
 const PEERS_MAX = 20_000;
-const nothing = (): Counting => ({ calls: 0, answered: 0, seconds: 0 });
+const FAULTS: ReadonlySet<string> = new Set<Outcome>([
+  "carrier_blocked",
+  "rate_limited",
+  "capacity",
+  "auth_failed",
+  "media_failed",
+  "timeout",
+  "failed",
+]);
+const nothing = (): Counting => ({ calls: 0, answered: 0, failed: 0, seconds: 0 });
 
 export function createPeerTotals(): PeerTotalsSink {
   const totals = new Map<string, { readonly inbound: Counting; readonly outbound: Counting }>();
@@ -57,6 +69,7 @@ export function createPeerTotals(): PeerTotalsSink {
           const { outbound } = at(event.peer);
           outbound.calls++;
           if (event.outcome === "answered") outbound.answered++;
+          if (FAULTS.has(event.outcome)) outbound.failed++;
           return;
         }
         case "call-ended": {
@@ -65,6 +78,7 @@ export function createPeerTotals(): PeerTotalsSink {
           live.delete(event.callId ?? "");
           const { inbound } = at(call.from);
           inbound.calls++;
+          if (FAULTS.has(event.outcome)) inbound.failed++;
           if (event.outcome !== "answered") return;
           inbound.answered++;
           inbound.seconds += event.durationMs / 1000;

@@ -189,7 +189,41 @@ export interface LivePlaceRow {
   place: string;
 }
 
+export interface AlertRow {
+  tenant: string;
+  id: string;
+  rule: string;
+  subject: string;
+  severity: string;
+  detail: string;
+  raised_at_ms: number;
+  cleared_at_ms: number | null;
+}
+
+/** What was changed of a rule. */
+export interface AlertRuleRow {
+  tenant: string;
+  id: string;
+  /** JSON */
+  body: string;
+}
+
+/** Who is told of alerts. */
+export interface AlertChannelRow {
+  tenant: string;
+  id: string;
+  kind: string;
+  name: string;
+  active: number;
+  /** JSON, with its secrets: the file is its owner's only. */
+  body: string;
+  created_at_ms: number;
+}
+
 export interface Schema {
+  alert: AlertRow;
+  alert_rule: AlertRuleRow;
+  alert_channel: AlertChannelRow;
   webhook: WebhookRow;
   webhook_delivery: WebhookDeliveryRow;
   live_place: LivePlaceRow;

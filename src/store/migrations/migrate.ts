@@ -8,6 +8,7 @@ import { decisions } from "./0004-decisions.ts";
 import { callQueries } from "./0005-call-queries.ts";
 import { apiRecords } from "./0006-api-records.ts";
 import { webhooks } from "./0007-webhooks.ts";
+import { alerts } from "./0009-alerts.ts";
 import { changeNumbers } from "./0011-change-numbers.ts";
 
 /** Names are for ever: they stand in every database. */
@@ -19,6 +20,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0005-call-queries": callQueries,
   "0006-api-records": apiRecords,
   "0007-webhooks": webhooks,
+  "0009-alerts": alerts,
   "0011-change-numbers": changeNumbers,
 };
 
