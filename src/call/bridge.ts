@@ -3,7 +3,8 @@
  * (RFC 3264 §5, RFC 3261 §13.2.1), DTMF in INFO (RFC 6086). One offer is under way at a time over both
  * legs; a second one hears 491. Every description and body is generated anew.
  *
- * Transfer (REFER), NOTIFY and MESSAGE are deliberately not passed: they would act on the far network.
+ * REFER (`refer.ts` answers it where it may be), NOTIFY and MESSAGE are deliberately not passed: they would act on the
+ * far network.
  */
 import type { ReceivedRequest, ReceivedResponse } from "#sip/message/message.ts";
 import { reasonPhraseOf } from "#sip/message/reason-phrases.ts";
@@ -13,6 +14,7 @@ import type { Call } from "./call.ts";
 import { parseInfoDtmf, writeInfoDtmf } from "./info-dtmf.ts";
 import type { Leg } from "./leg.ts";
 import { otherSide, type Told } from "./media-session.ts";
+import { mayTransfer, onRefer } from "./refer.ts";
 import type { ServerTransaction } from "./ports.ts";
 import { sdpBodyOf } from "./sdp-body.ts";
 
@@ -35,6 +37,7 @@ interface OwedAck {
 const description = (sdp: string): RequestParts => ({ headers: [], contentType: "application/sdp", body: sdp });
 const NO_PARTS: RequestParts = { headers: [], body: "" };
 const ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+const allowedTo = (leg: Leg): string => (mayTransfer(leg) ? `${ALLOW}, REFER` : ALLOW);
 const INFO_TYPES = "application/dtmf-relay, application/dtmf";
 
 export class Bridge {
@@ -76,17 +79,22 @@ export class Bridge {
         return this.#onUpdate(leg, transaction);
       case "INFO":
         return this.#onInfo(leg, transaction);
+      case "REFER":
+        return mayTransfer(leg) ? onRefer(this.#call, leg, transaction) : this.#notAllowed(leg, transaction);
       case "OPTIONS":
         return respondInDialog(transaction, 200, "OK", {
           headers: [
-            ["Allow", ALLOW],
+            ["Allow", allowedTo(leg)],
             ["Accept", "application/sdp"],
           ],
           body: "",
         });
       default:
-        return respondInDialog(transaction, 405, reasonPhraseOf(405), { headers: [["Allow", ALLOW]], body: "" });
+        return this.#notAllowed(leg, transaction);
     }
+  }
+  #notAllowed(leg: Leg, transaction: ServerTransaction): void {
+    respondInDialog(transaction, 405, reasonPhraseOf(405), { headers: [["Allow", allowedTo(leg)]], body: "" });
   }
 
   onAck(leg: Leg, request: ReceivedRequest): void {
@@ -114,6 +122,39 @@ export class Bridge {
     const offered = this.#offered;
     this.#offered = undefined;
     if (offered?.pending() === true) offered.refuse(487);
+  }
+
+  /** Nothing is under way on either leg that a transfer would cross. */
+  get idle(): boolean {
+    const { media } = this.#call;
+    const pending = (["a", "b"] as const).some((side) => this.#call.leg(side)?.dialog?.invitePending === true);
+    return this.#offered === undefined && this.#owedAck === undefined && !this.#asking && !media.exchanging && !pending;
+  }
+
+  /** After a transfer: who stayed hears where its audio comes from now, if that makes a difference. */
+  renew(leg: Leg): void {
+    const { media } = this.#call;
+    const sdp = media.tellMoved();
+    const { dialog } = leg;
+    if (sdp === "" || dialog === undefined) return void media.rollBack();
+    this.#asking = true;
+    dialog.reinvite(description(sdp), {
+      onAnswer: (response) => {
+        dialog.ack("");
+        this.#call.guard(() => {
+          this.#asking = false;
+          const body = sdpBodyOf(response);
+          if (body.type !== "sdp" || !media.exchanging || !media.reanswer(body.text).ok) return void media.rollBack();
+          this.#call.journalMedia();
+        });
+      },
+      onFailure: (outcome) =>
+        this.#call.guard(() => {
+          this.#asking = false;
+          media.rollBack();
+          if (this.#call.running) this.#endIfDead(outcome.type === "response" ? outcome.response.status : 408, leg);
+        }),
+    });
   }
 
   /** Before BYE: the ACK that this leg is owed, without which BYE is wrong (RFC 3261 §15). */

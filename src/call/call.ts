@@ -21,11 +21,12 @@ import { ownText } from "#sip/message/received-message.ts";
 import { q850CauseOf } from "#sip/message/reason.ts";
 import { reasonPhraseOf } from "#sip/message/reason-phrases.ts";
 import { withoutTag } from "#sip/dialog/dialog.ts";
+import { respondInDialog } from "#sip/dialog/respond.ts";
 import type { DialogState, IncomingInvite, RequestParts, UserAgent } from "#sip/dialog/user-agent.ts";
 import type { Attempt } from "./attempt.ts";
 import { Bridge } from "./bridge.ts";
 import { type CallEnding, type CallRecord, cdrOf } from "./cdr-of-call.ts";
-import type { CallSummary } from "./control.ts";
+import type { CallSummary, PlaceName } from "./control.ts";
 import { type Caller, callerOf } from "./caller-identity.ts";
 import { headersToward } from "./header-rules.ts";
 import type { Dialling } from "./lane.ts";
@@ -35,9 +36,11 @@ import { MediaSession, type Side } from "./media-session.ts";
 import { callerNamed, type Origination } from "./origination.ts";
 import type { CallLease, CallPorts, ServerTransaction } from "./ports.ts";
 import { q850Reason, reasonAcross } from "./reason-across.ts";
-import type { AttemptSection, CallSections, CoreSection, IncomingSection, Recovered } from "./recovery.ts";
+import type { ReferDesk } from "./refer.ts";
+import type { AttemptSection, CallSections, CoreSection, IncomingSection, LeftLeg, Recovered } from "./recovery.ts";
 import { sdpBodyOf } from "./sdp-body.ts";
 import { SetUp } from "./set-up.ts";
+import { Transfer, type TransferOrder, type TransferOwner, type TransferRefusal } from "./transfer.ts";
 
 /** The registry as a call sees it. */
 export interface CallHouse {
@@ -69,7 +72,7 @@ export const RETRY_AFTER_S = 5;
 /** The end of a former process's call is recorded so long after it was said. */
 const SAID_MS = 100;
 
-export class Call implements LegOwner {
+export class Call implements LegOwner, TransferOwner, ReferDesk {
   readonly id: CallId;
   /** Signed; tags, branches, Call-IDs and Contacts of ours begin with it. */
   readonly token: string;
@@ -100,6 +103,16 @@ export class Call implements LegOwner {
   #lease: CallLease | undefined;
   /** Of a call that Tandem places. */
   #order: Origination | undefined;
+  /** One of the sides is being replaced. */
+  #transfer: Transfer | undefined;
+  /** Sides that were replaced, and the one of them that has not heard BYE yet. */
+  #left: readonly LeftLeg[] = [];
+  #leaving: Leg | undefined;
+  /** The legs have changed places: "a" is who "b" would be. */
+  #swapped = false;
+  #everSwapped = false;
+  /** Whose places it takes. */
+  readonly #taken: { readonly peer: string; readonly way: "in" | "out" }[] = [];
 
   constructor(calls: CallHouse, id: CallId, token: string, source: Peer) {
     this.calls = calls;
@@ -112,7 +125,20 @@ export class Call implements LegOwner {
     // RFC 8866 §5.2: a numeric id; the time it was made, as the RFC suggests, doubled for the two sides.
     this.media = new MediaSession(this.ports.media, id, source, Math.floor(this.ports.clock.wallMs()) * 2);
     this.#bridge = new Bridge(this);
+    this.#take(source.name, "in");
     calls.count(source.name, 1, "in");
+  }
+  #count(peer: string): void {
+    this.#take(peer, "out");
+    this.calls.count(peer, 1, "out");
+  }
+  #take(peer: string, way: "in" | "out"): void {
+    this.#taken.push({ peer, way });
+  }
+  #give(leg: Leg): void {
+    const way = leg.name === "a" ? "in" : "out";
+    const at = this.#taken.findIndex((one) => one.peer === leg.peer.name && one.way === way);
+    if (at >= 0) for (const { peer } of this.#taken.splice(at, 1)) this.calls.count(peer, -1, way);
   }
 
   get tenant(): TenantId {
@@ -311,6 +337,7 @@ export class Call implements LegOwner {
     if (setUp.side === "a") return this.#firstAnswered(attempt.leg);
     const b = attempt.leg;
     this.#b = b;
+    this.#take(b.peer.name, "out");
     this.#lease?.answered(b.peer, 0);
     this.#state = "answered";
     const a = this.#a!;
@@ -331,6 +358,7 @@ export class Call implements LegOwner {
   /** Of a call that we place. His ACK leaves when this returns, and only then the second INVITE. */
   #firstAnswered(leg: Leg): void {
     this.#a = leg;
+    this.#take(leg.peer.name, "out");
     this.#lease?.answered(leg.peer, 0);
     this.ports.journal.append(this.id, this.#tenant, { ...this.#sections(false) });
     this.publish({ type: "call-answered", setupMs: Math.round(this.#answered!.setupMs), peer: leg.peer.name });
@@ -358,10 +386,91 @@ export class Call implements LegOwner {
 
   // In the call
 
+  // Transfer
+
+  /** An operator's wish. @param who is replaced; undefined: the gateway's side, else who was called */
+  move(place: PlaceName, who: "caller" | "callee" | undefined): TransferRefusal | undefined {
+    const legs = [this.#b, this.#a].filter((leg) => leg !== undefined);
+    const personOf = (wanted: "caller" | "callee") => legs.find((leg) => this.#personAt(leg) === wanted);
+    const leaving = who === undefined ? (legs.find(({ peer }) => peer.kind === "gateway") ?? personOf("callee")) : personOf(who);
+    if (leaving === undefined) return { code: "NOT_ANSWERED", status: 481, message: "only an answered call can be moved" };
+    return this.transfer({ place, leaving, by: undefined, onEnd: () => undefined });
+  }
+  /** Blind: see `transfer.ts`. @returns why not */
+  transfer(order: TransferOrder): TransferRefusal | undefined {
+    const { leaving, place, by } = order;
+    const [core, staying] = [this.#core, leaving === this.#a ? this.#b : this.#a];
+    if (!this.running || core === undefined || staying?.dialog === undefined || leaving.dialog === undefined)
+      return { code: "NOT_ANSWERED", status: 481, message: "only an answered call can be moved" };
+    if (this.#transfer !== undefined || this.#leaving !== undefined || !this.#bridge.idle)
+      return { code: "BUSY", status: 491, message: "the call is being changed just now; try again" };
+    if (staying.name !== "a" && !this.ports.media.capabilities.has("any-pair"))
+      return {
+        code: "NOT_SUPPORTED",
+        status: 501,
+        message: `the media engine ${this.ports.media.name} can't replace the side that called`,
+      };
+    const caller = this.#personAt(staying) === "caller" ? core.caller : core.called;
+    const question = { tenant: this.#tenant, place, by, staying: staying.peer, caller, called: core.called };
+    const plan = this.ports.planTransfer(question, this.id);
+    if (plan.type === "reject") return { code: "NO_ROUTE", status: plan.status, message: plan.reason };
+    if (leaving === this.#a) this.#swap();
+    const reason = this.media.move();
+    if (reason !== undefined) return { code: "NOT_SUPPORTED", status: 488, message: reason };
+    this.#transfer = new Transfer(this, this, order, plan, this.#attempts);
+    this.#transfer.start();
+    return undefined;
+  }
+  #swap(): void {
+    [this.#a, this.#b] = [this.#b, this.#a];
+    this.#a!.side = "a";
+    this.#b!.side = "b";
+    this.media.swap();
+    this.#swapped = !this.#swapped;
+    this.#everSwapped = true;
+    this.ports.journal.append(this.id, this.#tenant, { ...this.#sections(false) });
+  }
+  onMoved(transfer: Transfer, attempt: Attempt): void {
+    const left = this.#b!;
+    this.#transfer = undefined;
+    this.#attempts = transfer.attempts;
+    const { kind, name, listener } = left.peer;
+    this.#left = [...this.#left, { name: left.name, peer: { kind, name, listener }, facts: left.facts, codec: this.media.leftCodec }];
+    this.#give(left);
+    this.#b = attempt.leg;
+    this.#take(attempt.leg.peer.name, "out");
+    this.#lease?.answered(attempt.leg.peer, 0);
+    this.media.settled();
+    this.ports.journal.append(this.id, this.#tenant, { ...this.#sections(false) });
+    this.publish({ type: "call-transferred", leg: attempt.leg.name, from: left.peer.name, to: attempt.leg.peer.name });
+    if (left.dialog !== undefined) this.#leaving = left;
+    const { by, onEnd } = transfer.order;
+    onEnd(200);
+    // Who asked for it in the call hears NOTIFY first.
+    if (by === undefined || transfer.abandoned) this.farewell(left);
+    // The ACK of the new side leaves when this returns.
+    this.ports.clock.after(0, () => this.guard(() => (this.running && this.#a !== undefined ? this.#bridge.renew(this.#a) : undefined)));
+  }
+  onStayed(transfer: Transfer, ending: Ending): void {
+    this.#transfer = undefined;
+    this.#attempts = transfer.attempts;
+    this.media.settled();
+    this.ports.journal.append(this.id, this.#tenant, { ...this.#sections(false) });
+    transfer.order.onEnd(ending.status === 0 ? 503 : ending.status);
+    if (transfer.abandoned)
+      this.hangUp("us", `the side that moved the call is gone, and nobody answered: ${ending.reason}`, ending.q850 ?? 31, "answered");
+  }
+  farewell(leg: Leg): void {
+    if (leg === this.#leaving) this.#leaving = undefined;
+    this.#bye(leg, []);
+  }
+
   onReinvite(leg: Leg, invite: IncomingInvite): void {
+    if (leg !== this.#a && leg !== this.#b) return invite.reject(481, reasonPhraseOf(481));
     this.guard(() => this.#bridge.onReinvite(leg, invite));
   }
   onRequest(leg: Leg, transaction: ServerTransaction): void {
+    if (leg !== this.#a && leg !== this.#b) return respondInDialog(transaction, 481, reasonPhraseOf(481));
     this.guard(() => this.#bridge.onRequest(leg, transaction));
   }
   onAck(leg: Leg, request: ReceivedRequest): void {
@@ -372,6 +481,7 @@ export class Call implements LegOwner {
     this.guard(() => this.#bridge.onAck(leg, request));
   }
   onState(leg: Leg, state: DialogState): void {
+    if (leg === this.#leaving) return;
     if (!this.running) {
       // Whoever answered first of a call that we place, before it is connected.
       if (leg === this.#a && leg.dialog !== undefined) this.ports.journal.append(this.id, this.#tenant, { dialogA: state });
@@ -388,6 +498,13 @@ export class Call implements LegOwner {
   }
   onBye(leg: Leg, request: ReceivedRequest): void {
     this.guard(() => {
+      if (leg === this.#leaving) this.#leaving = undefined;
+      if (leg !== this.#a && leg !== this.#b) return;
+      // Whoever moves a call may go at once (RFC 5589 §6.1); the others go on.
+      if (this.#transfer?.order.leaving === leg) {
+        this.#transfer.abandoned = true;
+        return;
+      }
       if (this.#state === "hunting") return this.#callerGone(request, this.#personAt(leg));
       const far = this.leg(leg.side === "a" ? "b" : "a");
       this.#end({ outcome: "answered", sipStatus: 200, q850: q850CauseOf(request) ?? 16, endedBy: this.#personAt(leg), reason: "BYE" });
@@ -479,6 +596,11 @@ export class Call implements LegOwner {
     this.#invite = undefined;
     this.#durationTimer?.cancel();
     this.#bridge.end();
+    const transfer = this.#transfer;
+    this.#transfer = undefined;
+    transfer?.giveUp([]);
+    if (transfer !== undefined) this.#attempts = transfer.attempts;
+    if (this.#leaving !== undefined) this.farewell(this.#leaving);
     const { clock } = this.ports;
     const nowMs = clock.nowMs();
     const answered = this.#answered;
@@ -514,9 +636,7 @@ export class Call implements LegOwner {
       trunks: this.#attempts.filter(({ peerKind }) => peerKind === "trunk").map(({ peer }) => peer),
       talkedMs: ending.durationMs,
     });
-    this.calls.count(this.source.name, -1, "in");
-    if (this.#b !== undefined) this.calls.count(this.#b.peer.name, -1, "out");
-    if (this.#placed && this.#a !== undefined) this.calls.count(this.#a.peer.name, -1, "out");
+    for (const { peer, way } of this.#taken.splice(0)) this.calls.count(peer, -1, way);
     this.calls.gone(this);
   }
 
@@ -533,7 +653,9 @@ export class Call implements LegOwner {
   }
 
   #record(core: CoreSection): CallRecord {
-    const legs = [this.#a, this.#b].filter((leg) => leg !== undefined);
+    const now = [this.#a, this.#b]
+      .filter((leg) => leg !== undefined)
+      .map(({ name, peer, facts, side }) => ({ name, peer, facts, codec: this.media.codec(side) }));
     return {
       callId: this.id,
       tenant: this.#tenant,
@@ -546,7 +668,7 @@ export class Call implements LegOwner {
       decision: core.decision,
       startedAtMs: core.startedAtMs,
       answeredAtMs: this.#answered?.answeredAtMs,
-      legs: legs.map(({ name, peer, facts, side }) => ({ name, peer, facts, codec: this.media.codec(side) })),
+      legs: this.#left.length === 0 ? now : [...this.#left, ...now].toSorted((one, other) => numberOf(one.name) - numberOf(other.name)),
       attempts: this.#attempts,
       skipped: this.#skipped,
     };
@@ -595,19 +717,41 @@ export class Call implements LegOwner {
     }
     const { answeredAtMs, setupMs } = this.#answered;
     const callee = { kind: b.peer.kind, name: b.peer.name };
-    const answered = { answeredAtMs, setupMs, callee, leg: b.name, facts: b.facts, attempts: this.#attempts, skipped: this.#skipped };
+    const left = this.#left.length === 0 ? {} : { left: this.#left };
+    const answered = {
+      answeredAtMs,
+      setupMs,
+      callee,
+      leg: b.name,
+      facts: b.facts,
+      attempts: this.#attempts,
+      skipped: this.#skipped,
+      ...left,
+    };
     // Over: of its dialogs nothing is needed any more.
     if (dialogA === undefined || b.dialog === undefined || media === undefined) return { ...core, answered };
     // The INVITE stands in the journal since it came; only what the answer added is news.
     const again = whole || this.#incoming?.headers !== undefined;
-    return { ...core, ...this.#first(), ...(again ? { incoming } : {}), attempt: null, answered, dialogA, dialogB: b.dialog.state, media };
+    return {
+      ...core,
+      ...this.#first(),
+      ...(again ? { incoming } : {}),
+      attempt: attemptSections(this.#transfer?.setUp),
+      answered,
+      dialogA,
+      dialogB: b.dialog.state,
+      media,
+    };
   }
 
   #first(): Pick<CallSections, "first"> {
     const [a, answered] = [this.#a, this.#answered];
-    if (!this.#placed || a === undefined || answered === undefined) return {};
+    if (a === undefined || answered === undefined) return {};
+    // Once they have changed places it must be said, also when they have done so twice.
+    if (a.name === "a" && this.#left.length === 0 && !this.#swapped && !this.#everSwapped) return {};
     const peer = { kind: a.peer.kind, name: a.peer.name };
-    return { first: { peer, leg: a.name, facts: a.facts, answeredAtMs: answered.answeredAtMs, setupMs: answered.setupMs } };
+    const { answeredAtMs, setupMs } = answered;
+    return { first: { peer, leg: a.name, facts: a.facts, answeredAtMs, setupMs, ...(this.#swapped && { swapped: true }) } };
   }
   #tried(attempts: readonly CdrAttempt[]): Pick<CallSections, "tried"> {
     const nothing = this.#b !== undefined || attempts.length === 0;
@@ -627,8 +771,12 @@ export class Call implements LegOwner {
     this.#held = this.media.held;
     this.#a = new Leg(this, "a", first?.leg ?? "a", firstPeer, first?.facts ?? core.facts);
     this.#b = new Leg(this, "b", answered.leg, callee, answered.facts);
-    this.calls.count(callee.name, 1, "out");
-    if (first !== undefined) this.calls.count(firstPeer.name, 1, "out");
+    this.#swapped = first?.swapped === true;
+    this.#everSwapped = first !== undefined;
+    this.#left = answered.left ?? [];
+    for (const leg of [this.#a, this.#b]) if (leg.name !== "a") this.#count(leg.peer.name);
+    if (!this.#placed && this.#a.name !== "a" && this.#b.name !== "a") this.#give(new Leg(this, "a", "a", this.source, core.facts));
+    for (const { parameters } of recovered.attempts) this.calls.agent.recoverInvite({ ...parameters, headers: [], body: "" });
     const from = first === undefined ? this.calls.callsAt(this.source, "in") : undefined;
     this.#lease = this.ports.limits?.resume({ tenant: this.#tenant, peer: from, source: "" });
     this.#lease?.answered(firstPeer, agoMs);
@@ -677,13 +825,13 @@ export class Call implements LegOwner {
       this.#attempts = answered.attempts;
       this.#skipped = answered.skipped;
       this.#b = new Leg(this, "b", leg, callee, facts);
-      this.calls.count(callee.name, 1, "out");
+      this.#count(callee.name);
     }
     if (core.placed !== true) this.#a = new Leg(this, "a", "a", this.source, core.facts);
     else if (first !== undefined && firstPeer !== undefined) {
       this.#answered ??= { answeredAtMs: first.answeredAtMs, answeredMs: ports.clock.nowMs(), setupMs: first.setupMs };
       this.#a = new Leg(this, "a", first.leg, firstPeer, first.facts);
-      this.calls.count(firstPeer.name, 1, "out");
+      this.#count(firstPeer.name);
       if (recovered.dialogA !== undefined && ended?.endedBy !== this.#personAt(this.#a)) {
         this.#a.dialog = this.calls.agent.restore(recovered.dialogA, this.#a, firstPeer.account);
         this.#bye(this.#a, [q850Reason(41)]);
@@ -730,7 +878,7 @@ export class Call implements LegOwner {
 
   /** Who is called first by us is who was asked for. */
   #personAt({ side }: Leg): "caller" | "callee" {
-    return (side === "a") === this.#placed ? "callee" : "caller";
+    return (side === "a") === (this.#placed !== this.#swapped) ? "callee" : "caller";
   }
 
   /** Only when what was said has left: a process that is killed right after its start leaves the same to do to the next one. */
@@ -751,6 +899,9 @@ const outcomeOfRejection = (status: number): Outcome =>
           : status >= 600 || status === 433
             ? "rejected"
             : "failed";
+
+/** Of a leg's name: "a" is 0, "b2" 2. */
+const numberOf = (name: string): number => Number(name.slice(1));
 
 function attemptSections(setUp: SetUp | undefined): readonly AttemptSection[] | null {
   const sections = (setUp?.attempts ?? []).flatMap(({ number, planned, startedAtMs, parameters }) =>

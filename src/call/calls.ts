@@ -22,11 +22,12 @@ import type { IncomingInvite, UserAgent } from "#sip/dialog/user-agent.ts";
 import { Call, type CallHouse, RETRY_AFTER_S } from "./call.ts";
 import { CallRates } from "#routing/call-rates.ts";
 import type { Originated, Origination } from "./origination.ts";
-import type { CallSummary } from "./control.ts";
+import type { CallSummary, PlaceName } from "./control.ts";
 import { ownCallsIn } from "./own-marks.ts";
 import type { CallPorts, Flow } from "./ports.ts";
 import { type PeerName, readSections } from "./recovery.ts";
 import { contactOf } from "./lane.ts";
+import type { TransferRefusal } from "./transfer.ts";
 
 export interface RestoreReport {
   readonly running: number;
@@ -43,6 +44,12 @@ export interface Calls {
   onInvite(invite: IncomingInvite, source: Peer): void;
   /** Calls somebody, and connects him when he has answered. */
   originate(order: Origination): Originated;
+  /** Replaces one side of a running call. Undefined: no such call; @param who undefined: the gateway's side */
+  transfer(
+    callId: string,
+    place: PlaceName,
+    who: "caller" | "callee" | undefined,
+  ): { readonly refusal: TransferRefusal | undefined } | undefined;
   list(): CallSummary[];
   /** By id or a unique prefix of it. */
   find(callId: string): CallSummary | undefined;
@@ -172,6 +179,17 @@ class Registry implements Calls, CallHouse {
     return journal.degraded ? "journal" : undefined;
   }
 
+  transfer(
+    callId: string,
+    place: PlaceName,
+    who: "caller" | "callee" | undefined,
+  ): { readonly refusal: TransferRefusal | undefined } | undefined {
+    const call = this.#find(callId);
+    if (call === undefined) return undefined;
+    let refusal: TransferRefusal | undefined;
+    call.guard(() => (refusal = call.move(place, who)));
+    return { refusal };
+  }
   list(): CallSummary[] {
     return Array.from(this.#calls.values(), (call) => call.summary());
   }

@@ -19,6 +19,8 @@ export interface CallEnding {
   readonly durationMs: number;
 }
 
+type RecordedPeer = Pick<Peer, "name" | "kind" | "listener">;
+
 export interface CallRecord {
   readonly callId: CallId;
   readonly tenant: TenantId;
@@ -31,7 +33,7 @@ export interface CallRecord {
   readonly decision: object | undefined;
   readonly startedAtMs: number;
   readonly answeredAtMs: number | undefined;
-  readonly legs: readonly { readonly name: string; readonly peer: Peer; readonly facts: LegFacts; readonly codec: string }[];
+  readonly legs: readonly { readonly name: string; readonly peer: RecordedPeer; readonly facts: LegFacts; readonly codec: string }[];
   readonly attempts: readonly CdrAttempt[];
   readonly skipped: readonly CdrSkip[];
 }
@@ -71,7 +73,7 @@ export function cdrOf(call: CallRecord, ending: CallEnding, stats: SessionStats 
   };
 }
 
-function legOf(leg: string, peer: Peer, facts: LegFacts, codec: string, counted: SideStats | undefined): CdrLeg {
+function legOf(leg: string, peer: RecordedPeer, facts: LegFacts, codec: string, counted: SideStats | undefined): CdrLeg {
   return {
     leg,
     direction: leg === "a" ? "inbound" : "outbound",

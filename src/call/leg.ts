@@ -22,7 +22,8 @@ export interface LegOwner {
 export type LegFacts = Pick<CdrLeg, "sipCallId" | "remoteAddress" | "from" | "to">;
 
 export class Leg implements DialogUser {
-  readonly side: Side;
+  /** Changes where a transfer replaces the other one. */
+  side: Side;
   /** "a", "b1", "b2" … */
   readonly name: string;
   readonly peer: Peer;

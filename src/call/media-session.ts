@@ -123,6 +123,9 @@ export class MediaSession {
   #opened = false;
   /** We call both sides, so that nobody's offer comes first: who answers first becomes side "a", under his own name. */
   #placed = false;
+  /** Side "b" is being replaced. */
+  #moving = false;
+  #left: Stream | undefined;
 
   /** @param sessionId a number for the o= lines that says nothing of us: RFC 8866 §5.2 wants it unique only */
   constructor(engine: MediaEngine, id: CallId, callerPeer: Peer, sessionId: number) {
@@ -229,6 +232,8 @@ export class MediaSession {
         role: "offer",
         ...(codecs === undefined ? {} : { codecs }),
         ...(keepOnly === undefined ? {} : { keepOnly: keepOnly.map(Number) }),
+        // Whoever stays may have been put on hold by the one who leaves.
+        ...(this.#moving && { direction: "sendrecv" }),
       }),
     );
   }
@@ -247,10 +252,15 @@ export class MediaSession {
     // RFC 8866 §5.7 allows a name, which no engine resolves: without learning, nothing would ever be heard there.
     if (isIP(remote.address) === 0 && !peer.nat) return failed(`the answer has no address for its audio, but "${remote.address}"`);
     callee.take(text, parsed.value);
+    if (this.#moving) this.#left = this.#b;
     if (this.#a === undefined) return this.#firstAnswers(callee, peer, parsed.value, text);
     this.#b = callee;
     this.#calleePeer = peer;
     this.#timeoutMs = shorter(this.#callerPeer.mediaTimeoutMs, peer.mediaTimeoutMs);
+    if (this.#moving) {
+      this.#commit({ [this.#a!.name]: remoteOfText(this.#a!.received, this.#a!.rtcpMux)!, [callee.name]: remote });
+      return { ok: true, sdp: "" };
+    }
     if (this.#callerOffer === undefined) return toCaller ? this.#offerCaller(parsed.value) : { ok: true, sdp: "" };
     const caller = this.#a!;
     if (toCaller && this.#pinned === undefined) {
@@ -263,6 +273,49 @@ export class MediaSession {
       this.#commit({ [caller.name]: own, [callee.name]: remote });
     }
     return { ok: true, sdp: caller.sent };
+  }
+
+  /**
+   * Side "b" is going to be replaced: who is tried from now on is offered the codec that "a" speaks, and takes its place
+   * with his answer. @returns why that can't be
+   */
+  move(): string | undefined {
+    const received = parseSdp(this.#a!.received);
+    const sent = parseSdp(this.#a!.sent);
+    if (!received.ok || !sent.ok) return "what was agreed can't be read";
+    const formats = firstCodecOf(received.value, audioOf(sent.value)?.formats);
+    if (formats === undefined) return "no codec was agreed";
+    this.#callerOffer = received.value;
+    this.#pinned = formats.map(String);
+    this.#moving = true;
+    return undefined;
+  }
+  /** The sides change places. */
+  swap(): void {
+    [this.#a, this.#b] = [this.#b, this.#a];
+    const callee = this.#calleePeer;
+    this.#calleePeer = this.#callerPeer;
+    if (callee !== undefined) this.#callerPeer = callee;
+  }
+  /** First codec of the side that a move has replaced. */
+  get leftCodec(): string {
+    return this.#left?.codec ?? "";
+  }
+  /** After a move: the offer for "a" where what it was told of "b" holds no longer; "" where it does. */
+  tellMoved(): string {
+    const [a, b] = [this.#a!, this.#b!];
+    const [received, offer, before] = [parseSdp(b.received), parseSdp(a.received), parseSdp(a.sent)];
+    if (!received.ok || !offer.ok || !before.ok) return "";
+    const sentBefore = a.sent;
+    const keepOnly = audioOf(before.value)?.formats.map(Number) ?? [];
+    const { local, rtcpMux } = a;
+    // As many streams as there were (RFC 3264 §8).
+    const told = this.#say(a, (origin) =>
+      relayDescription({ received: received.value, origin, local, rtcpMux, role: "answer", offer: offer.value, keepOnly }),
+    );
+    if (!told.ok || told.sdp === sentBefore) return "";
+    this.#pending = { offerer: "b", received: b.received, sent: told.sdp, sentBefore };
+    return told.sdp;
   }
 
   /** Of a call that we place: the next one is offered the codec that this side answered with, so that both agree (RFC 3725 §4.1). */
@@ -295,6 +348,7 @@ export class MediaSession {
     this.#callerOffer = undefined;
     this.#callerOfferText = "";
     this.#tried = undefined;
+    this.#moving = false;
   }
 
   /** A gateway was left behind. */
@@ -478,9 +532,9 @@ function remoteOfText(text: string, rtcpMux: boolean): RemoteMedia | undefined {
   return parsed.ok ? remoteOf(parsed.value, rtcpMux) : undefined;
 }
 
-/** Payload types of the first codec and of the events; undefined: there is no codec. */
-function firstCodecOf(description: SessionDescription): readonly number[] | undefined {
-  const codecs = codecsOf(audioOf(description)!);
+/** Payload types of the first codec and of the events, of those that `among` has; undefined: there is no codec. */
+function firstCodecOf(description: SessionDescription, among?: readonly string[]): readonly number[] | undefined {
+  const codecs = codecsOf(audioOf(description)!).filter(({ payloadType }) => among?.includes(String(payloadType)) !== false);
   const first = codecs.find(isSpeech);
   if (first === undefined) return undefined;
   return codecs.filter((codec) => codec === first || !isSpeech(codec)).map((codec) => codec.payloadType);

@@ -26,13 +26,15 @@ export type Originated =
   | { readonly ok: true; readonly callId: CallId }
   | { readonly ok: false; readonly code: "NOT_SUPPORTED" | "OVERLOADED"; readonly message: string };
 
-/** Of the journal: who answered first. */
+/** Of the journal: who leg "a" is where it is not the caller, e.g. who answered first. */
 export interface FirstSection {
   readonly peer: PeerName;
   readonly leg: string;
   readonly facts: LegFacts;
   readonly answeredAtMs: number;
   readonly setupMs: number;
+  /** Who is "a" would be "b": the legs have changed places. */
+  readonly swapped?: true;
 }
 
 /** A caller of whom only the number is said. */

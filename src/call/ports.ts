@@ -9,6 +9,7 @@ import type { Journal } from "#journal/journal.ts";
 import type { MediaEngine } from "#media/engine.ts";
 import type { Publish } from "#observe/event.ts";
 import type { DialPlan } from "#routing/decision.ts";
+import type { TransferQuestion } from "#routing/plan-transfer.ts";
 import type { Peer } from "#routing/snapshot.ts";
 import type { DialogUser, IncomingInvite, InviteParameters } from "#sip/dialog/user-agent.ts";
 import type { HeaderField, ReceivedRequest, Uri } from "#sip/message/message.ts";
@@ -99,6 +100,8 @@ export interface CallPorts {
   readonly publish: Publish;
   /** The dial plan for a new call, from the snapshot of this moment. */
   readonly plan: (facts: CallFacts) => DialPlan;
+  /** The same for a running call of which one side is replaced. */
+  readonly planTransfer: (question: TransferQuestion, callId: CallId) => DialPlan;
   /** Generation of that snapshot. */
   readonly generation: () => number;
   /** RFC 3263; at once for numeric hosts. Never rejects. */

@@ -55,6 +55,16 @@ export interface AnsweredSection {
   readonly facts: LegFacts;
   readonly attempts: readonly CdrAttempt[];
   readonly skipped: readonly CdrSkip[];
+  /** Absent: nobody was replaced. */
+  readonly left?: readonly LeftLeg[];
+}
+
+/** A side that was replaced, for the CDR. */
+export interface LeftLeg {
+  readonly name: string;
+  readonly peer: PeerName & { readonly listener: string };
+  readonly facts: LegFacts;
+  readonly codec: string;
 }
 
 /** What was tried before what is out now; of a call that was not answered. */
@@ -70,7 +80,7 @@ export interface CallSections {
   readonly attempt?: readonly AttemptSection[] | AttemptSection | null;
   readonly tried?: TriedSection;
   readonly answered?: AnsweredSection;
-  /** Of a call that Tandem places. */
+  /** Who "a" is, of a call that Tandem places or that was moved. */
   readonly first?: FirstSection;
   readonly dialogA?: DialogState;
   readonly dialogB?: DialogState;
@@ -89,6 +99,8 @@ export type Recovered =
       /** No ACK had come: perhaps the caller never heard the answer. */
       readonly incoming: IncomingSection | undefined;
       readonly first: FirstSection | undefined;
+      /** Of a transfer that was under way. */
+      readonly attempts: readonly AttemptSection[];
       readonly ended: CallEnding | undefined;
     }
   | {
@@ -118,12 +130,12 @@ export function readSections(written: Readonly<Record<string, unknown>>): Recove
   const ended = has(sections.ended, "outcome", "endedAtMs") ? sections.ended : undefined;
   const incoming = has(sections.incoming, "wire", "flow", "localTag") ? sections.incoming! : undefined;
   const first = has(sections.first, "peer", "leg", "facts") ? sections.first : undefined;
+  const attempts = [sections.attempt ?? []].flat().filter((attempt) => has(attempt, "parameters", "peer"));
   const tookPlace = has(answered, "answeredAtMs", "callee", "facts");
   if (answered !== undefined && dialogA !== undefined && dialogB !== undefined && media !== undefined) {
     const whole = tookPlace && has(dialogA, "sipCallId", "target") && has(dialogB, "sipCallId", "target") && has(media, "a", "b");
-    return whole ? { type: "answered", core, answered, dialogA, dialogB, media, incoming, first, ended } : { type: "unreadable" };
+    return whole ? { type: "answered", core, answered, dialogA, dialogB, media, incoming, first, attempts, ended } : { type: "unreadable" };
   }
-  const attempts = [sections.attempt ?? []].flat().filter((attempt) => has(attempt, "parameters", "peer"));
   const tried = has(sections.tried, "attempts", "skipped") ? sections.tried : undefined;
   return {
     type: "set-up",

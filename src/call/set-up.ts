@@ -10,7 +10,7 @@ import type { IncomingInvite, RequestParts } from "#sip/dialog/user-agent.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Caller } from "./caller-identity.ts";
 import type { Call } from "./call.ts";
-import type { HuntEvent } from "./hunt.ts";
+import type { Ending, HuntEvent } from "./hunt.ts";
 import { headersToward } from "./header-rules.ts";
 import { type Dialling, Lane, type LaneOwner } from "./lane.ts";
 import type { MediaSession, Side } from "./media-session.ts";
@@ -23,6 +23,15 @@ const ANSWERED_ELSEWHERE: readonly HeaderField[] = [["Reason", 'SIP;cause=200;te
 /** RFC 3326 §2: a cause of SIP is a status. */
 const refusedWith = (status: number): readonly HeaderField[] => [["Reason", `SIP;cause=${status}`]];
 
+/** Who is told what it comes to. */
+export interface SetUpOwner {
+  /** What a successor of this process would have to cancel has changed. */
+  journalSetUp(setUp: SetUp): void;
+  /** @param parts for the caller */
+  onAnswered(setUp: SetUp, attempt: Attempt, parts: RequestParts): void;
+  onRefused(setUp: SetUp, ending: Ending, headers: readonly HeaderField[]): void;
+}
+
 type OverLane = LaneEnd & { readonly response: ReceivedResponse | undefined };
 
 export class SetUp implements LaneOwner {
@@ -32,6 +41,7 @@ export class SetUp implements LaneOwner {
   readonly plan: Dialling;
   readonly caller: Caller;
   readonly media: MediaSession;
+  readonly #owner: SetUpOwner;
   readonly #rounds: readonly Round[];
   #round = 0;
   /** Those of this round that still hunt. */
@@ -50,10 +60,15 @@ export class SetUp implements LaneOwner {
     plan: Dialling,
     caller: Caller,
     media: MediaSession,
-    { side = "b", before = [] }: { readonly side?: Side; readonly before?: readonly CdrAttempt[] } = {},
+    {
+      side = "b",
+      before = [],
+      owner = call,
+    }: { readonly side?: Side; readonly before?: readonly CdrAttempt[]; readonly owner?: SetUpOwner } = {},
   ) {
     this.call = call;
     this.side = side;
+    this.#owner = owner;
     this.#attempts = before.at(-1)?.number ?? 0;
     this.#ended.push(...before);
     this.invite = invite;
@@ -131,7 +146,7 @@ export class SetUp implements LaneOwner {
     this.call.publish({ type: "attempt-ended", leg: `b${number}`, attempt: number, peer, status, outcome, reason });
   }
   onSending(): void {
-    this.call.journalSetUp(this);
+    this.#owner.journalSetUp(this);
   }
 
   onProvisional(attempt: Attempt, status: number, withSdp: boolean, response: ReceivedResponse): void {
@@ -162,7 +177,7 @@ export class SetUp implements LaneOwner {
     this.#lanes = this.#lanes.filter((one) => one !== lane);
     this.#cancelAll({ type: "elsewhere", reason: `cancelled, ${name} answered first` }, ANSWERED_ELSEWHERE);
     const headers = this.invite === undefined ? [] : headersToward(this.call.source.headers, "200", response);
-    this.call.onAnswered(this, attempt, { headers, contentType: "application/sdp", body: sdp });
+    this.#owner.onAnswered(this, attempt, { headers, contentType: "application/sdp", body: sdp });
   }
 
   onOver(lane: Lane, end: LaneEnd, response: ReceivedResponse | undefined): void {
@@ -173,12 +188,12 @@ export class SetUp implements LaneOwner {
       this.#cancelAll({ type: "elsewhere", reason }, refusedWith(end.own.status));
     }
     // What is over must not be cancelled by a successor of this process.
-    if (this.#lanes.length > 0) return this.call.journalSetUp(this);
+    if (this.#lanes.length > 0) return this.#owner.journalSetUp(this);
     const best = bestOf(this.#over)!;
     if (best.exhausted && this.#round + 1 < this.#rounds.length) {
       this.#round++;
       return this.start();
     }
-    this.call.onRefused(this, best.ending, headersToward(this.call.source.headers, "refusal", best.response));
+    this.#owner.onRefused(this, best.ending, headersToward(this.call.source.headers, "refusal", best.response));
   }
 }

@@ -19,6 +19,7 @@ import {
   optional,
   required,
   text,
+  yesNo,
 } from "./reading.ts";
 import { shapedAs } from "./shape.ts";
 import { suggestion } from "./suggest.ts";
@@ -71,6 +72,7 @@ export const ruleFields = (name: Reader<string>) =>
     identity: maybe(identity),
     codecs_mode: optional(oneOf(["filter", "order"]), "filter"),
     egress_listener: maybe(name),
+    transfers: optional(yesNo, false),
     calls_max_inbound: maybe(calls),
     calls_max_outbound: maybe(calls),
     calls_per_second_inbound: maybe(callsPerSecond),
@@ -117,6 +119,7 @@ export function toRules(fields: RuleFields): PeerRules {
       },
     }),
     ...(fields.codecs_mode === "order" && { codecsMode: "order" }),
+    ...(fields.transfers && { transfers: true }),
     ...(fields.egress_listener !== undefined && { egressListener: fields.egress_listener }),
     ...(fields.calls_max_inbound !== undefined && { inboundCallsMax: fields.calls_max_inbound }),
     ...(fields.calls_max_outbound !== undefined && { outboundCallsMax: fields.calls_max_outbound }),

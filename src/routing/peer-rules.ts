@@ -51,6 +51,8 @@ export interface PeerRules {
   readonly identity?: IdentityPolicy;
   /** Absent: only its codecs are used (`filter`). */
   readonly codecsMode?: "order" | "filter";
+  /** In a call it may move the other side elsewhere (RFC 3515); absent: not. */
+  readonly transfers?: boolean;
   /** Calls to it leave by this listener instead of its own. */
   readonly egressListener?: string;
   readonly inboundCallsMax?: number;

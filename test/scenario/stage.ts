@@ -14,6 +14,7 @@ import type { Cdr } from "#cdr/record.ts";
 import type { Journal, JournalCall } from "#journal/journal.ts";
 import type { TandemEvent } from "#observe/event.ts";
 import type { DialPlan } from "#routing/decision.ts";
+import type { TransferQuestion } from "#routing/plan-transfer.ts";
 import type { Gateway, HuntTimes, Peer, Trunk } from "#routing/snapshot.ts";
 import { type Agent, createUserAgent } from "#sip/dialog/agent.ts";
 import type { InviteParameters, RequestParts } from "#sip/dialog/user-agent.ts";
@@ -59,6 +60,7 @@ export interface StageOptions {
   readonly callsMax?: number;
   readonly plan?: (plan: Extract<DialPlan, { type: "dial" }>) => DialPlan;
   readonly network?: { readonly seed: number; readonly quality: Partial<LinkQuality> };
+  readonly transfer?: (question: TransferQuestion, stage: Stage) => DialPlan;
   readonly locate?: (host: string) => Located | Promise<Located>;
 }
 
@@ -174,6 +176,7 @@ export class Stage {
       journal: this.#journalOf(alive),
       publish: (event) => void this.events.push(event),
       plan: ({ source, calledUser, callerUser }) => this.#plan(source, calledUser, callerUser),
+      planTransfer: (question) => this.#options.transfer?.(question, this) ?? this.#plan(this.trunk, question.place.name, question.caller),
       generation: () => 1,
       locate: (uri, listener) =>
         this.#options.locate?.(uri.host) ?? {

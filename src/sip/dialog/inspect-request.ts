@@ -11,6 +11,8 @@ import type { TransportName } from "#sip/transport/transport.ts";
 export interface UasPolicy {
   /** Allow, in this order. */
   readonly methods: readonly string[];
+  /** Understood inside a dialog, where its owner says yes or no, and not advertised. */
+  readonly inDialog?: readonly string[];
   /** Option tags we implement. */
   readonly supported: readonly string[];
   /** Body types by method, lower case, the preferred first; a method that is absent takes any. */
@@ -19,6 +21,7 @@ export interface UasPolicy {
 
 export const DEFAULT_POLICY: UasPolicy = {
   methods: ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE"],
+  inDialog: ["REFER", "NOTIFY"],
   supported: [],
   bodyTypes: {
     INVITE: ["application/sdp", "multipart/mixed"],
@@ -45,7 +48,8 @@ const SECURE: readonly TransportName[] = ["TLS", "WSS"];
 /** undefined: nothing against it. */
 export function inspectRequest(request: ReceivedRequest, transport: TransportName, policy: UasPolicy): Refusal | undefined {
   // §8.2.1: "it MUST generate a 405" with Allow.
-  if (!policy.methods.includes(request.method)) {
+  const { method } = request;
+  if (!policy.methods.includes(method) && !(request.toTag() !== "" && policy.inDialog?.includes(method) === true)) {
     return refusal(405, "Method Not Allowed", [["Allow", policy.methods.join(", ")]]);
   }
   return inspectScheme(request, transport) ?? inspectRequire(request, policy) ?? inspectBody(request, policy);
