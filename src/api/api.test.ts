@@ -1,20 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { FastifyInstance } from "fastify";
 import type { CallSummary, ControlCommand, TrunkReport } from "#call/control.ts";
-import { planApply } from "#config/plan-apply.ts";
-import type { StoredRecord } from "#config/stored-resources.ts";
-import type { ApiRecords } from "#store/api-records.ts";
-import type { CdrStore } from "#store/cdr-store.ts";
-import type { IdentityStore } from "#store/identity-store.ts";
-import type { ResourcePages } from "#store/resource-pages.ts";
-import { openSqliteApiRecords } from "#store/sqlite/sqlite-api-records.ts";
-import { openSqliteStore } from "#store/sqlite/open-sqlite.ts";
-import { openSqliteIdentities } from "#store/sqlite/sqlite-identities.ts";
-import { openSqliteResourcePages } from "#store/sqlite/sqlite-resource-pages.ts";
+import { storedHouse } from "../../test/kit/stored-house.ts";
 import { ensureOwner } from "./auth-routes.ts";
 import { LiveHub } from "./live-hub.ts";
 import { signLocalToken } from "./local-token.ts";
@@ -24,18 +12,16 @@ import { buildApi } from "./server.ts";
 
 const KEY = new Uint8Array(32).fill(7);
 const SECRET = "carrier-pass-9173";
+const YAML = `
+listeners: [{ name: private, address: 192.0.2.1 }, { name: public, address: 192.0.2.2 }]
+trunks: [{ name: vodafone, listener: public, uri: "sip:198.51.100.1:5060" }]
+`;
 const NO_CALLS = { calls: 0, answered: 0, seconds: 0 };
 
 describe("the API", () => {
   let nowMs = Date.UTC(2026, 10, 20, 12);
-  let folder = "";
-  let cdrs: CdrStore;
-  let identities: IdentityStore;
-  let pages: ResourcePages;
-  let kept: ApiRecords;
+  let house: Awaited<ReturnType<typeof storedHouse>>;
   let app: FastifyInstance;
-  let records: readonly StoredRecord[] = [];
-  let generation = 0;
   let conflicts = 0;
   const hungUp: string[] = [];
   const mistakes: string[] = [];
@@ -83,7 +69,7 @@ describe("the API", () => {
           configGeneration: 1,
         };
       case "trunks":
-        return [trunkReport("vodafone", "default"), ...records.map(({ name, tenant }) => trunkReport(name, tenant))];
+        return [trunkReport("vodafone", "default")];
       case "gateways":
         return { groups: [], gateways: [] };
       case "calls":
@@ -95,49 +81,25 @@ describe("the API", () => {
         throw new Error(`unexpected ${command.type}`);
     }
   };
-  const change: ApiPorts["change"] = async ({ sections, remove, tenant, expectedGeneration }) => {
-    if (expectedGeneration !== generation || conflicts-- > 0) return { ok: false, code: "CONFLICT", message: "", problems: [] };
-    const plan = planApply(
-      { text: JSON.stringify(sections), file: "request", tenant, prune: false, origin: "api", remove },
-      { generation, hash: "", records },
-    );
-    if (!plan.ok) return { ok: false, code: "CONFIGURATION", message: "", problems: plan.problems };
-    records = plan.after;
-    generation++;
-    return { ok: true, report: { generation, committed: true, added: 0, changed: 0, removed: 0, unchanged: 0, changes: [], warnings: [] } };
-  };
-
+  const ends: (() => unknown)[] = [];
   before(async () => {
-    folder = mkdtempSync(join(tmpdir(), "tandem-api-"));
-    cdrs = await openSqliteStore(join(folder, "tandem.db"));
-    identities = openSqliteIdentities(join(folder, "tandem.db"));
-    pages = openSqliteResourcePages(join(folder, "tandem.db"));
-    kept = openSqliteApiRecords(join(folder, "tandem.db"));
+    house = await storedHouse({ after: (end) => void ends.push(end as () => unknown) }, YAML);
     app = await buildApi({
+      ...(house.ports as ApiPorts),
       ask: async (command) => answers(command) as never,
-      change,
-      applyFile: async () => ({ ok: false, code: "STORE", message: "", problems: [] }),
-      exportYaml: async () => "",
-      trunks: () => ({ generation, records }),
-      pages,
-      records: kept,
+      change: async (wish) => (conflicts-- > 0 ? { ok: false, code: "CONFLICT", message: "", problems: [] } : house.ports.change!(wish)),
       live,
-      cdrs,
-      identities,
+      webhooks: undefined,
       key: KEY,
       nowMs: () => nowMs,
       version: "0",
       onMistake: (_, error) => mistakes.push(error.message),
     });
-    await ensureOwner(identities, nowMs, (password) => (ownerPassword = password));
+    await ensureOwner(house.identities, nowMs, (password) => (ownerPassword = password));
   });
   after(async () => {
     await app.close();
-    identities.close();
-    await pages.close();
-    await kept.close();
-    await cdrs.close();
-    rmSync(folder, { recursive: true });
+    for (const end of ends) await end();
   });
 
   const tokenOf = (role: "owner" | "operator" | "viewer", tenant = "*"): string =>
@@ -171,7 +133,7 @@ describe("the API", () => {
       [changed.status, changed.json()["max_concurrent_calls"], changed.json()["username"], changed.json()["proxy_port"]],
       [200, 1000, "u", 5060],
     );
-    const entry = JSON.parse(records[0]!.body) as Record<string, unknown>;
+    const entry = JSON.parse((await house.resources.state()).records[0]!.body) as Record<string, unknown>;
     assert.deepEqual(
       [entry["uri"], entry["password"], entry["listener"], entry["calls_per_second_inbound"]],
       ["sip:sip.skyetel.com:5060;transport=udp", SECRET, "public", "50"],

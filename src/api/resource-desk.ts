@@ -25,6 +25,8 @@ export interface Change {
   readonly remove: readonly { readonly kind: string; readonly name: string }[];
   /** "dids[3]" in what we wrote → what the client calls it; default: the entry itself. */
   readonly placeOf?: (index: number) => string;
+  /** A field of the entry → what the client calls it. */
+  readonly rename?: (field: string) => string;
   /** What a contradiction is called. */
   readonly refusal?: ProblemCode;
 }
@@ -36,7 +38,7 @@ export interface ResourceDesk {
   /** The stored one, to be changed. @throws ApiProblem also where it stands in the file */
   owned(principal: Principal, kind: ResourceKind, name: string): Promise<{ readonly generation: number; readonly record: StoredRecord }>;
   /** @throws ApiProblem NAME_TAKEN */
-  assertFree(kind: ResourceKind, name: string): Promise<number>;
+  assertFree(kind: ResourceKind, name: string, code?: ProblemCode): Promise<number>;
   /** @param work asked again when somebody else was quicker @throws ApiProblem what was refused */
   commit(principal: Principal, work: () => Promise<Change>): Promise<Extract<ApplyOutcome, { readonly ok: true }>["report"]>;
   /** Problems as this principal may read them. */
@@ -48,10 +50,10 @@ export function resourceDesk(ports: Pick<ApiPorts, "pages" | "change">): Resourc
 
   async function attempt(principal: Principal, work: () => Promise<Change>) {
     for (let tries = 1; ; tries++) {
-      const { placeOf, refusal = "BODY_INVALID", generation, ...wish } = await work();
+      const { placeOf, rename, refusal = "BODY_INVALID", generation, ...wish } = await work();
       const outcome = await ports.change({ ...wish, expectedGeneration: generation });
       if (outcome.ok) return outcome.report;
-      if (outcome.code !== "CONFLICT") throw await refused(principal, outcome, refusal, placeOf);
+      if (outcome.code !== "CONFLICT") throw await refused(principal, outcome, refusal, placeOf, rename);
       if (tries >= TRIES) throw new ApiProblem("CONFLICT", "others change resources all the time; try again");
     }
   }
@@ -60,11 +62,12 @@ export function resourceDesk(ports: Pick<ApiPorts, "pages" | "change">): Resourc
     principal: Principal,
     outcome: Extract<ApplyOutcome, { readonly ok: false }>,
     refusal: ProblemCode,
-    placeOf: ((index: number) => string) | undefined,
+    placeOf: Change["placeOf"],
+    rename: Change["rename"],
   ): Promise<ApiProblem> {
     if (outcome.code === "NEEDS_RESTART") return new ApiProblem("NEEDS_RESTART", outcome.message);
     if (outcome.code !== "CONFIGURATION") return new ApiProblem("STORE_UNAVAILABLE", outcome.message);
-    const errors = await errorsFor(principal, outcome.problems, placeOf);
+    const errors = await errorsFor(principal, outcome.problems, placeOf, rename);
     const first = errors[0];
     return new ApiProblem(refusal, first === undefined ? "it doesn't fit with what is in force" : `${first.field}: ${first.message}`, {
       errors,
@@ -75,6 +78,7 @@ export function resourceDesk(ports: Pick<ApiPorts, "pages" | "change">): Resourc
     principal: Principal,
     problems: readonly ConfigProblem[],
     placeOf: (index: number) => string = () => "",
+    rename: (field: string) => string = (field) => field,
   ): Promise<readonly FieldError[]> {
     const shown = problems.slice(0, ERRORS_MAX);
     const foreign = await foreignNames(principal, shown);
@@ -82,10 +86,10 @@ export function resourceDesk(ports: Pick<ApiPorts, "pages" | "change">): Resourc
       const { message, remedy } = problem;
       if (wordsOf(problem).some((word) => foreign.has(word)))
         return {
-          field: fieldOf(problem, placeOf, true),
+          field: fieldOf(problem, placeOf, rename, true),
           message: "doesn't fit with what others have; who runs the deployment can see with what",
         };
-      return { field: fieldOf(problem, placeOf, false), message: remedy === "" ? message : `${message}; ${remedy}` };
+      return { field: fieldOf(problem, placeOf, rename, false), message: remedy === "" ? message : `${message}; ${remedy}` };
     });
   }
 
@@ -114,10 +118,10 @@ export function resourceDesk(ports: Pick<ApiPorts, "pages" | "change">): Resourc
       else throw missing(kind, name);
       throw new ApiProblem("MANAGED_BY_FILE", `${name} stands in tandem.yaml: change it there, then tandem reload`);
     },
-    async assertFree(kind, name) {
+    async assertFree(kind, name, code = "NAME_TAKEN") {
       const { generation, record } = await ports.pages.named(kind, name);
       if (record !== undefined || (await file()).named(kind, name) !== undefined)
-        throw new ApiProblem("NAME_TAKEN", `there is a ${kind} ${name} already; PUT changes one`);
+        throw new ApiProblem(code, `there is a ${kind} ${name} already; PUT changes one`);
       return generation;
     },
     commit: attempt,
@@ -129,11 +133,16 @@ const missing = (kind: ResourceKind, name: string): ApiProblem => new ApiProblem
 const OWN = new RegExp(`^(?:${RESOURCE_KINDS.map((kind) => SECTION_OF_KIND[kind]).join("|")})\\[([0-9]+)\\]\\.?(.*)$`);
 
 /** "gateways[0].uri" in what we wrote → "uri"; elsewhere the place as it is, or only that it is elsewhere. */
-function fieldOf({ file, field }: ConfigProblem, placeOf: (index: number) => string, hidden: boolean): string {
+function fieldOf(
+  { file, field }: ConfigProblem,
+  placeOf: (index: number) => string,
+  rename: (field: string) => string,
+  hidden: boolean,
+): string {
   const own = file === REQUEST_FILE ? OWN.exec(field) : null;
   if (own === null) return hidden ? "(elsewhere)" : `${file}: ${field}`;
   const place = placeOf(Number(own[1]));
-  const rest = own[2]!;
+  const rest = rename(own[2]!);
   return place === "" ? rest || "(body)" : rest === "" ? place : `${place}.${rest}`;
 }
 

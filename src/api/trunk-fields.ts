@@ -6,8 +6,6 @@
  * none. Calls from it are known by `allowed_ips` either way.
  */
 import { z } from "zod";
-import type { TrunkReport } from "#call/control.ts";
-import type { ConfigProblem } from "#config/config.ts";
 import { type PeerUri, parsePeerUri } from "#config/peer-uri.ts";
 import type { Entry, StoredRecord } from "#config/stored-resources.ts";
 import type { FieldError } from "./problem.ts";
@@ -203,37 +201,7 @@ export function viewOfRecord({ name, tenant, body, managedBy }: StoredRecord): T
     listener: scalar(entry["listener"]),
     has_password: ["password", "passwords", "password_env", "password_file"].some((field) => entry[field] !== undefined),
     is_active: !isYes(entry["maintenance"]),
-    managed_by: managedBy === "api" ? "api" : "apply",
-  };
-}
-
-/** Of one in tandem.yaml: as much as the switch tells. */
-export function viewOfReport(report: TrunkReport): TrunkView {
-  const uri = parsePeerUri(report.uri);
-  return {
-    trunk_id: report.name,
-    tenant: report.tenant,
-    name: report.title,
-    provider: report.provider,
-    cost_per_minute: report.costPerMinute ?? null,
-    proxy_address: uri?.host ?? null,
-    proxy_port: uri?.port ?? null,
-    username: null,
-    realm: null,
-    supports_outbound: report.uri !== "",
-    supports_inbound: true,
-    transport: transportOf(uri),
-    preferred_codecs: [],
-    max_concurrent_calls: report.callsMax,
-    calls_per_second_limit: null,
-    allowed_ips: [],
-    auth_method: "ip",
-    backup_trunks: [],
-    register: report.registration !== undefined,
-    listener: report.listener,
-    has_password: false,
-    is_active: !report.maintenance,
-    managed_by: "file",
+    managed_by: managedBy === "api" || managedBy === "file" ? managedBy : "apply",
   };
 }
 
@@ -248,11 +216,5 @@ const API_FIELD: Readonly<Record<string, string>> = {
   addresses: "allowed_ips",
 };
 
-/** "trunks[0].addresses[1]" in what we wrote → "allowed_ips[1]"; elsewhere: the place as it is. */
-export function fieldErrors(problems: readonly ConfigProblem[], file: string): readonly FieldError[] {
-  return problems.map(({ file: where, field, message, remedy }) => {
-    const own = where === file ? /^trunks\[0\]\.?([a-z_]*)(.*)$/.exec(field) : null;
-    const named = own === null ? `${where}: ${field}` : `${API_FIELD[own[1]!] ?? own[1]}${own[2]}`;
-    return { field: named, message: remedy === "" ? message : `${message}; ${remedy}` };
-  });
-}
+/** "addresses[1]" of an entry → "allowed_ips[1]". */
+export const apiField = (field: string): string => field.replace(/^[a-z_]+/, (name) => API_FIELD[name] ?? name);
