@@ -27,10 +27,10 @@ export const newIdentityId = (nowMs: number): string => identityId(nowMs, random
 
 /** The first user of a deployment, when there is none. @param tell keeps the password, before it becomes good */
 export async function ensureOwner(identities: IdentityStore, nowMs: number, tell: (password: string) => void): Promise<void> {
-  if (identities.users("*").length > 0) return;
+  if ((await identities.users("*")).length > 0) return;
   const password = newSecret();
   tell(password);
-  identities.addUser({
+  await identities.addUser({
     id: newIdentityId(nowMs),
     tenant: "*",
     name: "owner",
@@ -68,7 +68,7 @@ export const authRoutes =
         if (waitS > 0) throw new ApiProblem("TOO_MANY_LOGINS", `wrong too often; try again in ${waitS} s`, { retryAfterS: waitS });
         // Counted before it is looked at: many at once are many.
         limit.failed(keys, nowMs());
-        const user = identities.userNamed(username);
+        const user = await identities.userNamed(username);
         // Who is disabled learns no more than who guesses.
         if (!(await verifyPassword(password, user?.passwordHash)) || user === undefined || user.disabled)
           throw new ApiProblem("LOGIN_FAILED", "user or password is wrong");
@@ -90,8 +90,8 @@ export const authRoutes =
         },
       },
       async (request) => {
-        const found = identities.takeRefresh(hashOfSecret(request.body.refresh_token), nowMs());
-        const user = found === undefined ? undefined : identities.userNamed(found.userName);
+        const found = await identities.takeRefresh(hashOfSecret(request.body.refresh_token), nowMs());
+        const user = found === undefined ? undefined : await identities.userNamed(found.userName);
         if (user === undefined || user.disabled)
           throw new ApiProblem("UNAUTHENTICATED", "this refresh token was used or is too old; log in again");
         return tokensFor(user);
@@ -129,7 +129,7 @@ export const authRoutes =
       async (request) => {
         const { name } = principalOf(request);
         const { password, new_password } = request.body;
-        const user = name.startsWith(USER_PREFIX) ? identities.userNamed(name.slice(USER_PREFIX.length)) : undefined;
+        const user = name.startsWith(USER_PREFIX) ? await identities.userNamed(name.slice(USER_PREFIX.length)) : undefined;
         if (user === undefined) throw new ApiProblem("FORBIDDEN", `${name} has no password: only users have one`);
         const keys = [`address ${request.ip}`, `user ${user.name}`];
         const waitS = limit.waitS(keys, nowMs());
@@ -137,7 +137,7 @@ export const authRoutes =
         limit.failed(keys, nowMs());
         if (!(await verifyPassword(password, user.passwordHash))) throw new ApiProblem("LOGIN_FAILED", "the password is wrong");
         limit.succeeded(keys);
-        identities.changeUser(user.name, { passwordHash: await hashPassword(new_password), tokensFromMs: nowMs() });
+        await identities.changeUser(user.name, { passwordHash: await hashPassword(new_password), tokensFromMs: nowMs() });
         noteAudit(request, { kind: "user", name: user.name, tenant: user.tenant });
         return tokensFor(user);
       },
@@ -145,7 +145,7 @@ export const authRoutes =
 
     async function tokensFor(user: StoredUser): Promise<z.infer<typeof Tokens>> {
       const refresh = newSecret();
-      identities.addRefresh({
+      await identities.addRefresh({
         id: newIdentityId(nowMs()),
         tenant: user.tenant,
         userName: user.name,

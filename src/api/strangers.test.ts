@@ -100,8 +100,8 @@ async function setUp(t: TestContext) {
     JSON.stringify([
       done,
       (await house.resources.state()).records.filter(({ tenant }) => tenant !== "other"),
-      house.identities.users("*"),
-      house.identities.keys("*"),
+      await house.identities.users("*"),
+      await house.identities.keys("*"),
       await house.records.tenants(),
       (await house.records.audit({ tenant: "default", limit: 1_000 })).length,
     ]);

@@ -143,8 +143,8 @@ export const tenantRoutes =
     async function tenantsFor(principal: Principal): Promise<Tenant[]> {
       const [declared, stored, file] = await Promise.all([records.tenants(), ports.pages.tenants(), desk.file()]);
       const byName = new Map(declared.map((tenant) => [tenant.name, tenant]));
-      const users = Map.groupBy(identities.users(principal.reach), ({ tenant }) => tenant);
-      const keys = Map.groupBy(identities.keys(principal.reach), ({ tenant }) => tenant);
+      const users = Map.groupBy(await identities.users(principal.reach), ({ tenant }) => tenant);
+      const keys = Map.groupBy(await identities.keys(principal.reach), ({ tenant }) => tenant);
       const names = new Set([DEFAULT_TENANT, ...byName.keys(), ...stored.keys(), ...file.tenants.keys(), ...users.keys(), ...keys.keys()]);
       // Whoever holds a token of a tenant has it.
       if (principal.reach !== EVERY_TENANT) names.add(principal.reach);

@@ -1,6 +1,6 @@
 /** Bearer tokens: short JWTs (RFC 7519) and API keys, both read to a principal here and nowhere else. */
 import { createHash, randomBytes } from "node:crypto";
-import { jwtVerify, SignJWT } from "jose";
+import { type JWTPayload, jwtVerify, SignJWT } from "jose";
 import type { IdentityStore } from "#store/identity-store.ts";
 import { isRole, isScope, type Principal, type Reach, SCOPES_OF_ROLE } from "./access.ts";
 import { ISSUER, type TokenClaims } from "./local-token.ts";
@@ -34,6 +34,15 @@ export function signToken(key: Uint8Array, { name, role, tenant }: TokenClaims, 
 export async function readBearer(key: Uint8Array, bearer: string, store: IdentityStore, nowMs: number): Promise<Principal | undefined> {
   if (bearer.length > BEARER_CHARS_MAX) return undefined;
   if (bearer.startsWith(KEY_PREFIX)) return readKey(bearer, store);
+  const payload = await verified(key, bearer, nowMs);
+  if (payload === undefined) return undefined;
+  const { sub = "", role, tenant, iat = 0 } = payload;
+  if (!isRole(role) || typeof tenant !== "string" || tenant === "") return undefined;
+  if (sub.startsWith(USER_PREFIX)) return readUser(sub.slice(USER_PREFIX.length), iat, store);
+  return { name: sub, reach: tenant as Reach, scopes: new Set(SCOPES_OF_ROLE[role]) };
+}
+
+async function verified(key: Uint8Array, bearer: string, nowMs: number): Promise<JWTPayload | undefined> {
   try {
     const { payload } = await jwtVerify(bearer, key, {
       algorithms: ["HS256"],
@@ -41,24 +50,21 @@ export async function readBearer(key: Uint8Array, bearer: string, store: Identit
       currentDate: new Date(nowMs),
       requiredClaims: ["exp", "sub"],
     });
-    const { sub = "", role, tenant, iat = 0 } = payload;
-    if (!isRole(role) || typeof tenant !== "string" || tenant === "") return undefined;
-    if (sub.startsWith(USER_PREFIX)) return readUser(sub.slice(USER_PREFIX.length), iat, store);
-    return { name: sub, reach: tenant as Reach, scopes: new Set(SCOPES_OF_ROLE[role]) };
+    return payload;
   } catch {
     return undefined;
   }
 }
 
 /** What he may now, not when he logged in. */
-function readUser(name: string, issuedAtS: number, store: IdentityStore): Principal | undefined {
-  const user = store.userNamed(name);
+async function readUser(name: string, issuedAtS: number, store: IdentityStore): Promise<Principal | undefined> {
+  const user = await store.userNamed(name);
   if (user === undefined || user.disabled || !isRole(user.role) || issuedAtS < Math.floor(user.tokensFromMs / 1000)) return undefined;
   return { name: USER_PREFIX + name, reach: user.tenant as Reach, scopes: new Set(SCOPES_OF_ROLE[user.role]) };
 }
 
-function readKey(bearer: string, store: IdentityStore): Principal | undefined {
-  const found = store.keyByHash(hashOfSecret(bearer));
+async function readKey(bearer: string, store: IdentityStore): Promise<Principal | undefined> {
+  const found = await store.keyByHash(hashOfSecret(bearer));
   if (found === undefined || found.disabled) return undefined;
   return { name: `key ${found.name}`, reach: found.tenant as Reach, scopes: new Set(found.scopes.filter(isScope)) };
 }

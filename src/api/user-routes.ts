@@ -42,12 +42,12 @@ export const userRoutes =
         config,
         schema: { operationId: "listUsers", tags, summary: "Users", response: { 200: z.object({ items: z.array(User) }), ...REFUSALS } },
       },
-      async (request) => ({ items: identities.users(principalOf(request).reach).map(userView) }),
+      async (request) => ({ items: (await identities.users(principalOf(request).reach)).map(userView) }),
     );
     app.get(
       "/api/users/:name",
       { config, schema: { operationId: "getUser", tags, summary: "One user", params: UserNamed, response: { 200: User, ...REFUSALS } } },
-      async (request) => userView(userFor(identities, principalOf(request), request.params.name)),
+      async (request) => userView(await userFor(identities, principalOf(request), request.params.name)),
     );
     app.post(
       "/api/users",
@@ -73,7 +73,7 @@ export const userRoutes =
           disabled: false,
           tokensFromMs: 0,
         };
-        if (!identities.addUser(user)) throw new ApiProblem("NAME_TAKEN", `the name ${name} is taken`);
+        if (!(await identities.addUser(user))) throw new ApiProblem("NAME_TAKEN", `the name ${name} is taken`);
         noteAudit(request, { kind: "user", name, tenant: user.tenant, after: userView(user) });
         return reply.code(201).send(userView(user));
       },
@@ -93,14 +93,14 @@ export const userRoutes =
       },
       async (request) => {
         const { role, password, disabled } = request.body;
-        const before = userFor(identities, principalOf(request), request.params.name);
-        if ((role ?? before.role) !== "owner" || disabled === true) assertNotLastOwner(identities, before);
-        identities.changeUser(before.name, {
+        const before = await userFor(identities, principalOf(request), request.params.name);
+        if ((role ?? before.role) !== "owner" || disabled === true) await assertNotLastOwner(identities, before);
+        await identities.changeUser(before.name, {
           ...(role !== undefined && { role }),
           ...(disabled !== undefined && { disabled }),
           ...(password !== undefined && { passwordHash: await hashPassword(password), tokensFromMs: nowMs() }),
         });
-        const after = userFor(identities, principalOf(request), before.name);
+        const after = await userFor(identities, principalOf(request), before.name);
         const note = { ...userView(after), ...(password !== undefined && { password }) };
         noteAudit(request, { kind: "user", name: before.name, tenant: before.tenant, before: userView(before), after: note });
         return userView(after);
@@ -119,9 +119,9 @@ export const userRoutes =
         },
       },
       async (request, reply) => {
-        const user = userFor(identities, principalOf(request), request.params.name);
-        assertNotLastOwner(identities, user);
-        identities.removeUser(user.name);
+        const user = await userFor(identities, principalOf(request), request.params.name);
+        await assertNotLastOwner(identities, user);
+        await identities.removeUser(user.name);
         noteAudit(request, { kind: "user", name: user.name, tenant: user.tenant, before: userView(user) });
         return reply.code(204).send(null);
       },
@@ -131,8 +131,8 @@ export const userRoutes =
 export const keyRoutes =
   ({ identities, nowMs }: ApiPorts): FastifyPluginAsyncZod =>
   async (app) => {
-    const keyFor = ({ reach }: Principal, id: string): StoredKey => {
-      const found = identities.keys(reach).find((key) => key.id === id);
+    const keyFor = async ({ reach }: Principal, id: string): Promise<StoredKey> => {
+      const found = (await identities.keys(reach)).find((key) => key.id === id);
       if (found === undefined) throw new ApiProblem("NOT_FOUND", `there is no key ${id}`);
       return found;
     };
@@ -147,7 +147,7 @@ export const keyRoutes =
           response: { 200: z.object({ items: z.array(Key) }), ...REFUSALS },
         },
       },
-      async (request) => ({ items: identities.keys(principalOf(request).reach).map(keyView) }),
+      async (request) => ({ items: (await identities.keys(principalOf(request).reach)).map(keyView) }),
     );
     app.post(
       "/api/keys",
@@ -177,7 +177,7 @@ export const keyRoutes =
           createdAtMs: nowMs(),
           disabled: false,
         };
-        identities.addKey(kept);
+        await identities.addKey(kept);
         noteAudit(request, { kind: "key", name: kept.id, tenant: kept.tenant, after: keyView(kept) });
         return reply.code(201).send({ ...keyView(kept), key });
       },
@@ -197,9 +197,9 @@ export const keyRoutes =
       },
       async (request) => {
         const { name, disabled } = request.body;
-        const before = keyFor(principalOf(request), request.params.key_id);
-        identities.changeKey(before.id, { ...(name !== undefined && { name }), ...(disabled !== undefined && { disabled }) });
-        const after = keyFor(principalOf(request), before.id);
+        const before = await keyFor(principalOf(request), request.params.key_id);
+        await identities.changeKey(before.id, { ...(name !== undefined && { name }), ...(disabled !== undefined && { disabled }) });
+        const after = await keyFor(principalOf(request), before.id);
         noteAudit(request, { kind: "key", name: before.id, tenant: before.tenant, before: keyView(before), after: keyView(after) });
         return keyView(after);
       },
@@ -217,26 +217,26 @@ export const keyRoutes =
         },
       },
       async (request, reply) => {
-        const key = keyFor(principalOf(request), request.params.key_id);
-        identities.removeKey(key.id);
+        const key = await keyFor(principalOf(request), request.params.key_id);
+        await identities.removeKey(key.id);
         noteAudit(request, { kind: "key", name: key.id, tenant: key.tenant, before: keyView(key) });
         return reply.code(204).send(null);
       },
     );
   };
 
-function userFor(identities: IdentityStore, principal: Principal, name: string): StoredUser {
-  const user = identities.userNamed(name);
+async function userFor(identities: IdentityStore, principal: Principal, name: string): Promise<StoredUser> {
+  const user = await identities.userNamed(name);
   if (user === undefined || !reaches(principal, user.tenant)) throw new ApiProblem("NOT_FOUND", `there is no user ${name}`);
   return user;
 }
 
 /** Somebody must be able to log in and let others in. */
-function assertNotLastOwner(identities: IdentityStore, { name, role, tenant, disabled }: StoredUser): void {
+async function assertNotLastOwner(identities: IdentityStore, { name, role, tenant, disabled }: StoredUser): Promise<void> {
   if (role !== "owner" || disabled) return;
-  const others = identities
-    .users(tenant)
-    .filter((other) => other.role === "owner" && other.tenant === tenant && !other.disabled && other.name !== name);
+  const others = (await identities.users(tenant)).filter(
+    (other) => other.role === "owner" && other.tenant === tenant && !other.disabled && other.name !== name,
+  );
   if (others.length === 0) throw new ApiProblem("LAST_OWNER", `${name} is the last owner of ${tenant}`);
 }
 

@@ -37,6 +37,22 @@ export function withoutPasswords(entry: Entry): Entry {
   return hidden;
 }
 
+/** The entry with each password changed; the same entry where it has none. */
+export function mapPasswords(entry: Entry, change: (password: string) => string): Entry {
+  let mapped: Record<string, unknown> | undefined;
+  for (const field of SECRET_FIELDS) {
+    const given = entry[field];
+    if (typeof given === "string") (mapped ??= { ...entry })[field] = change(given);
+    else if (Array.isArray(given))
+      (mapped ??= { ...entry })[field] = given.map((one: unknown) => (typeof one === "string" ? change(one) : one));
+  }
+  for (const holder of HOLDERS) {
+    const inner = entry[holder];
+    if (isMapping(inner)) (mapped ??= { ...entry })[holder] = mapPasswords(inner, change);
+  }
+  return mapped ?? entry;
+}
+
 export const hasPasswords = (body: string): boolean => body.includes('"password');
 
 const isHidden = (given: unknown): boolean => given === HIDDEN || (Array.isArray(given) && given.includes(HIDDEN));

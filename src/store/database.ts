@@ -1,9 +1,21 @@
 /**
- * Which database it is: a file in the state folder, or the PostgreSQL that DATABASE_URL names. The client of the latter
- * is loaded only where it is used.
+ * Which database it is: a file in the state folder, or the PostgreSQL that DATABASE_URL names, whose client is loaded
+ * only then. Passwords of resources are sealed in both and open for whoever asks here.
  */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { NOTHING_STORED, type StoredEntries, type StoredState } from "#config/stored-resources.ts";
+import type { ApiRecords } from "./api-records.ts";
 import type { CdrStore } from "./cdr-store.ts";
+import type { Kysely } from "kysely";
+import type { IdentityStore } from "./identity-store.ts";
+import type { Schema } from "./schema.ts";
+import type { RecordReader, ResourcePages } from "./resource-pages.ts";
+import type { ResourceStore } from "./resource-store.ts";
+import type { PastConfig, When } from "./rewind.ts";
+import { type Resealed, openEntries, openRecord, openState, resealResources, sealedPages, sealedResources } from "./sealed-resources.ts";
+import { type Environment, type Secrets, secretsOf } from "./secrets.ts";
+import type { WebhookStore } from "./webhook-store.ts";
 
 export type Database = { readonly kind: "sqlite"; readonly path: string } | { readonly kind: "postgres"; readonly url: string };
 
@@ -11,7 +23,7 @@ export const DATABASE_FILE = "tandem.db";
 const POSTGRES = /^postgres(ql)?:\/\//;
 
 /** @throws where DATABASE_URL names something else */
-export function databaseOf(home: string, env: Readonly<Record<string, string | undefined>>): Database {
+export function databaseOf(home: string, env: Environment): Database {
   const url = env["DATABASE_URL"];
   if (url === undefined || url === "") return { kind: "sqlite", path: join(home, DATABASE_FILE) };
   if (!POSTGRES.test(url))
@@ -21,7 +33,166 @@ export function databaseOf(home: string, env: Readonly<Record<string, string | u
   return { kind: "postgres", url };
 }
 
+/** What has to do with one state folder. */
+export interface House {
+  readonly database: Database;
+  /** Keys as they are now. */
+  secrets(): Secrets;
+}
+
+export const houseAt = (home: string, env: Environment): House => ({
+  database: databaseOf(home, env),
+  secrets: () => {
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    return secretsOf(home, env);
+  },
+});
+
 export async function openCdrStore(database: Database): Promise<CdrStore> {
   if (database.kind === "sqlite") return (await import("./sqlite/open-sqlite.ts")).openSqliteStore(database.path);
   return (await import("./postgres/open-postgres.ts")).openPostgresStore(database.url);
+}
+
+/** @param staying many small changes are to come */
+export async function openResources({ database, secrets }: House, staying = false): Promise<ResourceStore> {
+  const store =
+    database.kind === "sqlite"
+      ? await (await import("./sqlite/sqlite-resources.ts")).openSqliteResources(database.path, staying)
+      : (await import("./postgres/postgres-resources.ts")).openPostgresResources(database.url);
+  return sealedResources(store, secrets);
+}
+
+export async function openPages({ database, secrets }: House): Promise<ResourcePages & RecordReader> {
+  if (database.kind === "postgres") {
+    const pages = (await import("./postgres/postgres-pages.ts")).openPostgresPages(database.url);
+    return { ...sealedPages(pages, secrets), ofKind: openedKinds(pages, secrets) };
+  }
+  const [{ openSqliteResourcePages }, { openRecordReader }] = await Promise.all([
+    import("./sqlite/sqlite-resource-pages.ts"),
+    import("./sqlite/record-reader.ts"),
+  ]);
+  const pages = openSqliteResourcePages(database.path);
+  const reader = openRecordReader(database.path);
+  return {
+    ...sealedPages(pages, secrets),
+    ofKind: openedKinds(reader, secrets),
+    async close() {
+      await pages.close();
+      await reader.close();
+    },
+  };
+}
+
+const openedKinds =
+  (reader: Pick<RecordReader, "ofKind">, secretsNow: () => Secrets): RecordReader["ofKind"] =>
+  async (kind) => {
+    const { generation, records } = await reader.ofKind(kind);
+    const secrets = secretsNow();
+    return { generation, records: records.map((record) => openRecord(secrets, record)) };
+  };
+
+export async function openIdentities(database: Database): Promise<IdentityStore> {
+  if (database.kind === "sqlite") return (await import("./sqlite/sqlite-identities.ts")).openSqliteIdentities(database.path);
+  return (await import("./postgres/postgres-identities.ts")).openPostgresIdentities(database.url);
+}
+
+export async function openApiRecords(database: Database): Promise<ApiRecords> {
+  if (database.kind === "sqlite") return (await import("./sqlite/sqlite-api-records.ts")).openSqliteApiRecords(database.path);
+  return (await import("./postgres/postgres-api-records.ts")).openPostgresApiRecords(database.url);
+}
+
+export async function openWebhookStore(database: Database): Promise<WebhookStore> {
+  if (database.kind === "sqlite") return (await import("./sqlite/sqlite-webhooks.ts")).openSqliteWebhooks(database.path);
+  return (await import("./postgres/postgres-webhooks.ts")).openPostgresWebhooks(database.url);
+}
+
+/** For stores that are written once for all databases. The database must be of today's schema. */
+export async function openTables(database: Database): Promise<{ readonly db: Kysely<Schema>; close(): Promise<void> }> {
+  if (database.kind === "sqlite") return (await import("./sqlite/open-sqlite.ts")).openSqliteTables(database.path);
+  const { db, ready, close } = (await import("./postgres/connect-postgres.ts")).connectPostgres(database.url);
+  await ready();
+  return { db, close };
+}
+
+/** undefined: it isn't there any more, or never was. */
+export async function readPast(database: Database, when: When): Promise<PastConfig | undefined> {
+  if (database.kind === "sqlite") return (await import("./sqlite/sqlite-history.ts")).readPastConfig(database.path, when);
+  return (await import("./postgres/postgres-history.ts")).readPostgresPast(database.url, when);
+}
+
+/** All of them, without waiting for the store. @throws what the database says */
+export async function readState({ database, secrets }: House): Promise<StoredState> {
+  const state =
+    database.kind === "sqlite"
+      ? (await import("./sqlite/sqlite-resources.ts")).readSqliteResources(database.path)
+      : await (await import("./postgres/postgres-resources.ts")).readPostgresResources(database.url);
+  return openState(secrets(), state);
+}
+
+/** Passwords of stored resources are sealed by the newest key afterwards, whatever they were. */
+export async function resealStored({ database, secrets }: House): Promise<Resealed> {
+  if (database.kind === "sqlite") return (await import("./sqlite/reseal-sqlite.ts")).resealSqlite(database.path, secrets());
+  const { once } = await import("./postgres/postgres-resources.ts");
+  return once(database.url, (db) => resealResources(db, secrets()));
+}
+
+/** What was asked beforehand, because loading can't wait: of PostgreSQL only. */
+export type Asked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown } | undefined;
+
+async function asked<T>(env: Environment, read: (url: string) => Promise<T>): Promise<Asked<T>> {
+  try {
+    const database = databaseOf("", env);
+    return database.kind === "sqlite" ? undefined : { ok: true, value: await read(database.url) };
+  } catch (error) {
+    return { ok: false, error };
+  }
+}
+export const askState = (env: Environment): Promise<Asked<StoredState>> =>
+  asked(env, async (url) => (await import("./postgres/postgres-resources.ts")).readPostgresResources(url));
+export const askEntries = (env: Environment): Promise<Asked<StoredEntries>> =>
+  asked(env, async (url) => (await import("./postgres/postgres-resources.ts")).readPostgresEntries(url));
+
+/** What loading needs. @param read of the file @throws what the database says */
+export function entriesNow(
+  home: string,
+  env: Environment,
+  before: Asked<StoredEntries>,
+  read: (path: string) => StoredEntries,
+): StoredEntries {
+  const found = now(home, before, read);
+  if (before !== undefined) keep(home, found);
+  return opened(home, env, found);
+}
+export function stateNow(home: string, env: Environment, before: Asked<StoredState>, read: (path: string) => StoredState): StoredState {
+  const state = now(home, before, read);
+  return state.generation === 0 ? state : openState(houseAt(home, env).secrets(), state);
+}
+
+function now<T>(home: string, before: Asked<T>, read: (path: string) => T): T {
+  if (before === undefined) return read(join(home, DATABASE_FILE));
+  if (before.ok) return before.value;
+  throw before.error;
+}
+
+const opened = (home: string, env: Environment, entries: StoredEntries): StoredEntries =>
+  entries.hash === "" ? entries : openEntries(houseAt(home, env).secrets(), entries);
+
+/** The last that was read, passwords sealed: a PostgreSQL that is away must not take the trunks along. */
+const KEPT_FILE = "resources-kept.json";
+function keep(home: string, entries: StoredEntries): void {
+  try {
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    writeFileSync(join(home, KEPT_FILE), JSON.stringify(entries), { mode: 0o600 });
+  } catch {
+    // A full disk keeps nobody from calling; it is told of elsewhere.
+  }
+}
+/** undefined: nothing was kept, or it can't be read. */
+export function keptEntries(home: string, env: Environment): StoredEntries | undefined {
+  try {
+    const entries = JSON.parse(readFileSync(join(home, KEPT_FILE), "utf8")) as StoredEntries;
+    return opened(home, env, { ...entries, sections: { ...NOTHING_STORED.sections, ...entries.sections } });
+  } catch {
+    return undefined;
+  }
 }

@@ -36,25 +36,25 @@ export interface StoredRefresh {
   readonly expiresAtMs: number;
 }
 
-/** All answer at once and throw what the database says. `tenant` "*": every tenant's. */
+/** `tenant` "*": every tenant's. @throws what the database says */
 export interface IdentityStore {
-  users(tenant: string): readonly StoredUser[];
-  userNamed(name: string): StoredUser | undefined;
+  users(tenant: string): Promise<readonly StoredUser[]>;
+  userNamed(name: string): Promise<StoredUser | undefined>;
   /** False: the name is taken. */
-  addUser(user: StoredUser): boolean;
+  addUser(user: StoredUser): Promise<boolean>;
   /** Refresh tokens go with a new password and with being disabled. */
-  changeUser(name: string, change: UserChange): void;
+  changeUser(name: string, change: UserChange): Promise<void>;
   /** With refresh tokens. */
-  removeUser(name: string): void;
-  keys(tenant: string): readonly StoredKey[];
-  keyByHash(hash: string): StoredKey | undefined;
-  addKey(key: StoredKey): void;
-  changeKey(id: string, change: KeyChange): void;
-  removeKey(id: string): void;
-  addRefresh(refresh: StoredRefresh): void;
+  removeUser(name: string): Promise<void>;
+  keys(tenant: string): Promise<readonly StoredKey[]>;
+  keyByHash(hash: string): Promise<StoredKey | undefined>;
+  addKey(key: StoredKey): Promise<void>;
+  changeKey(id: string, change: KeyChange): Promise<void>;
+  removeKey(id: string): Promise<void>;
+  addRefresh(refresh: StoredRefresh): Promise<void>;
   /** Takes it out: each may be used once. Those that expired go with it. */
-  takeRefresh(hash: string, nowMs: number): StoredRefresh | undefined;
-  close(): void;
+  takeRefresh(hash: string, nowMs: number): Promise<StoredRefresh | undefined>;
+  close(): Promise<void>;
 }
 
 const MS_DIGITS = 13;

@@ -12,6 +12,17 @@ export interface PageWish {
   readonly limit: number;
 }
 
+/** Fields of an entry that a text is looked for in. */
+export const LOOKED_AT = ["title", "provider", "uri", "to", "gateways", "prefix"];
+export const NAMES_ASKED_MAX = 500;
+
+/** Those of one kind, again and again: what a list of trunks needs, without the DIDs. */
+export interface RecordReader {
+  /** With the generation of all resources that they are of. */
+  ofKind(kind: ResourceKind): Promise<{ readonly generation: number; readonly records: readonly StoredRecord[] }>;
+  close(): Promise<void>;
+}
+
 export interface ResourcePages {
   /** In the order of names; outbound rules in theirs. */
   page(wish: PageWish): Promise<readonly StoredRecord[]>;

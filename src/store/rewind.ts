@@ -14,6 +14,20 @@ export interface Rewound {
   readonly placesLost: boolean;
 }
 
+export interface PastConfig extends Rewound {
+  /** The file's, passwords hidden. */
+  readonly text: string;
+  readonly hash: string;
+  readonly appliedAtMs: number;
+}
+
+export interface When {
+  /** It starts again with each start: of several, the last before the time is meant. */
+  readonly generation: number;
+  /** Epoch milliseconds. */
+  readonly atMs: number;
+}
+
 const LAST = Number.MAX_SAFE_INTEGER;
 
 /** @param changes to be undone, newest first */

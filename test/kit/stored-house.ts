@@ -29,8 +29,8 @@ export async function storedHouse(t: Pick<TestContext, "after">, yaml: string) {
   const trunkRecords = openRecordReader(database);
   const identities = openSqliteIdentities(database);
   t.after(async () => {
-    identities.close();
-    trunkRecords.close();
+    await identities.close();
+    await trunkRecords.close();
     for (const one of [resources, pages, records, cdrs]) await one.close();
     rmSync(folder, { recursive: true });
   });

@@ -23,8 +23,30 @@ export interface Postgres {
   close(): Promise<void>;
 }
 
+/** Of this thread: whoever opens the same database shares its connections. */
+const open = new Map<string, { readonly postgres: Postgres; users: number }>();
+
 /** @param url postgres://user:password@host/database; ?host=/folder for a Unix socket */
 export function connectPostgres(url: string): Postgres {
+  let shared = open.get(url);
+  if (shared === undefined) open.set(url, (shared = { postgres: connect(url), users: 0 }));
+  const { db, ready, close } = shared.postgres;
+  shared.users++;
+  let closed = false;
+  return {
+    db,
+    ready,
+    async close() {
+      if (closed) return;
+      closed = true;
+      if (--shared.users > 0) return;
+      open.delete(url);
+      await close();
+    },
+  };
+}
+
+function connect(url: string): Postgres {
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: poolOf(url, CONNECTIONS_MAX, QUERY_MS) }) });
   let migrated: Promise<void> | undefined;
   return {

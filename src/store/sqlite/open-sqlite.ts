@@ -43,6 +43,14 @@ export async function openSqliteStore(path: string): Promise<CdrStore> {
   }
 }
 
+/** Commits are not synced one by one: a process that is killed loses nothing by it, a power cut the last of them. */
+export function openSqliteTables(path: string): { readonly db: Kysely<Schema>; close(): Promise<void> } {
+  const sqlite = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+  sqlite.exec("pragma synchronous = normal;");
+  const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: asBetterSqlite(sqlite) }) });
+  return { db, close: () => db.destroy() };
+}
+
 /** node:sqlite says whether a statement returns rows by its columns, and takes parameters one by one. */
 export function asBetterSqlite(sqlite: DatabaseSync): SqliteDatabase {
   return {

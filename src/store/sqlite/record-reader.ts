@@ -1,13 +1,8 @@
-/** Stored resources of one kind, read again and again beside the store: what a list of trunks needs, without the DIDs. */
+/** Stored resources of one kind in SQLite, by a connection that only reads. */
 import { DatabaseSync } from "node:sqlite";
-import type { ResourceKind, StoredRecord } from "#config/stored-resources.ts";
+import type { StoredRecord } from "#config/stored-resources.ts";
+import type { RecordReader } from "../resource-pages.ts";
 import { BUSY_TIMEOUT_MS } from "./open-sqlite.ts";
-
-export interface RecordReader {
-  /** With the generation of all resources that they are of. */
-  ofKind(kind: ResourceKind): { readonly generation: number; readonly records: readonly StoredRecord[] };
-  close(): void;
-}
 
 /** The database must be of today's schema. @throws what SQLite says */
 export function openRecordReader(path: string): RecordReader {
@@ -17,18 +12,21 @@ export function openRecordReader(path: string): RecordReader {
     'select kind, name, tenant, managed_by as "managedBy", position, body from resource where kind = ? order by position, id',
   );
   return {
-    ofKind(kind) {
-      // Both reads see one state.
-      db.exec("begin");
-      try {
-        return {
-          generation: (generation.get() as { generation: number } | undefined)?.generation ?? 0,
-          records: records.all(kind) as unknown as readonly StoredRecord[],
-        };
-      } finally {
-        db.exec("commit");
-      }
-    },
-    close: () => db.close(),
+    ofKind: (kind) =>
+      settled(() => {
+        // Both reads see one state.
+        db.exec("begin");
+        try {
+          return {
+            generation: (generation.get() as { generation: number } | undefined)?.generation ?? 0,
+            records: records.all(kind) as unknown as readonly StoredRecord[],
+          };
+        } finally {
+          db.exec("commit");
+        }
+      }),
+    close: () => settled(() => db.close()),
   };
 }
+
+const settled = <T>(run: () => T): Promise<T> => new Promise((resolve) => resolve(run()));

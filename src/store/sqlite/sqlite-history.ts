@@ -3,22 +3,8 @@ import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { DEFAULT_TENANT } from "#base/ids.ts";
 import type { StoredRecord } from "#config/stored-resources.ts";
-import { type LoggedChange, type Rewound, rewind } from "../rewind.ts";
+import { type LoggedChange, type PastConfig, type Rewound, type When, rewind } from "../rewind.ts";
 import { BUSY_TIMEOUT_MS } from "./open-sqlite.ts";
-
-export interface PastConfig extends Rewound {
-  /** The file's, passwords hidden. */
-  readonly text: string;
-  readonly hash: string;
-  readonly appliedAtMs: number;
-}
-
-export interface When {
-  /** It starts again with each start: of several, the last before the time is meant. */
-  readonly generation: number;
-  /** Epoch milliseconds. */
-  readonly atMs: number;
-}
 
 /** A change of a few resources has its number there, and the file's text from before it. */
 const FILE = `

@@ -1,18 +1,16 @@
 /** Pages of stored resources in SQLite, by a connection that only reads. */
 import { DatabaseSync } from "node:sqlite";
 import type { StoredRecord } from "#config/stored-resources.ts";
-import type { PageWish, ResourcePages } from "../resource-pages.ts";
+import { LOOKED_AT, NAMES_ASKED_MAX, type PageWish, type ResourcePages } from "../resource-pages.ts";
 import { BUSY_TIMEOUT_MS } from "./open-sqlite.ts";
 
 const RECORD = 'select kind, name, tenant, managed_by as "managedBy", position, body from resource';
-const FIELDS_LOOKED_AT = ["title", "provider", "uri", "to", "gateways", "prefix"];
-const TEXT = `(?3 is null or instr(lower(name), ?3) > 0 or ${FIELDS_LOOKED_AT.map(
+const TEXT = `(?3 is null or instr(lower(name), ?3) > 0 or ${LOOKED_AT.map(
   (field) => `instr(lower(coalesce(json_extract(body, '$.${field}'), '')), ?3) > 0`,
 ).join(" or ")})`;
 const WHERE = `where kind = ?1 and (?2 = '*' or tenant = ?2) and ${TEXT}`;
 const BY_NAME = `${RECORD} ${WHERE} and (?4 is null or name > ?4) order by name limit ?5`;
 const BY_POSITION = `${RECORD} ${WHERE} and (?4 is null or position > ?4) order by position limit ?5`;
-const NAMES_ASKED_MAX = 500;
 
 /** The database must be of today's schema (openSqliteStore brings it there). @throws what SQLite says */
 export function openSqliteResourcePages(path: string): ResourcePages {
