@@ -21,6 +21,7 @@ import { placeRoutes } from "./place-routes.ts";
 import { cdrRoutes } from "./cdr-routes.ts";
 import { didBulkRoutes } from "./did-bulk-routes.ts";
 import { DOCS, docsRoutes } from "./docs-routes.ts";
+import { limitRoutes } from "./limit-routes.ts";
 import { panelRoutes } from "./panel-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import type { ApiPorts } from "./ports.ts";
@@ -107,6 +108,7 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
     placeRoutes,
     callPage,
     cdrRoutes,
+    limitRoutes,
     questionRoutes,
   ])
     await app.register(routes(ports));

@@ -26,6 +26,9 @@ import {
 } from "./reading.ts";
 import { suggestion } from "./suggest.ts";
 
+/** ISO 3166, of all countries that have numbers. */
+export const COUNTRY_CODES = COUNTRIES;
+
 const prefix: Reader<string> = (value, reading) => {
   const given = text(value, reading);
   if (given === undefined) return undefined;
