@@ -136,6 +136,11 @@ export function controlAbilities(house: House): ControlAbilities {
       };
     },
     originate: house.originate,
+    transfer({ callId, place, leg }) {
+      const done = calls.transfer(callId, place, leg);
+      if (done === undefined) return undefined;
+      return done.refusal === undefined ? { callId } : { refused: { code: done.refusal.code, message: done.refusal.message } };
+    },
     reload: house.reload,
     apply: house.apply,
     write: house.write,

@@ -1,7 +1,7 @@
 /** Placing calls over the API: what the switch is asked, and how its refusals are told. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { OriginateCommand, OriginateReport } from "#call/control.ts";
+import type { OriginateCommand, OriginateReport, TransferCommand, TransferReport } from "#call/control.ts";
 import fastify from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { ApiPorts } from "./ports.ts";
@@ -12,8 +12,11 @@ import { guard } from "./sessions.ts";
 
 const KEY = new Uint8Array(32).fill(1);
 
-async function asked(body: unknown, reach: string, answer: OriginateReport = { callId: "0123456789abcdef" }) {
-  const commands: OriginateCommand[] = [];
+const CALL_ID = "0123456789abcdef";
+const UP = { callId: CALL_ID, tenant: "acme" };
+
+async function asked(body: unknown, reach: string, answer: OriginateReport | TransferReport = { callId: CALL_ID }, path = "initiate") {
+  const commands: (OriginateCommand | TransferCommand)[] = [];
   const app = fastify();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
@@ -23,7 +26,8 @@ async function asked(body: unknown, reach: string, answer: OriginateReport = { c
       : reply.send(error),
   );
   const ports = {
-    ask: async (command: OriginateCommand) => (commands.push(command), answer),
+    ask: async (command: OriginateCommand | TransferCommand | { readonly type: "calls" }) =>
+      command.type === "calls" ? [UP] : (commands.push(command), answer),
     key: KEY,
     nowMs: () => 0,
   } as unknown as ApiPorts;
@@ -32,7 +36,7 @@ async function asked(body: unknown, reach: string, answer: OriginateReport = { c
   const authorization = `Bearer ${signLocalToken(KEY, { name: "test", role: "operator", tenant: reach }, 0, 600)}`;
   const { statusCode, json, headers } = await app.inject({
     method: "POST",
-    url: "/api/calls/initiate",
+    url: `/api/calls/${path}`,
     headers: { authorization },
     payload: body as object,
   });
@@ -63,7 +67,7 @@ test("the guide's curl line is one question to the switch, and 202 with the call
 test("a tenant's token asks for that tenant, and of a URI only the number counts", async () => {
   const wish = { from_number: "+1555", to_number: "+1987", trunk: "t", timeout_s: 20, connect: { uri: "sip:%2B4930111@evil.example" } };
   const { commands } = await asked(wish, "acme");
-  const [{ tenant, trunk, timeoutMs, connect } = {}] = commands;
+  const [{ tenant, trunk, timeoutMs, connect } = {}] = commands as readonly Partial<OriginateCommand>[];
   assert.deepEqual([tenant, trunk, timeoutMs, connect], ["acme", "t", 20_000, { kind: "number", name: "+4930111" }]);
 });
 
@@ -94,4 +98,28 @@ test("a body that says nothing, too much or two places asks nothing", async () =
     { ...wish, timeout_s: 1 },
   ])
     assert.deepEqual((await asked(body, "*")).commands, [], JSON.stringify(body));
+});
+
+test("a call is moved to a number, a URI's number or a group; only by who reaches it", async () => {
+  for (const [to, place] of [
+    ["+4930111", { kind: "number", name: "+4930111" }],
+    ["sip:+4930111@evil.example", { kind: "number", name: "+4930111" }],
+    ["tel:+4930111", { kind: "number", name: "+4930111" }],
+    [{ group: "ai" }, { kind: "group", name: "ai" }],
+  ] as const) {
+    const { status, body, commands } = await asked({ to, leg: "callee" }, "acme", undefined, `${CALL_ID}/transfer`);
+    assert.deepEqual([status, body], [202, { call_id: CALL_ID, status: "transferring" }]);
+    assert.deepEqual(commands, [{ type: "transfer", callId: CALL_ID, place, leg: "callee" }]);
+  }
+  for (const reach of ["other", "default"]) {
+    const { status, commands } = await asked({ to: "+4930111" }, reach, undefined, `${CALL_ID}/transfer`);
+    assert.deepEqual([status, commands], [404, []]);
+  }
+  for (const [code, status] of [
+    ["NOT_ANSWERED", 409],
+    ["BUSY", 409],
+    ["NO_ROUTE", 422],
+    ["NOT_SUPPORTED", 501],
+  ] as const)
+    assert.equal((await asked({ to: "+4930111" }, "*", { refused: { code, message: "because" } }, `${CALL_ID}/transfer`)).status, status);
 });

@@ -1,8 +1,11 @@
-/** /api/calls/initiate: calls that Tandem places for whoever asks. Only a number of one's own may be shown. */
+/**
+ * /api/calls/initiate and /api/calls/{call_id}/transfer: calls that Tandem places or moves for whoever asks. Only a
+ * number of one's own may be shown.
+ */
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import type { OriginateReport, PlaceName } from "#call/control.ts";
-import { tenantAsked } from "./access.ts";
+import type { CallSummary, OriginateReport, PlaceName, TransferReport } from "#call/control.ts";
+import { reaches, tenantAsked } from "./access.ts";
 import type { ApiPorts } from "./ports.ts";
 import { ApiProblem, Problem, type ProblemCode, REFUSALS } from "./problem.ts";
 import { principalOf } from "./sessions.ts";
@@ -13,6 +16,7 @@ const URL_CHARS_MAX = 2048;
 const RING_S_MIN = 5;
 const RING_S_MAX = 300;
 
+const URI = /^(sips?|tel):[^@;?]+/i;
 const Dialled = z
   .string()
   .min(1)
@@ -28,7 +32,7 @@ export const Place = z
     uri: z
       .string()
       .max(URL_CHARS_MAX)
-      .regex(/^(sips?|tel):[^@;?]+/i, "sip:number@host or tel:number")
+      .regex(URI, "sip:number@host or tel:number")
       .optional()
       .describe("Its number goes by the outbound rules; the host is not called."),
   })
@@ -50,7 +54,20 @@ const Wish = z
   .meta({ id: "CallWish" });
 const Placed = z.object({ call_id: z.string(), status: z.literal("initiated"), from_number: z.string(), to_number: z.string() });
 
+const CALL_ID_CHARS_MAX = 64;
+const Move = z
+  .strictObject({
+    to: z
+      .union([Dialled, z.string().max(URL_CHARS_MAX).regex(URI, "sip:number@host or tel:number"), Place])
+      .describe("A number, a URI, or where."),
+    leg: z.enum(["caller", "callee"]).optional().describe("Who is replaced; without: the gateway's side, else who was called."),
+  })
+  .meta({ id: "CallMove" });
+const Moving = z.object({ call_id: z.string(), status: z.literal("transferring") });
+
 const PROBLEM_OF = {
+  NOT_ANSWERED: "CONFLICT",
+  BUSY: "CONFLICT",
   FROM_NOT_OWN: "NOT_YOUR_NUMBER",
   UNKNOWN: "BODY_INVALID",
   NO_ROUTE: "NO_ROUTE",
@@ -91,6 +108,32 @@ export const placeRoutes =
           .code(202)
           .header("location", `/api/calls/${report.callId}`)
           .send({ call_id: report.callId, status: "initiated" as const, from_number, to_number });
+      },
+    );
+    app.post(
+      "/api/calls/:call_id/transfer",
+      {
+        config: { scope: "calls:write" },
+        schema: {
+          operationId: "transferCall",
+          tags: ["calls"],
+          summary: "Replaces one side of a running call by whoever answers there",
+          params: z.object({ call_id: z.string().min(1).max(CALL_ID_CHARS_MAX) }),
+          body: Move,
+          response: { 202: Moving, ...REFUSALS, 501: Problem },
+        },
+      },
+      async (request, reply) => {
+        const { call_id } = request.params;
+        const { to, leg } = request.body;
+        const principal = principalOf(request);
+        const calls = await ports.ask<readonly CallSummary[]>({ type: "calls" });
+        if (!calls.some(({ callId, tenant }) => callId === call_id && reaches(principal, tenant)))
+          throw new ApiProblem("NOT_FOUND", `there is no call ${call_id}`);
+        const place = placeOf(typeof to !== "string" ? to : URI.test(to) ? { uri: to } : { number: to });
+        const report = await ports.ask<TransferReport>({ type: "transfer", callId: call_id, place, leg });
+        if ("refused" in report) throw problemOf(report.refused);
+        return reply.code(202).send({ call_id, status: "transferring" as const });
       },
     );
   };

@@ -10,12 +10,14 @@ import type {
   LimitSubjectName,
   OriginateCommand,
   OriginateReport,
+  TransferCommand,
+  TransferReport,
   StatusReport,
   TestCallTicket,
   TokenReport,
   TrunkReport,
 } from "./control.ts";
-import { readOriginate } from "./read-placing.ts";
+import { readOriginate, readTransfer } from "./read-placing.ts";
 
 export interface ControlAbilities {
   status(): StatusReport;
@@ -25,6 +27,8 @@ export interface ControlAbilities {
   /** False: no such call. */
   hangUp(callId: string, reason: string): boolean;
   originate(command: OriginateCommand): OriginateReport;
+  /** Undefined: no such call. */
+  transfer(command: TransferCommand): TransferReport | undefined;
   route(question: Extract<ControlCommand, { readonly type: "route" }>): Outcome<unknown>;
   cdrs(question: { readonly limit: number; readonly callId: string | undefined; readonly number: string | undefined }): Promise<unknown>;
   trace(call: string | undefined): Promise<unknown>;
@@ -84,6 +88,10 @@ async function perform(command: ControlCommand, abilities: ControlAbilities): Pr
     }
     case "originate":
       return done(abilities.originate(command));
+    case "transfer": {
+      const report = abilities.transfer(command);
+      return report === undefined ? noCall(command.callId) : done(report);
+    }
     case "route":
       return abilities.route(command);
     case "cdr":
@@ -142,6 +150,8 @@ function readCommand(value: unknown): ControlCommand | undefined {
       return readWrite(value as Fields);
     case "originate":
       return readOriginate(value as Fields);
+    case "transfer":
+      return readTransfer(value as Fields);
     case "token": {
       const { role, tenant } = value as Fields;
       const known = TOKEN_ROLES.find((one) => one === role);

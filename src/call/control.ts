@@ -11,6 +11,7 @@ export type ControlCommand =
   | { readonly type: "call"; readonly callId: string }
   | { readonly type: "hangup"; readonly callId: string; readonly reason: string }
   | OriginateCommand
+  | TransferCommand
   /** The same decision a call would get, from the running snapshot. */
   | {
       readonly type: "route";
@@ -96,6 +97,19 @@ export interface OriginateCommand {
   readonly timeoutMs: number | undefined;
   readonly webhookUrl: string | undefined;
 }
+
+/** One side of a running call is replaced by whoever answers at `place`. */
+export interface TransferCommand {
+  readonly type: "transfer";
+  readonly callId: string;
+  readonly place: PlaceName;
+  /** Who is replaced; undefined: the gateway's side, else who was called. */
+  readonly leg: "caller" | "callee" | undefined;
+}
+
+export type TransferReport =
+  | { readonly callId: string }
+  | { readonly refused: { readonly code: "NOT_ANSWERED" | "BUSY" | "NO_ROUTE" | "NOT_SUPPORTED"; readonly message: string } };
 
 export type OriginateReport =
   | { readonly callId: string }

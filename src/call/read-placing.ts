@@ -1,5 +1,5 @@
 /** How the commands of the control port that place and move calls are read: names are looked at where the configuration is known. */
-import type { OriginateCommand, PlaceName } from "./control.ts";
+import type { OriginateCommand, PlaceName, TransferCommand } from "./control.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 const KINDS = ["group", "gateway", "number"] as const;
@@ -14,6 +14,11 @@ const isPlace = (value: unknown): value is PlaceName => {
   const { kind, name } = value as Fields;
   return KINDS.some((one) => one === kind) && text(name) && name !== "";
 };
+
+export function readTransfer({ callId, place, leg }: Fields): TransferCommand | undefined {
+  const known = leg === undefined || leg === null || leg === "caller" || leg === "callee";
+  return text(callId) && isPlace(place) && known ? { type: "transfer", callId, place, leg: leg ?? undefined } : undefined;
+}
 
 export function readOriginate(fields: Fields): OriginateCommand | undefined {
   const { tenant, fromNumber, toNumber, trunk, connect, timeoutMs, webhookUrl } = fields;
