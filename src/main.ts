@@ -50,6 +50,7 @@ import { planTransfer } from "#routing/plan-transfer.ts";
 import { planSeen } from "#routing/replay.ts";
 import { warmIndex } from "#routing/snapshot-index.ts";
 import type { Listener, Peer, Snapshot } from "#routing/snapshot.ts";
+import { DscpMarks } from "#routing/dscp.ts";
 import { createDigestUsers } from "#routing/digest-users.ts";
 import { asDialled, numberFrom } from "#routing/peer-numbers.ts";
 import { findDid } from "#routing/snapshot-index.ts";
@@ -66,6 +67,7 @@ import { ListenerOpenError } from "#sip/transport/listener.ts";
 import { type OpenTransportLayer, createTransportLayer } from "#sip/transport/transport-layer.ts";
 import type { Flow } from "#sip/transport/transport.ts";
 import { EVERY_TENANT } from "#store/cdr-store.ts";
+import { askEntries, entriesNow, keptEntries } from "#store/database.ts";
 import { readSqliteEntries } from "#store/sqlite/sqlite-resources.ts";
 import { startStore } from "#store/store-client.ts";
 import { openDrainList } from "#trunk/drain-list.ts";
@@ -114,14 +116,18 @@ function load(generation: number): LoadedConfig {
     stored: readStored,
   });
 }
+const storedBefore = await askEntries(process.env);
 /** A broken database must not keep calls from what tandem.yaml has. */
 let storeProblem: string | undefined;
 function readStored(home: string): StoredEntries {
   try {
-    return readSqliteEntries(join(home, "tandem.db"));
+    return entriesNow(home, process.env, storedBefore, readSqliteEntries, (reason) => (storeProblem = reason));
   } catch (error) {
     storeProblem = `the resources in ${home}/tandem.db can't be read, so only those of tandem.yaml are in force: ${String(error)}; repair it, then tandem reload`;
-    return NOTHING_STORED;
+    const kept = keptEntries(home, process.env);
+    if (kept !== undefined)
+      storeProblem = `PostgreSQL can't be reached, so the resources that were last read from it are in force: ${String(error)}`;
+    return kept ?? NOTHING_STORED;
   }
 }
 
@@ -262,6 +268,11 @@ function noteHealth(peer: string, target: string, event: HealthEvent): void {
 function locateFor(uri: Uri, listener: string, peer: string): Located | Promise<Located> {
   const take = (located: Located): Located => {
     if (peer === "") return located;
+    if (located.ok)
+      marks.learn(
+        peer,
+        located.targets.map(({ address }) => address),
+      );
     health.setTargets(peer, located.ok ? located.targets.map(targetName) : [peerNamed(peer)?.uri ?? ""]);
     return located.ok ? { ok: true, targets: usableTargets(health, peer, located.targets, clock.wallMs()) } : located;
   };
@@ -347,6 +358,7 @@ const agent: Agent = createUserAgent({
   locator: { locate: (uriText, listener) => names.locate(uriText, listener) },
 });
 calls.attach(agent);
+const marks = new DscpMarks(snapshot);
 const tls = openTls(snapshot, { clock, publish });
 const transport: OpenTransportLayer = await openListeners();
 const locator = createLocator({ dns: systemDns({ servers: node.dnsServers }), clock, random, listeners: transport });
@@ -393,7 +405,13 @@ const probes = createProbes({
   },
   face: (listener) => transport.listener(listener),
   rests: (peer, target) => health.restsUntil(peer, targetName(target), clock.wallMs()) > 0,
-  onTargets: (peer, targets) => health.setTargets(peer, targets.map(targetName)),
+  onTargets(peer, targets) {
+    marks.learn(
+      peer,
+      targets.map(({ address }) => address),
+    );
+    health.setTargets(peer, targets.map(targetName));
+  },
   onResult: (peer, target, result) => noteHealth(peer, targetName(target), { type: "probe", ...result }),
   onUnresolved(peer, uri, reason) {
     health.setTargets(peer, [uri]);
@@ -414,6 +432,7 @@ async function openListeners(): Promise<OpenTransportLayer> {
   try {
     return await createTransportLayer({
       tls: tls.shelf,
+      dscpOf: (listener, address) => marks.of(listener, address),
       listeners: [...snapshot.listeners.values()].map(({ name, address, port, advertised, transports, tls: listens, device, dscp }) => ({
         name,
         address,
@@ -540,6 +559,7 @@ function swap(next: Snapshot): void {
   identifier = recognising;
   if (next.trunks !== trunks || next.gateways !== gateways || next.listeners !== listeners) tls.apply(next);
   if (next.trunks !== trunks || next.gateways !== gateways) {
+    marks.apply(next);
     digestUsers = createDigestUsers(next);
     health.keep({ has: (name) => next.trunks.has(name) || next.gateways.has(name) });
     probes.refresh();

@@ -198,8 +198,8 @@ export class MediaSession {
     const sides: PrepareSide[] = [];
     const caller = this.#callerPeer;
     if (this.#a === undefined && !this.#placed)
-      sides.push({ side: "a", pool: caller.listener, nat: caller.nat, signallingAddress: callerAddress, rtcpMux });
-    sides.push({ side: name, pool: callee.listener, nat: callee.nat, signallingAddress: calleeAddress, rtcpMux });
+      sides.push({ side: "a", pool: caller.listener, nat: caller.nat, signallingAddress: callerAddress, rtcpMux, ...markOf(caller) });
+    sides.push({ side: name, pool: callee.listener, nat: callee.nat, signallingAddress: calleeAddress, rtcpMux, ...markOf(callee) });
     this.#opened = true;
     const prepared = await this.#engine.prepare(this.id, sides);
     if (!prepared.ok) return prepared;
@@ -542,3 +542,5 @@ function firstCodecOf(description: SessionDescription, among?: readonly string[]
 
 /** The shorter of two times, of which 0 means none. */
 const shorter = (a: number, b: number): number => (a === 0 ? b : b === 0 ? a : Math.min(a, b));
+
+const markOf = ({ mediaDscp }: Peer): Pick<PrepareSide, "dscp"> => (mediaDscp === undefined ? {} : { dscp: mediaDscp });

@@ -155,6 +155,8 @@ function toPeer(fields: PeerFields | TrunkFields, onlyListener: string, callsMax
     ...(fields.blocked_prefixes.length > 0 ? { blockedPrefixes: fields.blocked_prefixes } : {}),
     ...toRules(fields),
     ...toPeerTls(fields),
+    ...(fields.dscp === undefined ? {} : { dscp: fields.dscp }),
+    ...(fields.media_dscp === undefined ? {} : { mediaDscp: fields.media_dscp }),
   };
 }
 

@@ -200,6 +200,8 @@ const peer = {
   numbers: optional(object(numbers), NUMBERS_AS_THEY_ARE),
   headers: optional(readHeaders, HEADERS_AS_THEY_ARE),
   nat: optional(yesNo, false),
+  dscp: maybe(dscp),
+  media_dscp: maybe(dscp),
   codecs: optional(listOf(textLike(/^[A-Za-z0-9._-]{1,32}$/, "a codec", "e.g. PCMA, PCMU, G722, opus")), []),
   calls_max: maybe(integer(1, 1_000_000, "calls at a time")),
   call_duration_max_s: optional(integer(1, 604_800, "seconds"), 14_400),

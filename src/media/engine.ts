@@ -39,6 +39,8 @@ export interface PrepareSide {
   /** Learn the source from any address (then lock). Without it only the SDP's or `signallingAddress` may be learned. */
   readonly nat: boolean;
   readonly signallingAddress: string;
+  /** Of packets to this side; absent: the pool's. */
+  readonly dscp?: number;
   /** Offer or accept RTP and RTCP on one port (RFC 5761). */
   readonly rtcpMux: boolean;
 }

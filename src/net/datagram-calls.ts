@@ -27,6 +27,11 @@ export class DatagramCalls {
     this.#source = new Uint8Array(ffi.SOCKADDR_BYTES_MAX);
   }
 
+  /** What leaves from now on is marked so. @param address of the socket, for its family */
+  mark(fd: number, address: string, dscp: number): boolean {
+    return this.#ffi.setDscp(fd, address.includes(":") ? this.#ffi.AF_INET6 : this.#ffi.AF_INET, dscp);
+  }
+
   /** @returns undefined when it left, "full" when the socket has no room now, else what the kernel said */
   send(fd: number, bytes: Uint8Array): SocketError | "full" | undefined {
     return this.#ffi.send(fd, bytes, bytes.length, this.#ffi.MSG_NOSIGNAL) >= 0 ? undefined : this.#failure("send");

@@ -40,6 +40,8 @@ export class UdpSocket {
   readonly port: number;
   readonly #socket: dgram.Socket;
   readonly #direct: Direct | undefined;
+  /** What leaves is marked with; changed only where the next datagram wants another. */
+  #dscp: number;
   #open = true;
 
   /**
@@ -49,6 +51,7 @@ export class UdpSocket {
   constructor(socket: dgram.Socket, user: UdpSocketUser, direct?: Direct) {
     this.#socket = socket;
     this.#direct = direct;
+    this.#dscp = direct?.dscp ?? 0;
     const bound = socket.address();
     this.address = bound.address;
     this.port = bound.port;
@@ -74,6 +77,13 @@ export class UdpSocket {
   /** What the kernel granted; it counts some overhead of its own. */
   get receiveBufferBytes(): number {
     return this.#socket.getRecvBufferSize();
+  }
+
+  /** Marks what is sent next; where foreign calls don't work, nothing is marked. @param dscp undefined: as the socket was made */
+  mark(dscp: number | undefined): void {
+    const wanted = dscp ?? this.#direct?.dscp ?? 0;
+    if (wanted === this.#dscp || this.#direct === undefined || !this.#open) return;
+    if (this.#direct.calls.mark(this.#direct.fd, this.address, wanted)) this.#dscp = wanted;
   }
 
   /** @param onError called later than this call returns, and only when the datagram was not sent */
@@ -112,6 +122,7 @@ export class UdpSocket {
 
 interface Direct {
   readonly fd: number;
+  readonly dscp: number | undefined;
   readonly calls: DatagramCalls;
 }
 
@@ -184,7 +195,7 @@ function adopt(wanted: UdpAddress, extras: UdpSocketExtras, joining: boolean): {
   const fd = extras.descriptors.datagram(wanted.address, wanted.port, extras.options, joining);
   const socket = createSocket(wanted.address, true);
   socket.bind({ fd });
-  return { socket, direct: { fd, calls: extras.descriptors.calls } };
+  return { socket, direct: { fd, dscp: extras.options.dscp, calls: extras.descriptors.calls } };
 }
 
 function createSocket(address: string, reuseAddr: boolean): dgram.Socket {

@@ -152,6 +152,10 @@ interface PeerCommon extends PeerRules {
   readonly digest?: DigestUser;
   /** Absent: verified by the system's authorities, no certificate of ours, and none proves it. */
   readonly tls?: PeerTls;
+  /** 0–63, of SIP to it; absent: the listener's. */
+  readonly dscp?: number;
+  /** Of RTP to it; absent: the listener's. */
+  readonly mediaDscp?: number;
   /** Undefined: not probed. */
   readonly probe?: ProbePolicy;
   /** What people call it. */

@@ -153,7 +153,8 @@ export class NgSession {
     const poolA = this.#poolOf(a);
     const poolB = this.#poolOf(b);
     const formats = commonFormats(a.remote, b.remote);
-    const dscp = poolA?.dscp ?? poolB?.dscp;
+    // rtpengine has one mark for both sides of a call.
+    const dscp = b.wanted?.dscp ?? a.wanted?.dscp ?? poolA?.dscp ?? poolB?.dscp;
     const common: Record<string, Encodable | undefined> = {
       "call-id": this.#callId,
       "from-tag": a.name,

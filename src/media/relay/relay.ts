@@ -56,6 +56,11 @@ const FAILURE: Readonly<Record<OpenFailure, MediaFailureCode>> = {
   refused: "REFUSED",
 };
 
+function dscpOf(wanted: PrepareSide, pool: PortPool): { readonly dscp?: number } {
+  const dscp = wanted.dscp ?? pool.dscp;
+  return dscp === undefined ? {} : { dscp };
+}
+
 type Opened<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly code: MediaFailureCode; readonly detail: string };
@@ -166,7 +171,7 @@ export class Relay {
         advertisedAddress: spec.advertisedAddress,
         port,
         ...(spec.device === undefined ? {} : { device: spec.device }),
-        ...(spec.dscp === undefined ? {} : { dscp: spec.dscp }),
+        ...dscpOf(wanted, spec),
         nat: wanted.nat,
         signallingAddress: canonicalAddress(wanted.signallingAddress) ?? "",
       });

@@ -34,6 +34,8 @@ export interface TransportLayerOptions {
   readonly publish?: Publish | undefined;
   /** Certificates; without it there is no TLS. */
   readonly tls?: TlsSource | undefined;
+  /** DSCP of what a listener sends to an address; undefined: the listener's own. Needs Linux and koffi for UDP. */
+  readonly dscpOf?: ((listener: string, address: string) => number | undefined) | undefined;
   /** TCP connections over all listeners, at most 10,000; what descriptors allow. */
   readonly connectionsMax?: number;
   /** False: node:dgram and node:net alone make the sockets, as where koffi does not load. Default true. */
@@ -209,6 +211,7 @@ class SocketTransportLayer implements OpenTransportLayer {
         extras,
         clock: this.#options.clock,
         counters: this.counters,
+        dscpOf: this.#dscpOf(spec),
         onDatagram: (bytes, flow) => this.#inbox.datagram(bytes, flow),
       });
     } catch (error) {
@@ -242,6 +245,11 @@ class SocketTransportLayer implements OpenTransportLayer {
     }
   }
 
+  #dscpOf({ name }: ListenerSpec): ((address: string) => number | undefined) | undefined {
+    const { dscpOf } = this.#options;
+    return dscpOf && ((address) => dscpOf(name, address));
+  }
+
   #streamOptions(spec: ListenerSpec, port: number, extras: Extras | undefined): TcpTransportOptions {
     return {
       listener: spec.name,
@@ -251,6 +259,7 @@ class SocketTransportLayer implements OpenTransportLayer {
       clock: this.#options.clock,
       counters: this.counters,
       connectionsMax: this.#options.connectionsMax,
+      dscpOf: this.#dscpOf(spec),
       nextConnectionId: () => ++this.#connectionIds,
       onMessage: (wire, peer) => this.#streamMessage(wire, peer),
       onBroken: (reason, wire, peer) => this.#inbox.garbage(reason, wire, peer.flow),

@@ -6,6 +6,7 @@
  * written, the time an unfinished message or an idle connection may take. `transport-tls.ts` is the same with another `kind`
  * of connection. Not here: WebSocket.
  */
+import type { Socket } from "node:net";
 import type { Clock, Timer } from "#base/clock.ts";
 import type { SocketError } from "#net/socket-error.ts";
 import type { Descriptors, SocketOptions } from "#net/socket-options.ts";
@@ -43,6 +44,8 @@ export interface TcpTransportOptions {
   readonly nextConnectionId: () => number;
   readonly onMessage: StreamPeerUser["onMessage"];
   readonly onBroken: StreamPeerUser["onBroken"];
+  /** DSCP of what is sent there; undefined: the listener's. */
+  readonly dscpOf?: ((address: string) => number | undefined) | undefined;
   /** Absent: plain TCP. */
   readonly kind?: StreamKind;
 }
@@ -81,12 +84,19 @@ export async function openTcpTransport(options: TcpTransportOptions): Promise<Tc
         socket.destroy();
         return;
       }
+      markAccepted(socket, options.dscpOf?.(address));
       transport.accept(address, port, (user) => new TcpConnection(socket, user, BACKLOG_BYTES_MAX));
     },
     onError: () => void options.counters.turnedAway++,
   });
   transport = new TcpTransport(options, listener);
   return transport;
+}
+
+/** Accepted sockets have the listener's mark already. */
+export function markAccepted(socket: Socket, dscp: number | undefined): void {
+  // The six bits of DSCP stand above the two of ECN.
+  if (dscp !== undefined) socket.setTypeOfService(dscp << 2);
 }
 
 export class TcpTransport {
@@ -180,7 +190,12 @@ export class TcpTransport {
       return queueMicrotask(() => onFailure(failure));
     }
     const { address: localAddress, extras } = this.#options;
-    const endpoints = { remoteAddress: address, remotePort: port, localAddress, dscp: extras?.options.dscp };
+    const endpoints = {
+      remoteAddress: address,
+      remotePort: port,
+      localAddress,
+      dscp: this.#options.dscpOf?.(address) ?? extras?.options.dscp,
+    };
     const place = this.#kind.placeOf(address, port, tls);
     const peer = this.#peerOf({ address, port, inbound: false, place, tls }, (user) => this.#kind.connect(endpoints, tls, user));
     this.#keep(peer);

@@ -13,7 +13,7 @@ import { openTcpListener } from "#net/tcp-listener.ts";
 import { TlsAcceptor } from "#net/tls-server.ts";
 import { namesOf } from "./certificate-names.ts";
 import { explainHandshake, judgeServer, shownOn, type TlsSource } from "./tls-terms.ts";
-import { BACKLOG_BYTES_MAX, type TcpTransportOptions, TcpTransport } from "./transport-tcp.ts";
+import { BACKLOG_BYTES_MAX, markAccepted, type TcpTransportOptions, TcpTransport } from "./transport-tcp.ts";
 
 export interface TlsTransportOptions extends Omit<TcpTransportOptions, "kind"> {
   readonly source: TlsSource;
@@ -44,7 +44,7 @@ export async function openTlsTransport(options: TlsTransportOptions): Promise<Tc
           socket.on("error", () => {});
           const taken =
             terms !== undefined && transport?.admits(address, acceptor.pending) === true && acceptor.accept(socket, address, terms);
-          if (taken) return;
+          if (taken) return markAccepted(socket, options.dscpOf?.(address));
           counters.turnedAway++;
           socket.destroy();
         },

@@ -38,6 +38,8 @@ export interface UdpTransportOptions {
   readonly clock: Clock;
   readonly counters: UdpCounters;
   readonly onDatagram: (bytes: Buffer, flow: Flow) => void;
+  /** DSCP of what is sent there; undefined: the listener's. */
+  readonly dscpOf?: ((address: string) => number | undefined) | undefined;
 }
 
 type OnFailure = (failure: TransportFailure) => void;
@@ -53,8 +55,10 @@ class UdpPeer {
   readonly sends = new RecentSends<Send>();
   usedAtMs: number;
   readonly socket: UdpSocket;
-  constructor(socket: UdpSocket, nowMs: number) {
+  readonly address: string;
+  constructor(socket: UdpSocket, address: string, nowMs: number) {
     this.socket = socket;
+    this.address = address;
     this.usedAtMs = nowMs;
   }
 }
@@ -97,6 +101,7 @@ export class UdpTransport {
   /** A response, or a request whose target cannot be watched: from the unconnected socket. */
   sendResponse(address: string, port: number, wire: string, onFailure: OnFailure): void {
     this.#options.counters.datagramsOut++;
+    this.#socket.mark(this.#options.dscpOf?.(address));
     this.#socket.send(wireToBytes(wire), address, port, (error) => {
       this.#options.counters.sendErrors++;
       onFailure(error);
@@ -131,6 +136,7 @@ export class UdpTransport {
   #sendToPeer(peer: UdpPeer, send: Send, again: boolean): void {
     peer.sends.add(send);
     this.#options.counters.datagramsOut++;
+    peer.socket.mark(this.#options.dscpOf?.(peer.address));
     peer.socket.sendToPeer(wireToBytes(send.wire), (error) => {
       if (!REFUSALS.has(error.code)) {
         this.#options.counters.sendErrors++;
@@ -183,7 +189,7 @@ export class UdpTransport {
       this.#noPeersUntilMs = nowMs + PEER_RETRY_AFTER_MS;
       return undefined;
     }
-    peer = new UdpPeer(socket, nowMs);
+    peer = new UdpPeer(socket, address, nowMs);
     this.#peers.set(key, peer);
     this.#options.counters.watchedTargets++;
     return peer;
