@@ -1,6 +1,8 @@
 /**
  * The media engine as the signalling process sees it: one relay worker of `tandem-media` behind
- * media.sock. Commands of one turn of the event loop leave in one write, in their order.
+ * media.sock. Commands of one turn of the event loop leave in one write, in their order; what nobody waits
+ * for, commits, aborts and the end of a session, waits some milliseconds for company, because waking the
+ * other process costs more than most commands.
  *
  * When the connection goes, waiting releases and stats resolve undefined, and the calls' audio goes on.
  * Prepares wait for the next process and fail with ENGINE_GONE only when none comes in time: a crash of media
@@ -34,6 +36,8 @@ const PREPARE_WAIT_MS = 1_500;
 /** A process that leaves questions unanswered so long, without a word, is taken for gone. */
 const SILENT_MS = 2_000;
 const READ_BYTES = 64 << 10;
+/** How long a command that nobody waits for may wait: below the time in which the ACK is followed by audio. */
+const PATIENT_MS = 4;
 /** Commands kept for a process that is away; what exceeds it could not be meant for running calls. */
 const DEFERRED_MAX = 100_000;
 
@@ -91,6 +95,7 @@ class Connection implements EmbeddedEngine {
   #nextId = 1;
   readonly #waiting = new Map<number, Waiting>();
   #out: Buffer[] = [];
+  #flushing: "no" | "later" | "now" = "no";
   /** Meant while nobody was there. */
   #deferred: Command[] = [];
   /** What each session was last told, merged. */
@@ -254,14 +259,20 @@ class Connection implements EmbeddedEngine {
   }
 
   #send(command: Command): void {
-    if (this.#out.push(encodeFrame(command)) === 1) setImmediate(() => this.#flush());
+    this.#out.push(encodeFrame(command));
+    if (this.#flushing === "now") return;
+    const urgent = command.op === "prepare" || command.op === "stats" || command.op === "pools";
+    if (urgent) setImmediate(this.#flush);
+    else if (this.#flushing === "no") this.#options.clock.after(PATIENT_MS, this.#flush);
+    this.#flushing = urgent ? "now" : "later";
   }
 
-  #flush(): void {
+  readonly #flush = (): void => {
+    this.#flushing = "no";
     const frames = this.#out;
     this.#out = [];
     if (frames.length > 0) this.#socket?.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
-  }
+  };
 
   /** Sends now, or after the next connection. */
   #sendOrDefer(command: Command): void {
