@@ -28,7 +28,8 @@ import { type ApplyPlan, type ResourceChange, fieldsOf, logText, planApply } fro
 import { renderProblems } from "#config/render-problems.ts";
 import type { StoredState } from "#config/stored-resources.ts";
 import { hashOf } from "#store/resource-store.ts";
-import { openSqliteResources, readSqliteResources } from "#store/sqlite/sqlite-resources.ts";
+import { askState, houseAt, openResources, stateNow } from "#store/database.ts";
+import { readSqliteResources } from "#store/sqlite/sqlite-resources.ts";
 
 /** Of this thread alone, as Linux counts: where processors are scarce, calls come first. */
 const NICE = 10;
@@ -53,6 +54,7 @@ async function apply(): Promise<{ readonly outcome: ApplyOutcome; readonly loade
   let planned: Planned | undefined;
   let stateFolder = "";
   let unreadable: string | undefined;
+  const before = await askState(process.env);
   const loaded = loadConfig({
     file,
     home,
@@ -65,7 +67,7 @@ async function apply(): Promise<{ readonly outcome: ApplyOutcome; readonly loade
       stateFolder = folder;
       const text = readSpool(join(folder, wish.spool));
       if (typeof text !== "string") unreadable = text.reason;
-      const state = readSqliteResources(join(folder, "tandem.db"));
+      const state = stateNow(folder, process.env, before, readSqliteResources);
       const plan = planApply(
         {
           text: typeof text === "string" ? text : "",
@@ -97,7 +99,7 @@ async function apply(): Promise<{ readonly outcome: ApplyOutcome; readonly loade
       outcome: refused("NEEDS_RESTART", "listeners changed in tandem.yaml: they are opened at start only; everything stays as it was"),
     };
   mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
-  const committed = await store(join(stateFolder, "tandem.db"), state, plan.changes, hash);
+  const committed = await store(stateFolder, state, plan.changes, hash);
   if (!committed.ok)
     return { outcome: refused("CONFLICT", "somebody else changed the stored resources at the same time; look again: tandem apply") };
   return {
@@ -119,9 +121,9 @@ function readSpool(path: string): string | { readonly reason: string } {
   }
 }
 
-async function store(path: string, state: StoredState, changes: readonly ResourceChange[], hash: string) {
+async function store(folder: string, state: StoredState, changes: readonly ResourceChange[], hash: string) {
   const byTenant = Map.groupBy(changes, ({ tenant }) => tenant);
-  const resources = await openSqliteResources(path);
+  const resources = await openResources(houseAt(folder, process.env));
   try {
     return await resources.commit({
       base: state.generation,

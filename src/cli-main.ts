@@ -52,11 +52,13 @@ async function load(global: Global) {
 }
 /** With the resources of the store, as calls are routed by both. A problem where that can't be read. */
 async function loadWhole(global: Global) {
-  const [{ loadConfig }, { readSqliteEntries }] = await Promise.all([
+  const [{ loadConfig }, { askEntries, entriesNow }, { readSqliteEntries }] = await Promise.all([
     import("#config/load.ts"),
+    import("#store/database.ts"),
     import("#store/sqlite/sqlite-resources.ts"),
   ]);
-  return loadConfig({ ...loadInput(global), stored: (home) => readSqliteEntries(join(home, "tandem.db")) });
+  const before = await askEntries(process.env);
+  return loadConfig({ ...loadInput(global), stored: (home) => entriesNow(home, process.env, before, readSqliteEntries) });
 }
 /** A broken database keeps nothing from starting that the file alone makes: signalling goes on without it and says so. */
 async function loadToStart(global: Global) {
@@ -356,19 +358,16 @@ command(
   "the resources of the store as YAML that apply takes back",
   (made) => made.option("--tenant <tenant>", "only this tenant's").option("--with-secrets", "passwords as they are, instead of hidden"),
   async (context, global, options: { tenant?: string; withSecrets?: boolean }) => {
-    const [{ exportResources }, { readSqliteResources }] = await Promise.all([
-      import("#cli/apply.ts"),
-      import("#store/sqlite/sqlite-resources.ts"),
-    ]);
+    const [{ exportResources }, { houseAt, readState }] = await Promise.all([import("#cli/apply.ts"), import("#store/database.ts")]);
     const { home } = await places(global);
-    const read = () => {
+    const read = async () => {
       try {
-        return readSqliteResources(join(home, "tandem.db"));
+        return await readState(houseAt(home, process.env));
       } catch (error) {
         throw new ControlError("STORE", `resources in ${home} can't be read: ${error instanceof Error ? error.message : String(error)}`);
       }
     };
-    return exportResources(context, read(), { tenant: options.tenant, secrets: options.withSecrets === true });
+    return exportResources(context, await read(), { tenant: options.tenant, secrets: options.withSecrets === true });
   },
 );
 command(
@@ -402,12 +401,16 @@ async function readCdrs(global: Global, question: CdrQuestion): Promise<readonly
   } catch (error) {
     if (!(error instanceof ControlError) || error.code !== "NOT_RUNNING") throw error;
     // Nobody runs: the database is ours to read.
-    const [{ openSqliteStore }, { EVERY_TENANT }] = await Promise.all([
-      import("#store/sqlite/open-sqlite.ts"),
+    const [{ databaseOf, openCdrStore }, { EVERY_TENANT }] = await Promise.all([
+      import("#store/database.ts"),
       import("#store/cdr-store.ts"),
     ]);
-    const store = await openSqliteStore(join(home, "tandem.db"));
-    return store.list({ ...question, tenant: EVERY_TENANT });
+    const store = await openCdrStore(databaseOf(home, process.env));
+    try {
+      return await store.list({ ...question, tenant: EVERY_TENANT });
+    } finally {
+      await store.close();
+    }
   }
 }
 
@@ -428,7 +431,7 @@ command(
       ]);
       const [record] = await readCdrs(global, { limit: 1, callId: options.replay, number: undefined });
       if (record === undefined) throw new ControlError("NO_SUCH_CALL", `no CDR of a call "${options.replay}"; tandem cdr lists them`);
-      return replay(context, replayCall(home, record));
+      return replay(context, await replayCall(home, record));
     }
     if (number === undefined) throw new ControlError("USAGE", "which number? tandem route <number>, or tandem route --replay <call>");
     const question = { type: "route", number, from: options.from, caller: options.caller } as const;

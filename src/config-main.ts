@@ -1,17 +1,18 @@
 /** Composition root of the thread that reads the configuration for a reload: checks it whole and hands it over in parts. */
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "#base/assert.ts";
 import type { LoadApartOptions } from "#config/load-apart.ts";
 import { type FromLoader, partsOf } from "#config/load-messages.ts";
 import { loadConfig } from "#config/load.ts";
+import { askEntries, entriesNow } from "#store/database.ts";
 import { readSqliteEntries } from "#store/sqlite/sqlite-resources.ts";
 
 assert(parentPort !== null, "config-main.ts runs as a worker thread");
 const port = parentPort;
 const { file, home, generation } = workerData as LoadApartOptions;
+const before = await askEntries(process.env);
 const parts = partsOf(
   loadConfig({
     file,
@@ -21,7 +22,7 @@ const parts = partsOf(
     uid: process.getuid?.() ?? 1000,
     hostname: hostname(),
     generation,
-    stored: (folder) => readSqliteEntries(join(folder, "tandem.db")),
+    stored: (folder) => entriesNow(folder, process.env, before, readSqliteEntries),
   }),
 );
 function post(): void {

@@ -67,7 +67,7 @@ import { ListenerOpenError } from "#sip/transport/listener.ts";
 import { type OpenTransportLayer, createTransportLayer } from "#sip/transport/transport-layer.ts";
 import type { Flow } from "#sip/transport/transport.ts";
 import { EVERY_TENANT } from "#store/cdr-store.ts";
-import { askEntries, entriesNow, keptEntries } from "#store/database.ts";
+import { DatabaseUrlError, askEntries, entriesNow, keptEntries } from "#store/database.ts";
 import { readSqliteEntries } from "#store/sqlite/sqlite-resources.ts";
 import { startStore } from "#store/store-client.ts";
 import { openDrainList } from "#trunk/drain-list.ts";
@@ -123,10 +123,10 @@ function readStored(home: string): StoredEntries {
   try {
     return entriesNow(home, process.env, storedBefore, readSqliteEntries, (reason) => (storeProblem = reason));
   } catch (error) {
-    storeProblem = `the resources in ${home}/tandem.db can't be read, so only those of tandem.yaml are in force: ${String(error)}; repair it, then tandem reload`;
-    const kept = keptEntries(home, process.env);
-    if (kept !== undefined)
-      storeProblem = `PostgreSQL can't be reached, so the resources that were last read from it are in force: ${String(error)}`;
+    const where = storedBefore === undefined ? `${home}/tandem.db` : "PostgreSQL";
+    const kept = keptEntries(home, process.env, storedBefore);
+    const inForce = kept === undefined ? "only those of tandem.yaml" : "those that were last read";
+    storeProblem = `the resources in ${where} can't be read, so ${inForce} are in force: ${String(error)}; repair it, then tandem reload`;
     return kept ?? NOTHING_STORED;
   }
 }
@@ -137,6 +137,10 @@ if (!loaded.ok) {
   process.exit(EXIT_CONFIGURATION);
 }
 const { node } = loaded.config;
+if (storedBefore?.ok === false && storedBefore.error instanceof DatabaseUrlError) {
+  process.stderr.write(`${storedBefore.error.message}\n`);
+  process.exit(EXIT_CONFIGURATION);
+}
 const startedAtMs = clock.wallMs();
 mkdirSync(node.home, { recursive: true, mode: 0o700 });
 mkdirSync(node.runDir, { recursive: true, mode: 0o700 });

@@ -2,7 +2,6 @@
  * Composition root of `tandem route --replay`: a past call's decision taken again, with the configuration that was
  * in force then and what its CDR says it saw.
  */
-import { join } from "node:path";
 import type { Cdr } from "#cdr/record.ts";
 import { ControlError } from "#cli/context.ts";
 import type { ReplayAnswer } from "#cli/replay.ts";
@@ -11,17 +10,17 @@ import { renderProblems } from "#config/render-problems.ts";
 import { entriesOf } from "#config/stored-resources.ts";
 import { explainPlan } from "#routing/explain.ts";
 import { differences, planAgain, readSeen } from "#routing/replay.ts";
-import { readPastConfig } from "#store/sqlite/sqlite-history.ts";
+import { databaseOf, readPast } from "#store/database.ts";
 
 /** What passwords are hidden as in the log is no YAML everywhere; a decision needs none of them. */
 const HIDDEN = /\*\*\*/g;
 const NO_PASSWORD = "hidden";
 
-export function replayCall(home: string, cdr: Cdr): ReplayAnswer {
+export async function replayCall(home: string, cdr: Cdr): Promise<ReplayAnswer> {
   const seen = readSeen(cdr.decision);
   if (seen === undefined)
     throw new ControlError("NO_DECISION", `the CDR of ${cdr.callId} says nothing of its decision: an older version wrote it`);
-  const past = readPastConfig(join(home, "tandem.db"), { generation: cdr.configGeneration, atMs: seen.atMs });
+  const past = await readPast(databaseOf(home, process.env), { generation: cdr.configGeneration, atMs: seen.atMs });
   if (past === undefined || !past.hash.startsWith(seen.configHash))
     throw new ControlError(
       "NO_CONFIGURATION",

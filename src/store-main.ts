@@ -4,7 +4,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "#base/assert.ts";
 import { systemClock } from "#base/clock.ts";
 import { LADDER_FOLDER, readLadder } from "#observe/read-ladder.ts";
-import { databaseOf, openCdrStore } from "#store/database.ts";
+import { houseAt, openCdrStore, resealStored } from "#store/database.ts";
 import type { StoreThreadOptions, ToStore } from "#store/store-messages.ts";
 import { createStoreThread } from "#store/store-thread.ts";
 
@@ -13,7 +13,8 @@ const port = parentPort;
 const { home } = workerData as StoreThreadOptions;
 
 // Messages that come meanwhile wait in the port until it has a listener.
-const store = await openCdrStore(databaseOf(home, process.env));
+const house = houseAt(home, process.env);
+const store = await openCdrStore(house.database);
 const thread = createStoreThread({
   store,
   clock: systemClock,
@@ -21,3 +22,10 @@ const thread = createStoreThread({
   readLadder: (call) => readLadder(join(home, LADDER_FOLDER), call),
 });
 port.on("message", (message: ToStore) => thread.receive(message));
+
+// Passwords that an older version left open, or that another key sealed.
+const RESEAL_AGAIN_MS = 30_000;
+function reseal(): void {
+  resealStored(house).catch(() => systemClock.after(RESEAL_AGAIN_MS, reseal));
+}
+reseal();

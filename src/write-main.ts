@@ -4,7 +4,6 @@
  */
 import { readFileSync } from "node:fs";
 import { hostname, setPriority } from "node:os";
-import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "#base/assert.ts";
 import { systemClock } from "#base/clock.ts";
@@ -19,7 +18,7 @@ import { entriesOf } from "#config/stored-resources.ts";
 import type { FromWriter, ToWriter, WriteWish, WriterOptions } from "#config/write-apart.ts";
 import { LastChanges, patchTo, takeBatch } from "#config/write-batch.ts";
 import type { ResourceStore } from "#store/resource-store.ts";
-import { openSqliteResources } from "#store/sqlite/sqlite-resources.ts";
+import { houseAt, openResources } from "#store/database.ts";
 
 /** Of this thread alone, as Linux counts: where processors are scarce, calls come first. */
 const NICE = 5;
@@ -45,7 +44,7 @@ interface Writing {
 
 /** Undefined: what is stored is not what is in force. */
 async function begin(): Promise<Writing | undefined> {
-  const resources = await openSqliteResources(join(home, "tandem.db"), true);
+  const resources = await openResources(houseAt(home, process.env), true);
   const state = await resources.state();
   const surroundings = { env: process.env, readFile: (path: string) => readFileSync(path, "utf8") };
   const loaded = loadText(text, file, {

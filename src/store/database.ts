@@ -14,7 +14,7 @@ import type { RecordReader, ResourcePages } from "./resource-pages.ts";
 import type { ResourceStore } from "./resource-store.ts";
 import type { PastConfig, When } from "./rewind.ts";
 import { type Resealed, openEntries, openRecord, openState, resealResources, sealedPages, sealedResources } from "./sealed-resources.ts";
-import { type Environment, type Secrets, secretsOf } from "./secrets.ts";
+import { type Environment, KEY_FILE, type Secrets, secretsOf } from "./secrets.ts";
 import type { WebhookStore } from "./webhook-store.ts";
 
 export type Database = { readonly kind: "sqlite"; readonly path: string } | { readonly kind: "postgres"; readonly url: string };
@@ -22,12 +22,17 @@ export type Database = { readonly kind: "sqlite"; readonly path: string } | { re
 export const DATABASE_FILE = "tandem.db";
 const POSTGRES = /^postgres(ql)?:\/\//;
 
-/** @throws where DATABASE_URL names something else */
+/** Starting again can't help. */
+export class DatabaseUrlError extends Error {
+  override readonly name = "DatabaseUrlError";
+}
+
+/** @throws DatabaseUrlError where DATABASE_URL names something else */
 export function databaseOf(home: string, env: Environment): Database {
   const url = env["DATABASE_URL"];
   if (url === undefined || url === "") return { kind: "sqlite", path: join(home, DATABASE_FILE) };
   if (!POSTGRES.test(url))
-    throw new Error(
+    throw new DatabaseUrlError(
       `DATABASE_URL begins with "${/^[a-z0-9+.-]*/i.exec(url)![0]}": only postgres:// is known; without DATABASE_URL everything is in ${join(home, DATABASE_FILE)}`,
     );
   return { kind: "postgres", url };
@@ -139,10 +144,20 @@ export async function resealStored({ database, secrets }: House): Promise<Reseal
 /** What was asked beforehand, because loading can't wait: of PostgreSQL only. */
 export type Asked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown } | undefined;
 
-async function asked<T>(env: Environment, read: (url: string) => Promise<T>): Promise<Asked<T>> {
+/** A start waits so long for a database that is away, and then goes on with what was kept. */
+const ASKED_MS = 3_000;
+async function asked<T>(env: Environment, read: (url: string) => Promise<T>, withinMs?: number): Promise<Asked<T>> {
   try {
     const database = databaseOf("", env);
-    return database.kind === "sqlite" ? undefined : { ok: true, value: await read(database.url) };
+    if (database.kind === "sqlite") return undefined;
+    const reading = read(database.url);
+    if (withinMs === undefined) return { ok: true, value: await reading };
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`PostgreSQL has not answered within ${withinMs} ms`)), withinMs);
+    });
+    const value = await Promise.race([reading, late]).finally(() => clearTimeout(timer));
+    return { ok: true, value };
   } catch (error) {
     return { ok: false, error };
   }
@@ -150,18 +165,19 @@ async function asked<T>(env: Environment, read: (url: string) => Promise<T>): Pr
 export const askState = (env: Environment): Promise<Asked<StoredState>> =>
   asked(env, async (url) => (await import("./postgres/postgres-resources.ts")).readPostgresResources(url));
 export const askEntries = (env: Environment): Promise<Asked<StoredEntries>> =>
-  asked(env, async (url) => (await import("./postgres/postgres-resources.ts")).readPostgresEntries(url));
+  asked(env, async (url) => (await import("./postgres/postgres-resources.ts")).readPostgresEntries(url), ASKED_MS);
 
-/** What loading needs. @param read of the file @throws what the database says */
+/** What loading needs. @param read of the file @param tell what is wrong with its passwords @throws what the database says */
 export function entriesNow(
   home: string,
   env: Environment,
   before: Asked<StoredEntries>,
   read: (path: string) => StoredEntries,
+  tell: (reason: string) => void = () => {},
 ): StoredEntries {
   const found = now(home, before, read);
   if (before !== undefined) keep(home, found);
-  return opened(home, env, found);
+  return opened(home, env, found, tell);
 }
 export function stateNow(home: string, env: Environment, before: Asked<StoredState>, read: (path: string) => StoredState): StoredState {
   const state = now(home, before, read);
@@ -174,8 +190,17 @@ function now<T>(home: string, before: Asked<T>, read: (path: string) => T): T {
   throw before.error;
 }
 
-const opened = (home: string, env: Environment, entries: StoredEntries): StoredEntries =>
-  entries.hash === "" ? entries : openEntries(houseAt(home, env).secrets(), entries);
+function opened(home: string, env: Environment, entries: StoredEntries, tell: (reason: string) => void): StoredEntries {
+  // Who stores nothing needs no key.
+  if (entries.hash === "") return entries;
+  const secrets = houseAt(home, env).secrets();
+  const open = openEntries(secrets, entries);
+  for (const [key, count] of secrets.missing)
+    tell(
+      `${count} stored passwords can't be opened: key ${key} is neither in ${join(home, KEY_FILE)} nor in TANDEM_SECRET_KEY; bring it back, or set the passwords anew`,
+    );
+  return open;
+}
 
 /** The last that was read, passwords sealed: a PostgreSQL that is away must not take the trunks along. */
 const KEPT_FILE = "resources-kept.json";
@@ -187,11 +212,12 @@ function keep(home: string, entries: StoredEntries): void {
     // A full disk keeps nobody from calling; it is told of elsewhere.
   }
 }
-/** undefined: nothing was kept, or it can't be read. */
-export function keptEntries(home: string, env: Environment): StoredEntries | undefined {
+/** For what could not be read. undefined: nothing was kept, or it is not of a PostgreSQL. */
+export function keptEntries(home: string, env: Environment, before: Asked<StoredEntries>): StoredEntries | undefined {
+  if (before === undefined) return undefined;
   try {
     const entries = JSON.parse(readFileSync(join(home, KEPT_FILE), "utf8")) as StoredEntries;
-    return opened(home, env, { ...entries, sections: { ...NOTHING_STORED.sections, ...entries.sections } });
+    return opened(home, env, { ...entries, sections: { ...NOTHING_STORED.sections, ...entries.sections } }, () => {});
   } catch {
     return undefined;
   }
