@@ -76,7 +76,7 @@ function locked(call: Examined): Finding | undefined {
     severity: "error",
     title: "Calls out are locked after what looked like fraud",
     evidence: found.map(told),
-    advice: "look at its last calls first; then POST /api/limits/{subject}/unlock, or wait until the lock is over",
+    advice: "look at its last calls first; then POST /api/limits/{subject}/{name}/unlock, or wait until the lock is over",
   };
 }
 
