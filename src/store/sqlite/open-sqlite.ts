@@ -3,7 +3,7 @@
  * better-sqlite3's shape; the adapter below is the difference.
  */
 import { chmodSync } from "node:fs";
-import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { Kysely, type SqliteDatabase, SqliteDialect } from "kysely";
 import { readTotals } from "../call-totals.ts";
 import type { CdrStore } from "../cdr-store.ts";
@@ -51,18 +51,34 @@ export function openSqliteTables(path: string): { readonly db: Kysely<Schema>; c
   return { db, close: () => db.destroy() };
 }
 
+/** Statements kept prepared: a query of Kysely is prepared anew each time, which costs as much as a small answer. */
+const STATEMENTS_MAX = 100;
+
 /** node:sqlite says whether a statement returns rows by its columns, and takes parameters one by one. */
 export function asBetterSqlite(sqlite: DatabaseSync): SqliteDatabase {
+  const kept = new Map<string, StatementSync>();
+  const prepared = (sql: string): StatementSync => {
+    const statement = kept.get(sql) ?? sqlite.prepare(sql);
+    // Taken out and put back: the map keeps the order of use.
+    kept.delete(sql);
+    kept.set(sql, statement);
+    if (kept.size > STATEMENTS_MAX) kept.delete(kept.keys().next().value!);
+    return statement;
+  };
   return {
-    close: () => sqlite.close(),
+    close() {
+      kept.clear();
+      sqlite.close();
+    },
     prepare(sql) {
-      const statement = sqlite.prepare(sql);
+      const statement = prepared(sql);
       const values = (parameters: readonly unknown[]) => parameters as readonly SQLInputValue[];
       return {
         reader: statement.columns().length > 0,
         all: (parameters) => statement.all(...values(parameters)),
         run: (parameters) => statement.run(...values(parameters)),
-        iterate: (parameters) => statement.iterate(...values(parameters)),
+        // One of its own: the same query may be asked again before it is read to its end.
+        iterate: (parameters) => sqlite.prepare(sql).iterate(...values(parameters)),
       };
     },
   };

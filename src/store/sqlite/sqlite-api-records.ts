@@ -15,6 +15,9 @@ export function openSqliteApiRecords(path: string): ApiRecords {
   const addAudit = db.prepare(
     "insert into audit (tenant, id, at_ms, who, address, action, kind, name, before, after, request_id) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
   );
+  const audits = together<AuditEntry>(db, ({ tenant, id, atMs, who, address, action, kind, name, before, after, requestId }) =>
+    addAudit.run(tenant, id, atMs, who, address, action, kind, name, before, after, requestId),
+  );
   const claim = db.prepare(
     "insert into api_answer (tenant, id, request_hash, status, answer, expires_at_ms) values (?, ?, ?, 0, '', ?) on conflict do nothing",
   );
@@ -38,8 +41,7 @@ export function openSqliteApiRecords(path: string): ApiRecords {
     retitleTenant: (name, title) => settled(() => void db.prepare("update tenant set title = ? where tenant = ?").run(title, name)),
     removeTenant: (name) => settled(() => void db.prepare("delete from tenant where tenant = ?").run(name)),
 
-    addAudit: ({ tenant, id, atMs, who, address, action, kind, name, before, after, requestId }) =>
-      settled(() => void addAudit.run(tenant, id, atMs, who, address, action, kind, name, before, after, requestId)),
+    addAudit: audits.add,
     audit: ({ tenant, who, kind, name, before, limit }) =>
       settled(
         () =>
@@ -60,7 +62,45 @@ export function openSqliteApiRecords(path: string): ApiRecords {
         () => void db.prepare("update api_answer set status = ?, answer = ? where tenant = ? and id = ?").run(status, answer, tenant, id),
       ),
     forgetAnswer: (tenant, id) => settled(() => void db.prepare("delete from api_answer where tenant = ? and id = ?").run(tenant, id)),
-    close: () => settled(() => db.close()),
+    close: () =>
+      settled(() => {
+        audits.flush();
+        db.close();
+      }),
+  };
+}
+
+/** So long the first of a batch waits for others. */
+const TOGETHER_MS = 10;
+
+/** Rows that come within a few milliseconds share a transaction, and so one wait for the disk. */
+function together<Row>(
+  db: DatabaseSync,
+  write: (row: Row) => unknown,
+): { readonly add: (row: Row) => Promise<void>; readonly flush: () => void } {
+  let waiting: { readonly row: Row; resolve(): void; reject(error: unknown): void }[] = [];
+  const flush = (): void => {
+    const batch = waiting;
+    waiting = [];
+    if (batch.length === 0) return;
+    try {
+      db.exec("begin immediate");
+      for (const { row } of batch) write(row);
+      db.exec("commit");
+      for (const { resolve } of batch) resolve();
+    } catch (error) {
+      // A full disk may have rolled back already.
+      if (db.isTransaction) db.exec("rollback");
+      for (const { reject } of batch) reject(error);
+    }
+  };
+  return {
+    flush,
+    add: (row) =>
+      new Promise((resolve, reject) => {
+        if (waiting.length === 0) setTimeout(flush, TOGETHER_MS);
+        waiting.push({ row, resolve, reject });
+      }),
   };
 }
 
