@@ -1,5 +1,5 @@
 /**
- * Alerts of the API's thread: asks the switch each 15 s how things are, keeps what the rules need of the past, writes
+ * Alerts of the API's thread: asks the switch each 10 s how things are, keeps what the rules need of the past, writes
  * down what they raise and clear, and tells live events and the channels. Calls the heartbeats each minute.
  */
 import { randomBytes } from "node:crypto";
@@ -42,7 +42,7 @@ export interface AlertsOptions {
   readonly heartbeatMs?: number;
 }
 
-const LOOK_MS = 15_000;
+const LOOK_MS = 10_000;
 const HEARTBEAT_MS = 60_000;
 /** Of the past one look a minute is kept, for the longest window. */
 const KEEP_EVERY_MS = 60_000;
@@ -141,6 +141,9 @@ export async function openAlerts(options: AlertsOptions): Promise<{ readonly por
     },
     async changed() {
       channels = await store.channels();
+      // Whoever waits for it hears at once that it is there.
+      for (const channel of channels)
+        if (channel.active && channel.kind === "heartbeat" && !standings.has(channel.id)) void send(channel, HEARTBEAT);
     },
     standing: (id) => standings.get(id),
     test: (channel) => send(channel, TEST),

@@ -9,6 +9,8 @@ import type { ApiPorts } from "./ports.ts";
 import { ApiProblem, REFUSALS } from "./problem.ts";
 import { principalOf } from "./sessions.ts";
 
+const ALERTS_MAX = 1_000;
+
 export const watchRoutes =
   (ports: ApiPorts): FastifyPluginAsyncZod =>
   async (app) => {
@@ -51,15 +53,21 @@ export const watchRoutes =
       },
       async (request, reply) => {
         const principal = principalOf(request);
-        const [status, trunks, { gateways }] = await Promise.all([
+        const [status, trunks, { gateways, groups }, alerts, deliveries] = await Promise.all([
           ports.ask<StatusReport>({ type: "status" }),
           ports.ask<readonly TrunkReport[]>({ type: "trunks" }),
           ports.ask<GatewaysReport>({ type: "gateways" }),
+          ports.alerts?.store.alerts({ tenant: principal.reach, open: true, before: undefined, limit: ALERTS_MAX }) ?? [],
+          ports.webhooks?.store.counts() ?? [],
         ]);
         const text = await renderMetrics({
           status,
           trunks: trunks.filter(({ tenant }) => reaches(principal, tenant)),
           gateways: gateways.filter(({ tenant }) => reaches(principal, tenant)),
+          groups: groups.filter(({ tenant }) => reaches(principal, tenant)),
+          alerts,
+          deliveries,
+          listeners: ports.live.listeners,
           wholeNode: principal.reach === EVERY_TENANT,
         });
         return reply.type(METRICS_TYPE).serializer(String).send(text);

@@ -49,6 +49,8 @@ describe("alerts", () => {
     const mail = { kind: "email", host: "127.0.0.1", port: smtp.port, security: "none", username: "u", password: MAIL_PASSWORD };
     const letters = await channel("letters", { ...mail, from: "tandem@example.com", to: ["ops@example.com"] });
     await channel("chat", { kind: "telegram", bot_token: BOT_TOKEN, chat_id: "-1", base_url: web.url });
+    await channel("monitor", { kind: "heartbeat", url: `${web.url}/beat` });
+    await until("a beat", () => (web.requests.some(({ method, path }) => method === "GET" && path === "/beat") ? true : undefined));
     await channel("hook", { kind: "webhook", url: `${web.url}/hook` });
     assert.deepEqual((await send("POST", `/api/alerts/channels/${letters}/test`)).json, { ok: true, problem: "" });
     assert.match(smtp.mails[0]!.text, /a test of this channel/);
