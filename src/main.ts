@@ -150,6 +150,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on("error", () => 
 // What watches
 const log = createLog({
   level: node.logLevel,
+  numbers: node.logNumbers,
   format: process.stderr.isTTY ? "lines" : "json",
   colour: process.stderr.isTTY,
   clock,

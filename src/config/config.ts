@@ -10,6 +10,8 @@ export interface NodeConfig {
   /** Folder of control.sock and media.sock. */
   readonly runDir: string;
   readonly logLevel: "debug" | "info" | "warn" | "error";
+  /** Phone numbers in log lines; undefined: masked, but whole at debug. */
+  readonly logNumbers: "masked" | "whole" | undefined;
   /** Whole node; lowered to what descriptors allow. */
   readonly callsMax: number;
   /** INVITEs a second that one source may send before they are refused. */

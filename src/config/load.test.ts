@@ -48,10 +48,12 @@ test("a small file gets its defaults", () => {
     home: "/home/ann/.local/state/tandem",
     runDir: "/home/ann/.local/state/tandem",
     logLevel: "info",
+    logNumbers: undefined,
     callsMax: 5_000,
     invitesPerSecondPerSource: 2_000,
     traceBytesMax: 268_435_456,
     api: { address: "127.0.0.1", port: 8080, asked: false },
+    webhooks: { allowPrivate: false },
     dnsServers: [],
     media: { workers: 1, coalesceUs: 1_000, sockets: undefined, engine: "embedded", rtpengines: [], interfaces: {} },
   });

@@ -270,6 +270,7 @@ function toNodeConfig(fields: NodeFields, { home: named, env, uid, hostname }: L
     home,
     runDir: runFolder(home, homeWasNamed, env),
     logLevel: fields.log_level,
+    logNumbers: fields.log_numbers,
     callsMax: fields.calls_max,
     invitesPerSecondPerSource: fields.invites_per_second_per_source,
     traceBytesMax: fields.trace_mb * 1024 * 1024,

@@ -134,6 +134,7 @@ const node = {
   id: optional(textLike(/^[0-9a-z]{2}$/, "a node id", "two characters of 0-9 and a-z, different on each node, e.g. a1"), "00"),
   home: maybe(textLike(/^[/~]/, "an absolute path", "e.g. /var/lib/tandem")),
   log_level: optional(oneOf(["debug", "info", "warn", "error"]), "info"),
+  log_numbers: maybe(oneOf(["masked", "whole"])),
   calls_max: optional(integer(1, 1_000_000, "calls of the whole node"), 5_000),
   invites_per_second_per_source: optional(integer(1, 1_000_000, "INVITEs"), 2_000),
   trace_mb: optional(integer(1, 65_536, "megabytes of ladders"), 256),

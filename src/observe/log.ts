@@ -1,7 +1,7 @@
 /**
  * Events as log lines: JSON for machines, or lines for a person at a terminal. What a level hides:
- * at `info` and above numbers are masked and messages left out; at `debug` numbers are whole and each
- * message shows its first line; credentials are shown by none.
+ * at `info` and above numbers are masked and messages left out; at `debug` numbers are whole, unless masking is
+ * asked for, and each message shows its first line; credentials are shown by none.
  */
 import type { Clock } from "#base/clock.ts";
 import type { Stamped, TandemEvent } from "./event.ts";
@@ -22,6 +22,8 @@ export interface LogDestination {
 
 export interface LogOptions {
   readonly level: LogLevel;
+  /** Undefined: masked, but whole at debug. */
+  readonly numbers?: "masked" | "whole" | undefined;
   /** "lines" for a terminal, "json" for anything else. */
   readonly format: "json" | "lines";
   readonly colour?: boolean;
@@ -37,6 +39,7 @@ const RANK: Readonly<Record<LogLevel, number>> = { debug: 20, info: 30, warn: 40
 export function createLog(options: LogOptions): Log {
   const rank = RANK[options.level];
   const write = options.format === "json" ? jsonWriter(options) : lineWriter(options);
+  const masks = (options.numbers ?? (rank > RANK.debug ? "masked" : "whole")) === "masked";
   const limits = new LimitLines();
   return {
     name: "log",
@@ -46,10 +49,10 @@ export function createLog(options: LogOptions): Log {
       const unsaid = stamped.event.type === "limit" ? limits.take(stamped.event.limit, stamped.at) : 0;
       if (unsaid === undefined) return;
       const text = describe(stamped.event) + (unsaid > 0 ? ` (and ${unsaid} times more since)` : "");
-      write(level, rank > RANK.debug ? maskNumber(text) : text, stamped.at, stamped.event);
+      write(level, masks ? maskNumber(text) : text, stamped.at, stamped.event);
     },
     line: (level, text) => {
-      if (RANK[level] >= rank) write(level, text, options.clock.wallMs(), undefined);
+      if (RANK[level] >= rank) write(level, masks ? maskNumber(text) : text, options.clock.wallMs(), undefined);
     },
   };
 }

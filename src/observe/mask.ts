@@ -3,8 +3,8 @@
  * that a country and two calls can be told apart; credentials (RFC 3261 §20.7, §20.28) never appear.
  */
 
-/** A number: 6 or more digits in a row, "+" or not; that is no address, port or time. */
-const NUMBER = /(?<![\d.:@[])\+?\d{6,15}(?![\d.]\d|:)/g;
+/** A number: 6 or more digits in a row, "+" or not; that is no address, port or time. Or whatever digits a URI is for. */
+const NUMBER = /(?<=\b(?:sips?|tel):)\+?\d{6,15}(?=[@;>\s]|$)|(?<![\d.:@[])\+?\d{6,15}(?![\d.]\d|:)/gi;
 const HIDDEN = "***";
 
 export function maskNumber(text: string): string {

@@ -281,6 +281,12 @@ test("a log masks numbers at info, shows them at debug, and credentials never", 
   for (const stamped of events) debug.accept(stamped);
   assert.match(lines[0]!, /^03:04:05\.000 debug {8}<- 192\.0\.2\.7:5060 UDP INVITE sip:\+74950001122@10\.0\.0\.1 SIP\/2\.0\n$/);
   assert.match(lines.join(""), /\+79161234567 to/);
+  lines.length = 0;
+  const masked = createLog({ level: "debug", numbers: "masked", format: "lines", destination, clock: systemClock });
+  for (const stamped of events) masked.accept(stamped);
+  masked.line("info", "sip:74950001122@10.0.0.1 and +79161234567");
+  assert.match(lines[0]!, /INVITE sip:\+749\*\*\*22@10\.0\.0\.1 SIP/);
+  assert.doesNotMatch(lines.join(""), /79161234567|74950001122/);
 });
 
 test("a limit that is reached a thousand times a second has a few lines, then the number of the rest", () => {
@@ -298,6 +304,10 @@ test("masking knows numbers from addresses and folded credentials from the rest"
   assert.equal(
     maskNumber("+442079460000 at 192.0.2.100:50600, 442079460000, ext 1234, 2001:db8::1234567"),
     "+442***00 at 192.0.2.100:50600, 442***00, ext 1234, 2001:db8::1234567",
+  );
+  assert.equal(
+    maskNumber("sip:15551234567@192.0.2.1:5060 tel:15551234567;x sip:10.0.0.1:506000"),
+    "sip:155***67@192.0.2.1:5060 tel:155***67;x sip:10.0.0.1:506000",
   );
   assert.equal(
     maskCredentials(
