@@ -2,7 +2,7 @@
  * The text of a configuration as plain values, and the line of any path in it.
  *
  * YAML with all scalars as text (the failsafe schema), because core YAML would read +1555… and 00 as numbers. JSON,
- * which is YAML too, goes through JSON.parse, and a long plain list of DIDs through its own reader, both tens of times
+ * which is YAML too, goes through JSON.parse, and long plain lists through their own reader, both tens of times
  * faster; JSON's lines are then looked up only if something is wrong.
  */
 import { type Document, LineCounter, type Node, isAlias, isMap, isScalar, isSeq, parseDocument } from "yaml";
@@ -21,8 +21,8 @@ export type ReadDocument =
 /** Uses of one anchor; more is an attack or a mistake. */
 const ALIASES_MAX = 1_000;
 
-/** The section that grows long. */
-const LONG_SECTION = "dids";
+/** The sections that grow long, the longest first. */
+const LONG_SECTIONS = ["dids", "gateways", "trunks"] as const;
 
 export function readDocument(text: string): ReadDocument {
   let lines: Lines | undefined;
@@ -31,20 +31,24 @@ export function readDocument(text: string): ReadDocument {
     const value = parseJson(text);
     if (value !== undefined) return { ok: true, value, lineOf };
   }
-  const list = readPlainList(text, LONG_SECTION);
-  if (list !== undefined) {
-    const rest = readYaml(list.rest);
-    if (!rest.ok || !isMapping(rest.value)) return rest;
-    // Without the whole text through the YAML parser again, which takes seconds.
-    const lineInParts = (path: Path): number => {
-      const [section, entry, field] = path;
-      return section === LONG_SECTION && typeof entry === "number"
-        ? list.lineOf(entry, field === undefined ? undefined : String(field))
-        : rest.lineOf(path);
-    };
-    return { ok: true, value: { ...rest.value, [LONG_SECTION]: list.entries }, lineOf: lineInParts };
-  }
-  return readYaml(text);
+  return readWithoutLists(text, LONG_SECTIONS);
+}
+
+/** Long plain lists by their own reader, the rest by the YAML parser, which needs seconds for them. */
+function readWithoutLists(text: string, [section, ...others]: readonly string[]): ReadDocument {
+  if (section === undefined) return readYaml(text);
+  const list = readPlainList(text, section);
+  if (list === undefined) return readWithoutLists(text, others);
+  const rest = readWithoutLists(list.rest, others);
+  if (!rest.ok) return { ok: false, problems: rest.problems.map(({ line, message }) => ({ line: list.lineBefore(line), message })) };
+  if (!isMapping(rest.value)) return rest;
+  const lineOf = (path: Path): number => {
+    const [first, entry, field] = path;
+    return first === section && typeof entry === "number"
+      ? list.lineOf(entry, field === undefined ? undefined : String(field))
+      : list.lineBefore(rest.lineOf(path));
+  };
+  return { ok: true, value: { ...rest.value, [section]: list.entries }, lineOf };
 }
 
 function readYaml(text: string): ReadDocument {

@@ -1,5 +1,5 @@
 /**
- * A fast reader for one long list in a configuration: entries of plain `key: value` lines, as a program writes
+ * A fast reader for a long list in a configuration: entries of plain `key: value` lines, as a program writes
  * 100,000 DIDs, for which the YAML parser takes seconds.
  *
  * It knows only what can't be misread (see ENTRY and VALUE) and gives up at the first other line; the YAML parser
@@ -7,7 +7,7 @@
  */
 
 /** Below this the YAML parser is quick enough. */
-const LINES_MIN = 2_000;
+const LINES_MIN = 200;
 
 const KEY = "[a-z_]+";
 /** In double quotes without escapes, or plain words that YAML gives no meaning. */
@@ -20,8 +20,10 @@ export interface PlainList {
   readonly entries: readonly Readonly<Record<string, string>>[];
   /** 1-based, of an entry or of one of its fields. */
   lineOf(entry: number, field?: string): number;
-  /** The text with the section's lines emptied: what is left for the YAML parser. */
+  /** The text with the section empty: what is left for the YAML parser. */
   readonly rest: string;
+  /** A line of the rest → of the text. */
+  lineBefore(line: number): number;
 }
 
 /** The entries of a top-level section, if the whole section is that plain. */
@@ -44,9 +46,9 @@ export function readPlainList(text: string, section: string, linesMin = LINES_MI
       if (ENTRY.exec(lines[i]!)?.[3] === field) return firstLine + i;
     return firstLine + begin;
   };
-  // Line numbers stay as they were; the section stays, empty.
-  const rest = `${text.slice(0, found.index)}${section}: []${"\n".repeat(lines.length)}${text.slice(start + length)}`;
-  return { entries, lineOf, rest };
+  const rest = `${text.slice(0, found.index)}${section}: []\n${text.slice(start + length)}`;
+  const removed = lines.length - 1;
+  return { entries, lineOf, rest, lineBefore: (line) => (line < firstLine ? line : line + removed) };
 }
 
 /** `begins`: the line that each entry begins on, from 0. */
