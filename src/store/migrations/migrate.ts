@@ -24,9 +24,16 @@ const MIGRATIONS: Record<string, Migration> = {
   "0011-change-numbers": changeNumbers,
 };
 
-/** Idempotent. @returns the names of those that ran now. @throws when one failed; nothing of it stays */
-export async function migrate(db: Kysely<never>): Promise<string[]> {
-  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(MIGRATIONS) }, allowUnorderedMigrations: true });
+export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS);
+
+/** Idempotent. @param within the caller's transaction rather than one of its own @returns the names of those that ran now. @throws when one failed; nothing of it stays */
+export async function migrate(db: Kysely<never>, within = false): Promise<string[]> {
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: () => Promise.resolve(MIGRATIONS) },
+    allowUnorderedMigrations: true,
+    disableTransactions: within,
+  });
   const { error, results } = await migrator.migrateToLatest();
   if (error !== undefined) throw error;
   return (results ?? []).map((result) => result.migrationName);

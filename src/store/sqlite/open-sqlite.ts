@@ -10,7 +10,7 @@ import type { CdrStore } from "../cdr-store.ts";
 import { type CdrFilter, listAll, listConfigRows, saveConfigRow } from "../cdr-store.ts";
 import { findCalls } from "../find-calls.ts";
 import { ladderStore } from "../kept-ladders.ts";
-import { migrate } from "../migrations/migrate.ts";
+import { MIGRATION_NAMES, migrate } from "../migrations/migrate.ts";
 import type { Schema } from "../schema.ts";
 import { cdrInserter } from "./insert-cdrs.ts";
 
@@ -24,7 +24,7 @@ export async function openSqliteStore(path: string): Promise<CdrStore> {
     chmodSync(path, 0o600);
     sqlite.exec("pragma journal_mode = wal; pragma synchronous = full;");
     const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: asBetterSqlite(sqlite) }) });
-    await migrate(db as unknown as Kysely<never>);
+    if (!isOfToday(sqlite)) await migrateAlone(sqlite, db);
     const insert = cdrInserter(sqlite);
     const page = (filter: CdrFilter) => findCalls(db, filter);
     return {
@@ -39,6 +39,29 @@ export async function openSqliteStore(path: string): Promise<CdrStore> {
     };
   } catch (error) {
     sqlite.close();
+    throw error;
+  }
+}
+
+function isOfToday(sqlite: DatabaseSync): boolean {
+  if (sqlite.prepare("select 1 from sqlite_master where type = 'table' and name = 'kysely_migration'").get() === undefined) return false;
+  const ran = new Set(
+    sqlite
+      .prepare("select name from kysely_migration")
+      .all()
+      .map(({ name }) => name),
+  );
+  return MIGRATION_NAMES.every((name) => ran.has(name));
+}
+
+/** Threads and commands open it at the same time: the others wait, and find it done. */
+async function migrateAlone(sqlite: DatabaseSync, db: Kysely<Schema>): Promise<void> {
+  sqlite.exec("begin immediate");
+  try {
+    await migrate(db as unknown as Kysely<never>, true);
+    sqlite.exec("commit");
+  } catch (error) {
+    if (sqlite.isTransaction) sqlite.exec("rollback");
     throw error;
   }
 }
