@@ -11,7 +11,7 @@ import { liveEventBody } from "#api/event-routes.ts";
 import type { LiveHub } from "#api/live-hub.ts";
 import { webhookSecret } from "#api/webhook-signature.ts";
 import { systemClock as clock } from "#base/clock.ts";
-import type { ControlCommand, GatewaysReport, StatusReport, TrunkReport } from "#call/control.ts";
+import type { ControlCommand, GatewaysReport, LimitReport, StatusReport, TrunkReport } from "#call/control.ts";
 import { type Alert, AlertBook } from "#observe/alert-book.ts";
 import {
   ALERT_RULES,
@@ -160,10 +160,11 @@ export async function openAlerts(options: AlertsOptions): Promise<{ readonly por
 const isRule = (name: string): name is AlertRuleName => Object.hasOwn(ALERT_RULES, name);
 
 async function factsNow({ ask, webhooks, home }: AlertsOptions): Promise<AlertFacts> {
-  const [status, trunks, { groups, gateways }, own, counts, disk] = await Promise.all([
+  const [status, trunks, { groups, gateways }, limits, own, counts, disk] = await Promise.all([
     ask<StatusReport>({ type: "status" }),
     ask<readonly TrunkReport[]>({ type: "trunks" }),
     ask<GatewaysReport>({ type: "gateways" }),
+    ask<readonly LimitReport[]>({ type: "limits" }),
     webhooks.webhooks(EVERY_TENANT),
     webhooks.counts(),
     statfs(home),
@@ -199,6 +200,9 @@ async function factsNow({ ask, webhooks, home }: AlertsOptions): Promise<AlertFa
     })),
     certificates: status.certificates ?? [],
     disks: [{ folder: home, usedPercent: 100 * (1 - disk.bavail / Math.max(1, disk.blocks)), freeBytes: disk.bavail * disk.bsize }],
+    locks: limits.flatMap(({ subject, name, tenant, lock }) =>
+      lock === undefined || lock === null ? [] : [{ subject: `${subject} ${name}`, tenant, ...lock }],
+    ),
     webhooks: [
       ...own.map(({ id, tenant }) => ({ webhook: id, tenant, dead: dead(id) })),
       { webhook: CALL_WEBHOOK, tenant: EVERY_TENANT, dead: dead(CALL_WEBHOOK) },

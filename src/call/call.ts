@@ -442,6 +442,7 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
     this.#lease?.answered(attempt.leg.peer, 0);
     this.media.settled();
     this.ports.journal.append(this.id, this.#tenant, { ...this.#sections(false) });
+    this.#lease?.answered(attempt.leg.peer, 0);
     this.publish({ type: "call-transferred", leg: attempt.leg.name, from: left.peer.name, to: attempt.leg.peer.name });
     if (left.dialog !== undefined) this.#leaving = left;
     const { by, onEnd } = transfer.order;

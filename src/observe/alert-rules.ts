@@ -74,6 +74,16 @@ export const ALERT_RULES = {
     raiseAfterS: 0,
     clearAfterS: 0,
   },
+  fraud: {
+    title: "Calls out are locked after what looked like fraud",
+    unit: "",
+    severity: "critical",
+    threshold: 0,
+    windowS: 0,
+    callsMin: 0,
+    raiseAfterS: 0,
+    clearAfterS: 0,
+  },
 } as const satisfies Readonly<Record<string, AlertRuleText & AlertSettings>>;
 
 export type AlertRuleName = keyof typeof ALERT_RULES;
@@ -125,6 +135,8 @@ export interface AlertFacts {
   readonly groups: readonly { readonly group: string; readonly tenant: string; readonly members: number; readonly usable: number }[];
   readonly certificates: readonly { readonly of: string; readonly notAfterMs: number }[];
   readonly disks: readonly { readonly folder: string; readonly usedPercent: number; readonly freeBytes: number }[];
+  /** Of tenants and trunks whose calls out are locked. */
+  readonly locks?: readonly { readonly subject: string; readonly tenant: string; readonly untilMs: number; readonly reason: string }[];
   /** How many deliveries were given up and are still kept. */
   readonly webhooks: readonly { readonly webhook: string; readonly tenant: string; readonly dead: number }[];
 }
@@ -220,6 +232,16 @@ export function conditionsOf(facts: AlertFacts, past: readonly AlertFacts[], rul
         detail: `${Math.max(0, more)} deliveries were given up`,
       });
     }
+  const fraud = rule("fraud");
+  if (fraud !== undefined)
+    for (const { subject, tenant, untilMs, reason } of facts.locks ?? [])
+      made.push({
+        rule: fraud.name,
+        tenant,
+        subject,
+        bad: true,
+        detail: `${reason}; locked until ${new Date(untilMs).toISOString().slice(0, 16)} UTC`,
+      });
   return made;
 }
 

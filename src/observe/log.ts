@@ -171,6 +171,8 @@ function sentence(event: TandemEvent): string {
       return `answered by ${event.peer} after ${Math.round(event.setupMs)} ms`;
     case "call-held":
       return event.held ? "held" : "resumed";
+    case "call-transferred":
+      return `transferred from ${event.from} to ${event.to}`;
     case "dtmf":
       // Not which one: callers type card numbers and PINs.
       return `a digit by ${event.via}`;
