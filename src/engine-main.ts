@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Clock } from "#base/clock.ts";
 import type { Random } from "#base/ids.ts";
 import type { NodeConfig } from "#config/config.ts";
-import { connectEmbeddedEngine } from "#media/embedded/embedded-engine.ts";
+import { connectSpreadEngine } from "#media/embedded/spread-engine.ts";
 import type { MediaEngine, PortPool, SessionId } from "#media/engine.ts";
 import { connectRtpengines } from "#media/ng/ng-engine.ts";
 import type { Publish } from "#observe/event.ts";
@@ -56,14 +56,15 @@ function openRtpengines({ node, pools, expected, key, clock, random, publish }: 
 
 function openEmbedded({ node, pools, clock, publish }: EngineOptions): OpenEngine {
   const roomOf = (socketsMax: number): number => Math.floor(socketsMax / SOCKETS_PER_CALL);
-  const engine = connectEmbeddedEngine({
-    socketPath: join(node.runDir, "media-0.sock"),
+  const engine = connectSpreadEngine({
+    socketPathOf: (worker) => join(node.runDir, `media-${worker}.sock`),
+    workers: node.media.workers,
     pools,
     clock,
     publish,
     coalesceUs: node.media.coalesceUs,
     // Descriptors bound the capacity: whoever wrote a larger calls_max hears of it.
-    onHello: ({ socketsMax }) => {
+    onUp: (socketsMax) => {
       const room = roomOf(socketsMax);
       if (room < node.callsMax)
         publish({
@@ -78,6 +79,6 @@ function openEmbedded({ node, pools, clock, publish }: EngineOptions): OpenEngin
     describe: () =>
       engine.hello === undefined
         ? "not connected"
-        : `${engine.hello.sockets}, process ${engine.hello.pid}, room for ${roomOf(engine.hello.socketsMax)} calls`,
+        : `${engine.hello.sockets}, process ${engine.hello.pid}, ${engine.workers === 1 ? "" : `${engine.workers} workers, `}room for ${roomOf(engine.hello.socketsMax)} calls`,
   });
 }

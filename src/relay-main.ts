@@ -128,6 +128,7 @@ export async function runRelay(options: RelayOptions, tell: (message: RelayMessa
     sockets: sockets.name,
     socketsMax: sockets.socketsMax,
     sessions: relay.sessionIds(),
+    workers: options.workers,
   });
   const settle = (): void => {
     relay.settle();

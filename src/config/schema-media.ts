@@ -70,8 +70,7 @@ const interfaces: Reader<Readonly<Record<string, string>>> = (value, reading) =>
 
 const media = {
   engine: optional(oneOf(["embedded", "rtpengine"]), "embedded"),
-  // Signalling speaks to one relay; several wait for a client that shares the calls among them.
-  workers: maybe(integer(1, 1, "packet workers")),
+  workers: maybe(integer(1, 64, "packet workers")),
   coalesce_us: optional(integer(0, 1000, "microseconds"), 1000),
   sockets: maybe(oneOf(["koffi", "dgram"])),
   rtpengine: optional(listOf(ngNodeOrAddress), []),

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "#base/clock.ts";
 import { type EmbeddedEngine, connectEmbeddedEngine } from "#media/embedded/embedded-engine.ts";
+import { connectSpreadEngine } from "#media/embedded/spread-engine.ts";
 import type { PortPool } from "#media/engine.ts";
 import type { EngineUnderTest } from "./media-engine.ts";
 
@@ -33,7 +34,18 @@ export async function startEmbedded(
   };
   let child = spawnMedia();
   const socketPath = join(home, "media-0.sock");
-  const engine = connectEmbeddedEngine({ socketPath, pools, clock: systemClock, publish: () => {} });
+  const workers = Number(args[args.indexOf("--workers") + 1] ?? 1) || 1;
+  const engine =
+    workers === 1
+      ? connectEmbeddedEngine({ socketPath, pools, clock: systemClock, publish: () => {} })
+      : // One is configured; the process says that there are more.
+        connectSpreadEngine({
+          socketPathOf: (worker) => join(home, `media-${worker}.sock`),
+          workers: 1,
+          pools,
+          clock: systemClock,
+          publish: () => {},
+        });
   await new Promise<void>((resolve) => {
     engine.onEvent = (event) => event.type === "up" && resolve();
   });

@@ -26,6 +26,8 @@ export interface Hello {
   /** How many sockets descriptors allow; a call needs four, two with rtcp-mux. */
   readonly socketsMax: number;
   readonly sessions: readonly SessionId[];
+  /** Relays of this process. */
+  readonly workers?: number;
 }
 
 export type Message =
