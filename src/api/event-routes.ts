@@ -15,6 +15,7 @@ export const LIVE_EVENT_TYPES = [
   "call.started",
   "call.ringing",
   "call.answered",
+  "call.transferred",
   "call.ended",
   "trunk.registered",
   "trunk.unregistered",

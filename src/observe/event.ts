@@ -105,6 +105,7 @@ export type LiveEventType =
   | "call.started"
   | "call.ringing"
   | "call.answered"
+  | "call.transferred"
   | "call.ended"
   | "trunk.registered"
   | "trunk.unregistered"

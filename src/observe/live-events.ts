@@ -69,7 +69,8 @@ class LiveEventRing implements LiveEvents {
     const place = `${this.#options.boot}.${number}`;
     const callId = event.callId;
     const live: LiveEvent = {
-      id: callId === undefined ? place : `${callId}.${made.type}`,
+      // Transferred it may be several times.
+      id: callId === undefined ? place : `${callId}.${made.type}${made.type === "call.transferred" ? `.${place}` : ""}`,
       place,
       type: made.type,
       atMs: at,
@@ -129,6 +130,8 @@ class LiveEventRing implements LiveEvents {
         return this.#ofCall("call.ringing", event.callId, {});
       case "call-answered":
         return this.#ofCall("call.answered", event.callId, { to_peer: event.peer, setup_ms: event.setupMs });
+      case "call-transferred":
+        return this.#ofCall("call.transferred", event.callId, { replaced_peer: event.from, new_peer: event.to });
       case "call-ended": {
         const { outcome, sipStatus, endedBy, reason, durationMs, callId } = event;
         const said = this.#ofCall("call.ended", callId, {
