@@ -202,8 +202,11 @@ function compare(
   /** Index in the file. */
   const written = new Named<number>();
   const replaced = new Map<StoredRecord, StoredRecord | undefined>();
+  // What is to go goes, whatever is said of it beside.
+  const gone = new Set((request.remove ?? []).map(({ kind, name }) => `${kind} ${name}`));
   let unchanged = 0;
   for (const { kind, name, tenant, entry, index } of declared) {
+    if (gone.size > 0 && gone.has(`${kind} ${name}`)) continue;
     written.ofKind(kind).set(name, index);
     const position = kind === "outbound" ? (positions.get(name) ?? 0) : 0;
     const former = stored.ofKind(kind).get(name);
