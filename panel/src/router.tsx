@@ -51,14 +51,78 @@ const trunk = createRoute({
   path: "/trunks/$trunkId",
   component: lazyRouteComponent(() => import("./pages/trunk.tsx"), "TrunkPage"),
 });
+const gateways = createRoute({
+  getParentRoute: () => root,
+  path: "/gateways",
+  component: lazyRouteComponent(() => import("./pages/gateways.tsx"), "Gateways"),
+});
+const gateway = createRoute({
+  getParentRoute: () => root,
+  path: "/gateways/$name",
+  component: lazyRouteComponent(() => import("./pages/gateways.tsx"), "GatewayPage"),
+});
+const groups = createRoute({
+  getParentRoute: () => root,
+  path: "/groups",
+  component: lazyRouteComponent(() => import("./pages/resources.tsx"), "Groups"),
+});
+const numbers = createRoute({
+  getParentRoute: () => root,
+  path: "/numbers",
+  component: lazyRouteComponent(() => import("./pages/resources.tsx"), "Numbers"),
+});
+const routes = createRoute({
+  getParentRoute: () => root,
+  path: "/routes",
+  component: lazyRouteComponent(() => import("./pages/resources.tsx"), "Routes"),
+});
+const simulator = createRoute({
+  getParentRoute: () => root,
+  path: "/simulator",
+  component: lazyRouteComponent(() => import("./pages/simulator.tsx"), "Simulator"),
+});
+const alerts = createRoute({
+  getParentRoute: () => root,
+  path: "/alerts",
+  component: lazyRouteComponent(() => import("./pages/alerts.tsx"), "Alerts"),
+});
+const webhooks = createRoute({
+  getParentRoute: () => root,
+  path: "/webhooks",
+  component: lazyRouteComponent(() => import("./pages/webhooks.tsx"), "Webhooks"),
+});
 const access = createRoute({
   getParentRoute: () => root,
   path: "/access",
   component: lazyRouteComponent(() => import("./pages/access.tsx"), "Access"),
 });
+const audit = createRoute({
+  getParentRoute: () => root,
+  path: "/audit",
+  component: lazyRouteComponent(() => import("./pages/audit.tsx"), "Audit"),
+});
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, guide, calls, call, records, trunks, newTrunk, trunk, access]),
+  routeTree: root.addChildren([
+    overview,
+    guide,
+    calls,
+    call,
+    records,
+    trunks,
+    newTrunk,
+    trunk,
+    gateways,
+    gateway,
+    groups,
+    numbers,
+    routes,
+    simulator,
+    alerts,
+    webhooks,
+    access,
+    audit,
+  ]),
   defaultPreload: "intent",
   defaultPreloadStaleTime: 0,
 });

@@ -5,34 +5,19 @@ import { useMemo, useState } from "react";
 import { type Answer, ask, filled } from "../api/client.ts";
 import { useFeatures } from "../api/features.ts";
 import { useIsLive } from "../api/live.ts";
-import { outOfDate, useAnything, useApi } from "../api/queries.ts";
+import { outOfDate, useApi } from "../api/queries.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Card, Empty, Loaded, Page, Pairs, Problem, State } from "../parts/basics.tsx";
 import { type Column, DataTable } from "../parts/data-table.tsx";
-import { type CallLadder, LadderWithText } from "../parts/ladder.tsx";
+import { LadderWithText } from "../parts/ladder.tsx";
 import { TONE_OF_STATUS, useNow } from "./calls.tsx";
-import { type Finding, Findings } from "./findings.tsx";
+import { Findings } from "./findings.tsx";
 import { toneOfOutcome } from "./outcomes.ts";
 
 type Call = Answer<"/api/calls/{call_id}">;
 type CallRecord = NonNullable<Call["record"]>;
-type Leg = CallRecord["legs"][number];
-interface Attempt {
-  readonly number: number;
-  readonly peer: string;
-  readonly target: string;
-  readonly status: number;
-  readonly outcome: string;
-  readonly reason: string;
-  readonly duration_ms?: number;
-}
-type Skipped = CallRecord["skipped"][number];
-/** What only newer answers have. */
-interface More {
-  readonly findings?: readonly Finding[];
-  readonly attempts?: readonly Attempt[];
-  readonly skipped?: readonly Skipped[];
-}
+type Attempt = Call["attempts"][number];
+type Quality = Call["quality"][number];
 
 const LADDER = "/api/calls/{call_id}/ladder";
 const UP_MS = 1_000;
@@ -43,20 +28,22 @@ export function CallPage() {
   const { has, may } = useFeatures();
   const live = useIsLive();
   const [isUp, setUp] = useState(true);
+  const [message, setMessage] = useState<number>();
   const query = useApi("/api/calls/{call_id}", { path: { call_id: callId } }, isUp ? { everyMs: live ? 2 * UP_MS : UP_MS } : {});
-  const ladder = useAnything<CallLadder>(filled(LADDER, { call_id: callId }), undefined, {
-    enabled: has(LADDER),
-    ...(isUp && { everyMs: 2 * UP_MS }),
-  });
+  const ladder = useApi(
+    LADDER,
+    { path: { call_id: callId } },
+    {
+      enabled: has(LADDER),
+      ...(isUp && { everyMs: 2 * UP_MS }),
+    },
+  );
   const nowUp = query.data === undefined || query.data.active !== null;
   if (nowUp !== isUp) setUp(nowUp);
   return (
     <Loaded query={query}>
-      {({ active, record, ...rest }) => {
-        const more = rest as More;
+      {({ active, record, attempts, quality, findings }) => {
         const one = active ?? record;
-        const attempts = more.attempts ?? record?.attempts ?? [];
-        const skipped = more.skipped ?? record?.skipped ?? [];
         return (
           <Page
             title={`${one?.from_number || t("call.anonymous")} → ${one?.to_number ?? ""}`}
@@ -64,21 +51,21 @@ export function CallPage() {
             actions={active !== null && may("calls:write") && <HangUp callId={callId} />}
           >
             <Stack gap="md">
-              {(more.findings ?? []).length > 0 && <Findings findings={more.findings ?? []} />}
+              {findings.length > 0 && <Findings findings={findings} read={setMessage} />}
               <div className="split">
                 <Card title={t("call.summary")}>
                   {active === null ? record === null ? null : <Ended record={record} /> : <Up call={active} />}
                 </Card>
                 <Card title={t("call.attempts")} flush>
-                  <Attempts attempts={attempts} skipped={skipped} />
+                  <Attempts attempts={attempts} />
                 </Card>
               </div>
               {has(LADDER) && (
                 <Card title={t("ladder.title")} flush>
-                  <Loaded query={ladder}>{(drawn) => <LadderWithText ladder={drawn} />}</Loaded>
+                  <Loaded query={ladder}>{(drawn) => <LadderWithText ladder={drawn} wanted={message} />}</Loaded>
                 </Card>
               )}
-              {record !== null && <Legs legs={record.legs} />}
+              {record !== null && <Sound quality={quality} legs={record.legs} />}
             </Stack>
           </Page>
         );
@@ -136,8 +123,9 @@ function Ended({ record }: { readonly record: CallRecord }) {
   );
 }
 
-function Attempts({ attempts, skipped }: { readonly attempts: readonly Attempt[]; readonly skipped: readonly Skipped[] }) {
+function Attempts({ attempts: all }: { readonly attempts: readonly Attempt[] }) {
   const { t, maybe, format } = useI18n();
+  const [attempts, skipped] = [all.filter((one) => !one.skipped), all.filter((one) => one.skipped)];
   const columns = useMemo(
     (): readonly Column<Attempt>[] => [
       { id: "n", title: "#", cell: ({ number }) => number },
@@ -181,41 +169,44 @@ function Attempts({ attempts, skipped }: { readonly attempts: readonly Attempt[]
   );
 }
 
-function Legs({ legs }: { readonly legs: readonly Leg[] }) {
+function Sound({ quality, legs }: { readonly quality: readonly Quality[]; readonly legs: CallRecord["legs"] }) {
   const { t, format } = useI18n();
   const columns = useMemo(
-    (): readonly Column<Leg>[] => [
-      {
-        id: "leg",
-        title: t("call.leg"),
-        cell: ({ peer, direction }) => `${peer} · ${direction === "inbound" ? t("call.inbound") : t("call.outbound")}`,
-      },
+    (): readonly Column<Quality>[] => [
+      { id: "leg", title: t("call.leg"), cell: ({ peer }) => peer },
       { id: "codec", title: t("call.codec"), cell: ({ codec }) => codec || "–" },
       {
         id: "in",
         title: t("call.received"),
         end: true,
-        cell: ({ packets_received }) => (packets_received === 0 ? <State tone="bad">0</State> : format.number(packets_received)),
+        cell: ({ packets_received, silent }) => (silent ? <State tone="bad">{t("call.silent")}</State> : format.number(packets_received)),
       },
       { id: "out", title: t("call.sent"), end: true, cell: ({ packets_sent }) => format.number(packets_sent) },
       {
         id: "lost",
         title: t("call.lost"),
         end: true,
-        cell: ({ packets_lost, packets_received }) =>
-          `${format.number(packets_lost)} (${format.percent(packets_lost + packets_received === 0 ? 0 : packets_lost / (packets_lost + packets_received))})`,
+        cell: ({ loss_percent }) => (
+          <State tone={loss_percent >= 3 ? "bad" : loss_percent >= 1 ? "warn" : "good"}>{format.percent(loss_percent / 100)}</State>
+        ),
       },
       { id: "jitter", title: t("call.jitter"), end: true, cell: ({ jitter_ms }) => `${format.number(jitter_ms, 1)} ms` },
-      { id: "address", title: t("call.address"), wide: true, cell: ({ remote_address }) => <span className="mono">{remote_address}</span> },
+      { id: "strays", title: t("call.strays"), end: true, wide: true, cell: ({ strays }) => format.number(strays) },
+      {
+        id: "address",
+        title: t("call.address"),
+        wide: true,
+        cell: ({ leg }) => <span className="mono">{legs.find((one) => one.leg === leg)?.remote_address ?? ""}</span>,
+      },
     ],
-    [t, format],
+    [t, format, legs],
   );
   return (
     <Card title={t("call.quality")} flush>
       <DataTable
         label={t("call.quality")}
         columns={columns}
-        rows={legs}
+        rows={quality}
         keyOf={({ leg }) => leg}
         empty={<Empty title={t("call.noAudio")} />}
       />

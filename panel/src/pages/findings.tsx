@@ -1,30 +1,30 @@
-/** What a diagnosis found: what it is, what shows it, what to do. */
-import { Text } from "@mantine/core";
+/** What a diagnosis found: what it is, what shows it, what to do. Evidence leads to its message in the ladder. */
+import { Anchor, Text } from "@mantine/core";
+import type { Answer } from "../api/client.ts";
 import { useI18n } from "../i18n/i18n.tsx";
-import { Card, type Tone } from "../parts/basics.tsx";
+import { Card } from "../parts/basics.tsx";
 
-export interface Finding {
-  readonly code: string;
-  readonly severity: string;
-  readonly title: string;
-  readonly evidence: string | readonly (string | { readonly text: string })[];
-  readonly advice: string;
-}
-const TONE: Readonly<Record<string, Tone>> = { error: "bad", warning: "warn" };
+type Finding = Answer<"/api/calls/{call_id}">["findings"][number];
+const TONE = { error: "bad", warning: "warn", note: "idle" } as const;
 
-export function Findings({ findings }: { readonly findings: readonly Finding[] }) {
+export function Findings({ findings, read }: { readonly findings: readonly Finding[]; readonly read: (message: number) => void }) {
   const { t } = useI18n();
   return (
     <Card title={t("findings.title")}>
       <ul style={{ listStyle: "none", margin: 0, padding: 0, display: "grid", gap: "0.8rem" }}>
         {findings.map(({ code, severity, title, evidence, advice }) => (
-          <li key={code} style={{ borderLeft: `3px solid var(--panel-${TONE[severity] ?? "idle"})`, paddingLeft: "0.75rem" }}>
+          <li key={code} style={{ borderLeft: `3px solid var(--panel-${TONE[severity]})`, paddingLeft: "0.75rem" }}>
             <Text size="sm" fw={600}>
               {title}
             </Text>
-            {(typeof evidence === "string" ? [evidence] : evidence).map((one, i) => (
+            {evidence.map(({ text, message }, i) => (
               <Text key={i} size="sm" c="dimmed" style={{ overflowWrap: "anywhere" }}>
-                {typeof one === "string" ? one : one.text}
+                {text}{" "}
+                {message !== null && (
+                  <Anchor component="button" type="button" size="sm" onClick={() => read(message)}>
+                    {t("findings.read", { number: message })}
+                  </Anchor>
+                )}
               </Text>
             ))}
             <Text size="sm">{advice}</Text>

@@ -4,7 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useEffect, useMemo, useState } from "react";
 import type { Answer } from "../api/client.ts";
 import { useFeatures } from "../api/features.ts";
-import { useAnything, useApi } from "../api/queries.ts";
+import { useApi } from "../api/queries.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Card, Empty, Loaded, Page, State, Tile } from "../parts/basics.tsx";
 import { Chart } from "../parts/chart.tsx";
@@ -161,28 +161,19 @@ export function Overview() {
   );
 }
 
-interface Hour {
-  readonly key?: string;
-  readonly hour?: string;
-  readonly calls?: number;
-  readonly total?: number;
-  readonly answered?: number;
-  readonly successful?: number;
-}
-
 /** The last 24 hours. */
 function Hours() {
   const { t } = useI18n();
   const [from] = useState(() => new Date(Math.floor(Date.now() / HOUR_MS - 23) * HOUR_MS).toISOString());
-  const query = useAnything<{ readonly items: readonly Hour[] }>(STATISTICS, { by: "hour", from }, { everyMs: 60_000 });
+  const query = useApi(STATISTICS, { query: { by: "hour", from } }, { everyMs: 60_000 });
   return (
     <Card title={t("overview.lastDay")}>
       <Loaded query={query}>
         {({ items }) => {
-          const byHour = new Map(items.map((hour) => [new Date(hour.hour ?? hour.key ?? "").getTime(), hour]));
+          const byHour = new Map(items.map((hour) => [new Date(hour.key).getTime(), hour]));
           const times = Array.from({ length: 24 }, (_, i) => new Date(from).getTime() + i * HOUR_MS);
-          const totals = times.map((at) => byHour.get(at)?.calls ?? byHour.get(at)?.total ?? 0);
-          const good = times.map((at) => byHour.get(at)?.answered ?? byHour.get(at)?.successful ?? 0);
+          const totals = times.map((at) => byHour.get(at)?.calls || null);
+          const good = times.map((at) => byHour.get(at)?.answered || null);
           return (
             <Chart
               bars

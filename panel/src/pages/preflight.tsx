@@ -1,16 +1,11 @@
 /** Everything between us and a trunk or gateway, tried one after the other: what passes, what fails, what to do. */
 import { Button, Text } from "@mantine/core";
 import { useState } from "react";
-import { ask, filled } from "../api/client.ts";
+import { type Answer, api } from "../api/client.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Card, Problem, State } from "../parts/basics.tsx";
 
-interface Step {
-  readonly step: string;
-  readonly verdict: "pass" | "fail" | "skip";
-  readonly found: string;
-  readonly remedy: string;
-}
+type Step = Answer<"/api/trunks/{trunk_id}/preflight", "post">["steps"][number];
 const TONE = { pass: "good", fail: "bad", skip: "idle" } as const;
 
 export function Preflight({ trunkId }: { readonly trunkId: string }) {
@@ -22,10 +17,7 @@ export function Preflight({ trunkId }: { readonly trunkId: string }) {
     setBusy(true);
     setError(undefined);
     try {
-      const { steps: found } = (await ask("post", filled("/api/trunks/{trunk_id}/preflight", { trunk_id: trunkId }))) as {
-        readonly steps: readonly Step[];
-      };
-      setSteps(found);
+      setSteps((await api.post("/api/trunks/{trunk_id}/preflight", { path: { trunk_id: trunkId } })).steps);
     } catch (failure) {
       setError(failure);
     } finally {
@@ -48,19 +40,19 @@ export function Preflight({ trunkId }: { readonly trunkId: string }) {
         </Text>
       ) : (
         <ul style={{ listStyle: "none", margin: 0, padding: 0, display: "grid", gap: "0.55rem" }}>
-          {steps.map(({ step, verdict, found, remedy }) => (
+          {steps.map(({ step, result, found, advice }) => (
             <li key={step}>
-              <State tone={TONE[verdict]}>
+              <State tone={TONE[result]}>
                 <Text component="span" size="sm" fw={600}>
                   {maybe(`preflight.step.${step}`, step)}
                 </Text>
                 <Text component="span" size="sm" c="dimmed">
-                  {t(`preflight.${verdict}`)}
+                  {t(`preflight.${result}`)}
                 </Text>
               </State>
               <Text size="sm" pl={17} style={{ overflowWrap: "anywhere" }}>
                 {found}
-                {verdict === "fail" && remedy !== "" && <strong>{` ${remedy}`}</strong>}
+                {result === "fail" && advice !== "" && <strong>{` ${advice}`}</strong>}
               </Text>
             </li>
           ))}

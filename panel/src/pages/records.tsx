@@ -8,7 +8,9 @@ import { useAnything, useApi } from "../api/queries.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Card, Empty, Loaded, Page, Problem, State } from "../parts/basics.tsx";
 import { type Column, DataTable } from "../parts/data-table.tsx";
+import { download } from "../parts/download.ts";
 import { Icon } from "../parts/icons.tsx";
+import { Pager } from "../parts/pager.tsx";
 import { toneOfOutcome } from "./outcomes.ts";
 
 const LIST = "/api/calls/cdr";
@@ -70,26 +72,16 @@ export function Records() {
     ],
     [t, format, maybe],
   );
-  const download = async () => {
+  const save = () => {
     setError(undefined);
-    try {
-      const answer = await askRaw("get", CSV, { query: filters });
-      const link = Object.assign(window.document.createElement("a"), {
-        href: URL.createObjectURL(await answer.blob()),
-        download: "calls.csv",
-      });
-      link.click();
-      URL.revokeObjectURL(link.href);
-    } catch (failure) {
-      setError(failure);
-    }
+    askRaw("get", CSV, { query: filters }).then((answer) => download(answer, "calls.csv"), setError);
   };
   return (
     <Page
       title={t("nav.records")}
       actions={
         has(CSV) && (
-          <Button variant="default" leftSection={<Icon name="download" size={16} />} onClick={() => void download()}>
+          <Button variant="default" leftSection={<Icon name="download" size={16} />} onClick={save}>
             CSV
           </Button>
         )
@@ -179,20 +171,5 @@ function Filter({
       onBlur={() => text !== value && set(text.trim())}
       onKeyDown={({ key }) => key === "Enter" && set(text.trim())}
     />
-  );
-}
-
-export function Pager({ onBack, onNext }: { readonly onBack: (() => void) | undefined; readonly onNext: (() => void) | undefined }) {
-  const { t } = useI18n();
-  if (onBack === undefined && onNext === undefined) return null;
-  return (
-    <Group justify="flex-end" mt="sm" gap="xs">
-      <Button size="xs" variant="default" disabled={onBack === undefined} onClick={onBack}>
-        {t("action.back")}
-      </Button>
-      <Button size="xs" variant="default" disabled={onNext === undefined} onClick={onNext}>
-        {t("action.next")}
-      </Button>
-    </Group>
   );
 }

@@ -12,6 +12,9 @@ export interface Series {
   readonly values: readonly (number | null)[];
 }
 
+/** A line that has just begun doesn't fill the picture. */
+const SPAN_MIN_S = 300;
+
 interface Props {
   readonly label: string;
   /** Epoch seconds. */
@@ -44,7 +47,10 @@ export function Chart({ label, times, series, bars = false, height = 170 }: Prop
         height,
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false } },
-        scales: { y: { range: (_, __, max) => [0, Math.max(1, Math.ceil(max * 1.1))] } },
+        scales: {
+          x: { range: (_, min, max) => [Math.min(min, max - SPAN_MIN_S), max] },
+          y: { range: (_, __, max) => [0, Math.max(1, Math.ceil(max * 1.1))] },
+        },
         axes: [
           {
             ...axis,

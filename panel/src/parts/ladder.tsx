@@ -3,32 +3,12 @@
  * are dashed, answers that say no are red.
  */
 import { Text } from "@mantine/core";
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
+import type { Answer } from "../api/client.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 
-export interface LadderMessage {
-  readonly kind: "message";
-  readonly number: number;
-  readonly offset_ms: number;
-  readonly from: number;
-  readonly to: number;
-  readonly summary: string;
-  readonly status: number;
-  readonly retransmission: boolean;
-  readonly transport: string;
-  readonly listener: string;
-  readonly text: string;
-}
-export interface LadderNote {
-  readonly kind: "note";
-  readonly offset_ms: number;
-  readonly type: string;
-  readonly text: string;
-}
-export interface CallLadder {
-  readonly parties: readonly { readonly name: string; readonly is_us: boolean }[];
-  readonly entries: readonly (LadderMessage | LadderNote)[];
-}
+export type CallLadder = Answer<"/api/calls/{call_id}/ladder">;
+type LadderMessage = Extract<CallLadder["entries"][number], { readonly kind: "message" }>;
 
 const ROW = 30;
 const HEAD = 34;
@@ -78,7 +58,7 @@ export function Ladder({
         {entries.map((entry, row) => {
           const y = HEAD + row * ROW + ROW * 0.62;
           const at = (
-            <text x={TIME - 10} y={y + 4} textAnchor="end" className="quiet" fontSize={11}>
+            <text x={TIME - 10} y={y + 4} textAnchor="end" className="quiet" fontSize={11} pointerEvents="none">
               {offset(entry.offset_ms)}
             </text>
           );
@@ -101,38 +81,39 @@ export function Ladder({
                   ? "var(--panel-idle)"
                   : "var(--panel-accent)";
           return (
-            <g
-              key={row}
-              className="step"
-              role="button"
-              data-number={number}
-              tabIndex={number === (chosen ?? entries.find((one) => one.kind === "message")?.number) ? 0 : -1}
-              aria-pressed={number === chosen}
-              aria-label={t("ladder.message", { from: parties[from]?.name ?? "", to: parties[to]?.name ?? "", what: summary })}
-              onClick={() => choose(number)}
-              onKeyDown={(event) => {
-                const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
-                if (step === 0 && event.key !== "Enter" && event.key !== " ") return;
-                event.preventDefault();
-                if (step === 0) choose(number);
-                else move(step);
-              }}
-            >
-              <rect className="hit" x={2} y={y - ROW * 0.62} width={width - 4} height={ROW} rx={5} />
+            <g key={row}>
+              <g
+                className="step"
+                role="button"
+                data-number={number}
+                tabIndex={number === (chosen ?? entries.find((one) => one.kind === "message")?.number) ? 0 : -1}
+                aria-pressed={number === chosen}
+                aria-label={t("ladder.message", { from: parties[from]?.name ?? "", to: parties[to]?.name ?? "", what: summary })}
+                onClick={() => choose(number)}
+                onKeyDown={(event) => {
+                  const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+                  if (step === 0 && event.key !== "Enter" && event.key !== " ") return;
+                  event.preventDefault();
+                  if (step === 0) choose(number);
+                  else move(step);
+                }}
+              >
+                <rect className="hit" x={2} y={y - ROW * 0.62} width={width - 4} height={ROW} rx={5} />
+                <text x={(x(from) + x(to)) / 2} y={y - 4} textAnchor="middle">
+                  {summary}
+                </text>
+                <line
+                  x1={x(from)}
+                  x2={x(to)}
+                  y1={y + 3}
+                  y2={y + 3}
+                  style={{ stroke }}
+                  strokeWidth={1.5}
+                  strokeDasharray={retransmission ? "4 3" : undefined}
+                  markerEnd="url(#tip)"
+                />
+              </g>
               {at}
-              <text x={(x(from) + x(to)) / 2} y={y - 4} textAnchor="middle">
-                {summary}
-              </text>
-              <line
-                x1={x(from)}
-                x2={x(to)}
-                y1={y + 3}
-                y2={y + 3}
-                style={{ stroke }}
-                strokeWidth={1.5}
-                strokeDasharray={retransmission ? "4 3" : undefined}
-                markerEnd="url(#tip)"
-              />
             </g>
           );
         })}
@@ -143,9 +124,13 @@ export function Ladder({
 
 const offset = (ms: number): string => (ms < 10_000 ? `${(ms / 1000).toFixed(3)}` : (ms / 1000).toFixed(1));
 
-export function LadderWithText({ ladder, first }: { readonly ladder: CallLadder; readonly first?: number | undefined }) {
+export function LadderWithText({ ladder, wanted }: { readonly ladder: CallLadder; readonly wanted?: number | undefined }) {
   const { t } = useI18n();
-  const [chosen, choose] = useState<number | undefined>(first);
+  const [chosen, choose] = useState<number>();
+  // What a finding points at.
+  useEffect(() => {
+    if (wanted !== undefined) choose(wanted);
+  }, [wanted]);
   const message = ladder.entries.find((entry): entry is LadderMessage => entry.kind === "message" && entry.number === chosen);
   if (ladder.entries.length === 0)
     return (
