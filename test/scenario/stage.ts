@@ -8,12 +8,14 @@
  */
 import { CallIds, DEFAULT_TENANT, TokenSigner } from "#base/ids.ts";
 import { seededRandom } from "#base/random.ts";
+import { LimitBook, type Lock } from "#admission/limit-book.ts";
 import { type Calls, createCalls } from "#call/calls.ts";
 import type { AttemptResult, CallPorts, Located } from "#call/ports.ts";
 import type { Cdr } from "#cdr/record.ts";
 import type { Journal, JournalCall } from "#journal/journal.ts";
 import type { TandemEvent } from "#observe/event.ts";
 import type { DialPlan } from "#routing/decision.ts";
+import { type LimitPolicy, NO_LIMITS } from "#routing/limits.ts";
 import type { TransferQuestion } from "#routing/plan-transfer.ts";
 import type { Gateway, HuntTimes, Peer, Trunk } from "#routing/snapshot.ts";
 import { type Agent, createUserAgent } from "#sip/dialog/agent.ts";
@@ -58,6 +60,7 @@ export interface StageOptions {
   readonly each?: readonly Partial<Gateway>[];
   readonly hunt?: Partial<HuntTimes>;
   readonly callsMax?: number;
+  readonly limits?: LimitPolicy;
   readonly plan?: (plan: Extract<DialPlan, { type: "dial" }>) => DialPlan;
   readonly network?: { readonly seed: number; readonly quality: Partial<LinkQuality> };
   readonly transfer?: (question: TransferQuestion, stage: Stage) => DialPlan;
@@ -87,6 +90,9 @@ export class Stage {
   readonly events: TandemEvent[] = [];
   readonly cdrs: Cdr[] = [];
   readonly attempts: AttemptResult[] = [];
+  /** Of this process. */
+  limits!: LimitBook;
+  readonly locks: Lock[] = [];
   readonly journal: Journal & { degraded: boolean };
   /** What a reader of the journal would find: sections folded per call. */
   readonly journaled = new Map<string, JournalCall>();
@@ -168,6 +174,11 @@ export class Stage {
       after: (delayMs: number, run: () => void) => this.clock.after(delayMs, () => alive.yes && run()),
     };
     const random = seededRandom(this.#lives);
+    this.limits = new LimitBook({
+      clock: this.clock,
+      policy: () => this.#options.limits ?? NO_LIMITS,
+      onLock: (lock) => void this.locks.push(lock),
+    });
     const ports: CallPorts = {
       clock,
       ids: new CallIds(() => this.clock.wallMs(), random),
@@ -186,6 +197,7 @@ export class Stage {
       face: (listener) => this.transport.listener(listener),
       peer: (kind, name) => (kind === "trunk" ? this.trunk : this.peers.find((peer) => peer.name === name)),
       onAttempt: (result) => void this.attempts.push(result),
+      limits: this.limits,
       answerRaw: (wire, flow, localTag, status, reasonPhrase, answer) => {
         const request = parseMessage(wire);
         if (!request.ok || request.value.kind !== "request") return;
@@ -316,6 +328,7 @@ export class Stage {
     if (this.agent.dialogs > 0) left.push(`tandem: ${this.agent.dialogs} dialogs`);
     if (this.calls.size > 0) left.push(`${this.calls.size} calls`);
     if (this.media.sessions.size > 0) left.push(`${this.media.sessions.size} media sessions`);
+    if (this.limits.taken > 0) left.push(`${this.limits.taken} places of limits`);
     if (this.journaled.size > 0) left.push(`${this.journaled.size} calls in the journal`);
     for (const peer of ["carrier", ...this.peers.map(({ name }) => name)]) {
       if (this.calls.callsOf(peer) !== 0) left.push(`${peer} counts ${this.calls.callsOf(peer)} calls`);
