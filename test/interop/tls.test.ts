@@ -7,11 +7,11 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import type { StatusReport } from "#call/control.ts";
+import type { StatusReport, TrunkReport } from "#call/control.ts";
 import type { Cdr } from "#cdr/record.ts";
 import { ROOT } from "../dev/root.ts";
 import { CertificateMill } from "../kit/certificates.ts";
-import { startTlsProxy } from "../kit/kamailio-tls.ts";
+import { startTlsProxy, startTlsRegistrar } from "../kit/kamailio-tls.ts";
 import { type RunningTandem, loopbackLab, startTandem } from "../kit/lab.ts";
 import { skipWithout } from "../kit/peers.ts";
 import { runSipp, startSipp } from "../kit/sipp.ts";
@@ -149,4 +149,52 @@ test("a call comes by TLS with a client certificate and leaves by TLS, to whom i
   assert.match(await overOpenssl(place, request("OPTIONS"), "-CAfile", ca, "-verify_return_error"), /SIP\/2\.0 200 OK/);
   assert.match(await overOpenssl(place, request("OPTIONS"), "-tls1_2"), /SIP\/2\.0 200 OK/);
   assert.doesNotMatch(await overOpenssl(place, "", "-tls1_1"), /SIP\/2\.0/);
+});
+
+test("a trunk registers over TLS and its calls come back on that connection, with nothing of ours listening for TLS", {
+  skip: skipWithout("sipp", "kamailio", "openssl"),
+}, async (t) => {
+  const lab = loopbackLab(t);
+  const mill = new CertificateMill();
+  lab.atEnd(() => mill.close());
+  const [provider, phone, answering] = [lab.carrier, lab.carrier2, lab.gateways[0]];
+  const own = mill.make({ name: "provider", names: `DNS:sip.provider.example,IP:${provider.address}` });
+  await startTlsRegistrar(lab, provider, { domain: "sip.provider.example", password: "secret", own });
+  const tandem = await startTandem(
+    t,
+    lab,
+    JSON.stringify({
+      node: { name: "lab" },
+      listeners: [
+        { name: "private", address: lab.sbcPrivate.address, transports: ["udp"], media: { ports: "20000-21999" } },
+        { name: "public", address: lab.sbcPublic.address, transports: ["udp"], media: { ports: "22000-23999" } },
+      ],
+      trunks: [
+        {
+          name: "provider",
+          listener: "private",
+          uri: `sip:${provider.address};transport=tls`,
+          // Self-signed: the certificate is its own authority.
+          tls_ca: own.certificate,
+          username: DID,
+          password: "secret",
+          from_domain: "sip.provider.example",
+          addresses: [],
+          register: { from_domain: "sip.provider.example" },
+        },
+      ],
+      gateways: [{ name: "ai", listener: "public", uri: `sip:${answering.address}` }],
+      dids: [{ number: DID, to: "gateway ai" }],
+    }),
+  );
+  const standing = async (): Promise<string> => {
+    const [trunk] = await tandem.ask<readonly TrunkReport[]>({ type: "trunks" });
+    return `${trunk?.registration?.standing} ${trunk?.registration?.reason}`;
+  };
+  for (let tries = 0; tries < 50 && !(await standing()).startsWith("registered"); tries++) await wait(100);
+  assert.match(await standing(), /^registered /);
+  const callee = startSipp(lab, answering, ANSWERING, undefined, { calls: 1 });
+  const result = await runSipp(lab, phone, CALLING, `${provider.address}:5060`, { service: DID, calls: 1 });
+  assert.equal(result.successful, 1, result.output);
+  assert.equal((await callee.finish()).successful, 1);
 });

@@ -163,7 +163,7 @@ class SocketTransportLayer implements OpenTransportLayer {
     }
     const stream = flow.transport === "TCP" ? listener.tcp : flow.transport === "TLS" ? listener.tls : undefined;
     // §18.2.2: the connection of the request; if it is gone, a new one to where its Via says.
-    if (stream !== undefined) stream.send({ address, port, connection: flow.connection }, wire, onFailure);
+    if (stream !== undefined) stream.send({ address, port, connection: flow.connection, tls: flow.tls }, wire, onFailure);
     else {
       later(onFailure, "NO_TRANSPORT", `listener ${flow.listener} has no ${flow.transport}`);
     }
