@@ -382,6 +382,14 @@ command(
     return token(context, { role: options.role, tenant: options.tenant });
   },
 );
+command("secrets <action>", "rotate: passwords of the store are sealed by a new key", plain, async (context, global, action: string) => {
+  const [{ secrets }, { rotateSecrets }, { home }] = await Promise.all([
+    import("#cli/secrets.ts"),
+    import("./secrets-main.ts"),
+    places(global),
+  ]);
+  return secrets(context, action, () => rotateSecrets(home));
+});
 command("hangup <call>", "end a call", plain, (context, _global, id: string) => hangup(context, id));
 
 command(
