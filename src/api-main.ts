@@ -36,12 +36,13 @@ import {
 import { alertStore } from "#store/alert-store.ts";
 import { createInsight } from "./insight-main.ts";
 import { openAlerts } from "./alerts-main.ts";
+import { exportSpans } from "./otlp-main.ts";
 import { openWebhooks } from "./webhooks-main.ts";
 
 const NICE = 10;
 assert(parentPort !== null, "api-main.ts runs as a worker thread");
 const port = parentPort;
-const { home, controlPath, address, port: wantedPort, version, key, allowPrivate } = workerData as ApiThreadOptions;
+const { home, controlPath, address, port: wantedPort, version, key, allowPrivate, otlp, nodeName } = workerData as ApiThreadOptions;
 // Of this thread alone, as Linux counts: where processors are scarce, calls come first.
 if (process.platform === "linux") setPriority(NICE);
 const post = (message: FromApi): void => port.postMessage(message);
@@ -148,6 +149,7 @@ try {
   await new Promise(() => {});
 }
 await webhooks.start();
+const spans = otlp === undefined ? undefined : exportSpans({ ...otlp, node: nodeName, version, live, cdrs, onProblem: mistake });
 const { port: openPort } = app.server.address() as AddressInfo;
 let firstLogin: string | undefined;
 await ensureOwner(identities, systemClock.wallMs(), (password) => {
@@ -162,6 +164,7 @@ port.on("message", (message: ToApi) => {
   if (message.type !== "close") return;
   app.server.closeAllConnections();
   void app.close().then(async () => {
+    spans?.close();
     await alerts.close();
     await webhooks.close();
     await identities.close();

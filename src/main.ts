@@ -604,6 +604,8 @@ const api: ApiThread | undefined =
           port: node.api.port,
           version: VERSION,
           allowPrivate: node.webhooks.allowPrivate,
+          otlp: node.otlp,
+          nodeName: node.name,
           key: tokenKey(key),
         },
         onListening(url, firstLogin) {

@@ -12,6 +12,9 @@ export interface ApiThreadOptions {
   readonly address: string;
   readonly port: number;
   readonly version: string;
+  /** The OpenTelemetry collector that spans of calls go to. */
+  readonly otlp: { readonly endpoint: string; readonly headers: readonly string[] } | undefined;
+  readonly nodeName: string;
   /** Whether webhooks may go to addresses of private networks. */
   readonly allowPrivate: boolean;
   /** See local-token.ts. */

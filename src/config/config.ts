@@ -19,6 +19,8 @@ export interface NodeConfig {
   readonly traceBytesMax: number;
   /** Where the REST API listens; undefined: there is none. `asked`: the file says so, so that it must work. */
   readonly api: { readonly address: string; readonly port: number; readonly asked: boolean } | undefined;
+  /** The OpenTelemetry collector that spans of calls go to; undefined: none do. */
+  readonly otlp: { readonly endpoint: string; readonly headers: readonly string[] } | undefined;
   /** Whether webhooks may go to addresses of private networks. */
   readonly webhooks: { readonly allowPrivate: boolean };
   /** Asked in place of the system's, "192.0.2.53" or "192.0.2.53:5353"; empty: the system's. */

@@ -53,6 +53,7 @@ test("a small file gets its defaults", () => {
     invitesPerSecondPerSource: 2_000,
     traceBytesMax: 268_435_456,
     api: { address: "127.0.0.1", port: 8080, asked: false },
+    otlp: undefined,
     webhooks: { allowPrivate: false },
     dnsServers: [],
     media: { workers: 1, coalesceUs: 1_000, sockets: undefined, engine: "embedded", rtpengines: [], interfaces: {} },

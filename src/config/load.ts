@@ -275,6 +275,7 @@ function toNodeConfig(fields: NodeFields, { home: named, env, uid, hostname }: L
     invitesPerSecondPerSource: fields.invites_per_second_per_source,
     traceBytesMax: fields.trace_mb * 1024 * 1024,
     api: apiOf(fields, env),
+    otlp: fields.otlp,
     webhooks: Object.freeze({ allowPrivate: fields.webhooks.allow_private }),
     dnsServers: fields.dns_servers,
     media: Object.freeze({

@@ -5,7 +5,7 @@
  */
 import { bareNumber, isE164 } from "#routing/numbers.ts";
 import { parseAddress, parseNetwork } from "#routing/addresses.ts";
-import { type Conditions, GROUP_ALGORITHMS, type RouteTarget } from "#routing/snapshot.ts";
+import { type Conditions, GROUP_ALGORITHMS, REJECT_TONES, type RouteTarget } from "#routing/snapshot.ts";
 import { OUTBOUND_PREFIX_MAX, didKey } from "#routing/snapshot-index.ts";
 import { caller, conditions } from "./condition-fields.ts";
 import { accountFields, registerField } from "./account-schema.ts";
@@ -139,6 +139,15 @@ const node = {
   invites_per_second_per_source: optional(integer(1, 1_000_000, "INVITEs"), 2_000),
   trace_mb: optional(integer(1, 65_536, "megabytes of ladders"), 256),
   api: maybe(readApi),
+  otlp: maybe(
+    object({
+      endpoint: required(
+        textLike(/^https?:\/\/[^\s@]+$/, "a URL", "of the collector, without /v1/traces, e.g. http://127.0.0.1:4318"),
+        "e.g. endpoint: http://127.0.0.1:4318",
+      ),
+      headers: optional(listOf(textLike(/^[A-Za-z0-9-]+:[^\r\n]+$/, "a header", 'in quotes, e.g. "Authorization: Bearer …"')), []),
+    }),
+  ),
   webhooks: optional(object({ allow_private: optional(yesNo, false) }), { allow_private: false }),
   dns_servers: optional(listOf(dnsServer), []),
   media: optional(readMedia, MEDIA_DEFAULTS),
@@ -254,6 +263,7 @@ function readConditions(value: { readonly when: unknown; readonly callers: unkno
 const rejectFields = object({
   reject: required(statusCode(400, 699), "reject: 486"),
   reason: optional(textLike(/^[ -~]*$/, "a reason phrase", "ASCII text"), ""),
+  tone: maybe(oneOf(REJECT_TONES)),
 });
 const target: Reader<RouteTarget> = (value, reading) => {
   if (isMapping(value)) {
@@ -262,7 +272,9 @@ const target: Reader<RouteTarget> = (value, reading) => {
     if (applies === undefined) return undefined;
     if ("reject" in rest) {
       const reject = rejectFields(rest, reading);
-      return reject && { type: "reject", status: reject.reject, reason: reject.reason || "Rejected", ...applies };
+      if (reject === undefined) return undefined;
+      const { reject: status, reason, tone } = reject;
+      return { type: "reject", status, reason: reason || "Rejected", ...(tone !== undefined && { tone }), ...applies };
     }
     const [only, ...more] = Object.entries(rest);
     if (only !== undefined && more.length === 0) {
@@ -286,6 +298,7 @@ const targetFields = object({
   trunk: maybe(name),
   reject: maybe(statusCode(400, 699)),
   reason: maybe(text),
+  tone: maybe(oneOf(REJECT_TONES)),
   ...conditions,
 });
 shaped(target, () => ({ type: "either", shapes: [{ type: "text", about: TARGET_REMEDY }, shapeOf(targetFields)] }));

@@ -8,6 +8,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, describe, test } from "node:test";
 import type { TokenReport } from "#call/control.ts";
+import { fakeWeb } from "../kit/fake-web.ts";
 import { type Lab, type RunningTandem, loopbackLab, startTandem } from "../kit/lab.ts";
 import { skipWithout } from "../kit/peers.ts";
 import { runSipp, startSipp } from "../kit/sipp.ts";
@@ -197,6 +198,30 @@ describe("live events and webhooks", { skip: skipWithout("sipp") }, () => {
     assert.equal(hook.heard[0]?.type, "call.started");
     const { items } = (await send("GET", "/api/webhooks/call/deliveries")).json as { items: readonly unknown[] };
     assert.equal(items.length, hook.heard.length);
+  });
+
+  test("a call is a trace at the collector that node.otlp names", async (t) => {
+    const lab = loopbackLab(t);
+    const collector = await fakeWeb(t, () => [200, "{}"]);
+    const otlp = { endpoint: collector.url, headers: ["Authorization: Bearer collector-token"] };
+    const tandem = await startTandem(t, lab, labYaml(lab, { node: { ...NODE, otlp } }));
+    await api(tandem);
+    await call(lab, 5073);
+    const sent = await until("the trace", () => collector.requests[0]);
+    assert.deepEqual(
+      [sent.method, sent.path, sent.headers["content-type"], sent.headers.authorization],
+      ["POST", "/v1/traces", "application/json", "Bearer collector-token"],
+    );
+    const { resourceSpans } = JSON.parse(sent.body) as {
+      resourceSpans: { scopeSpans: { spans: { name: string; traceId: string; attributes: { key: string }[] }[] }[] }[];
+    };
+    const { spans } = resourceSpans[0]!.scopeSpans[0]!;
+    assert.deepEqual(
+      spans.map(({ name }) => name),
+      ["call inbound", "attempt ai1", "talk"],
+    );
+    assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 1);
+    for (const hidden of [DID.slice(1), CALLER.slice(1)]) assert.equal(sent.body.includes(hidden), false);
   });
 
   test("without leave, no webhook reaches this machine", async (t) => {
