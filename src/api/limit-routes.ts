@@ -1,10 +1,12 @@
 /** /api/limits: what tenants, trunks, gateways and sources have in use and may have, and locks after what looked like fraud. */
+import type { FastifyRequest } from "fastify";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { LimitReport } from "#call/control.ts";
 import { COUNTRY_CODES } from "#config/limit-fields.ts";
 import { EVERY_TENANT } from "#store/cdr-store.ts";
 import { type Principal, reaches } from "./access.ts";
+import { noteAudit } from "./audit.ts";
 import { iso } from "./call-record.ts";
 import type { ApiPorts } from "./ports.ts";
 import { ApiProblem, REFUSALS } from "./problem.ts";
@@ -102,7 +104,7 @@ export const limitRoutes =
       },
       async (request) => {
         const { subject, name } = await deployments(request.params, principalOf(request));
-        return shown(await ports.ask<LimitReport>({ type: "limit-set", subject, name, limits: taken(request.body) }));
+        return noted(request, await ports.ask<LimitReport>({ type: "limit-set", subject, name, limits: taken(request.body) }));
       },
     );
     app.delete(
@@ -119,7 +121,7 @@ export const limitRoutes =
       },
       async (request) => {
         const { subject, name } = await deployments(request.params, principalOf(request));
-        return shown(await ports.ask<LimitReport>({ type: "limit-set", subject, name, limits: null }));
+        return noted(request, await ports.ask<LimitReport>({ type: "limit-set", subject, name, limits: null }));
       },
     );
     app.post(
@@ -136,7 +138,7 @@ export const limitRoutes =
       },
       async (request) => {
         const { subject, name } = await deployments(request.params, principalOf(request));
-        return shown(await ports.ask<LimitReport>({ type: "limit-unlock", subject, name }));
+        return noted(request, await ports.ask<LimitReport>({ type: "limit-unlock", subject, name }));
       },
     );
 
@@ -149,6 +151,18 @@ export const limitRoutes =
       throw new ApiProblem("FORBIDDEN", "limits are set, and locks are ended, by whoever runs the deployment");
     }
   };
+
+function noted(request: FastifyRequest, report: LimitReport): z.infer<typeof Limit> {
+  const { subject, name, tenant, limits } = report;
+  noteAudit(request, {
+    kind: "limit",
+    name: `${subject} ${name}`,
+    tenant: tenant === "" ? EVERY_TENANT : tenant,
+    before: undefined,
+    after: limits,
+  });
+  return shown(report);
+}
 
 const sees = (principal: Principal, { tenant }: LimitReport): boolean =>
   tenant === "" ? principal.reach === EVERY_TENANT : reaches(principal, tenant);

@@ -108,7 +108,7 @@ export const questionRoutes =
     app.post(
       "/api/route",
       {
-        config: { scope: "calls:read" },
+        config: { scope: "calls:read", audit: false },
         schema: {
           operationId: "simulateRoute",
           tags: ["calls"],
