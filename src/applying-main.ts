@@ -110,7 +110,7 @@ export async function askPerson(question: string): Promise<boolean> {
   return /^y(es)?$/i.test(answer.trim());
 }
 
-function readText(file: string): Buffer {
+export function readText(file: string): Buffer {
   try {
     const text = readFileSync(file === "-" ? 0 : file);
     if (text.length > APPLY_BYTES_MAX) throw new ControlError("TOO_LARGE", `${file} is larger than ${APPLY_BYTES_MAX / 1024 / 1024} MB`);

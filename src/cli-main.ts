@@ -96,6 +96,18 @@ async function connect(runDir: string): Promise<Control> {
   };
 }
 
+/** The API of the Tandem that TANDEM_URL names; undefined: the one here is meant. */
+async function remoteClient() {
+  if ((process.env["TANDEM_URL"] ?? "") === "") return undefined;
+  return (await import("#cli/remote.ts")).clientOf(process.env, fetch);
+}
+/** How a running Tandem is asked: over its control socket, or from afar. */
+async function controlOf(global: Global): Promise<Control> {
+  const client = await remoteClient();
+  if (client !== undefined) return (await import("#cli/remote.ts")).remoteControl(client);
+  return connect((await places(global)).runDir);
+}
+
 function contextOf(global: Global): CommandContext {
   let control: Promise<Control> | undefined;
   return {
@@ -103,7 +115,7 @@ function contextOf(global: Global): CommandContext {
     json: global.json === true,
     print: (line) => void process.stdout.write(`${line}\n`),
     warn: (line) => void process.stderr.write(`${line}\n`),
-    control: () => (control ??= places(global).then(({ runDir }) => connect(runDir))),
+    control: () => (control ??= controlOf(global)),
   };
 }
 
@@ -332,7 +344,15 @@ command(
       .option("--prune", "remove what an earlier apply brought and the file no longer has")
       .option("-y, --yes", "without asking"),
   async (context, global, options: { file: string; tenant?: string; prune?: boolean; yes?: boolean }) => {
-    const [{ apply }, { spoolApply, askPerson }] = await Promise.all([import("#cli/apply.ts"), import("./applying-main.ts")]);
+    const [{ apply }, { spoolApply, askPerson, readText }] = await Promise.all([import("#cli/apply.ts"), import("./applying-main.ts")]);
+    const ask = context.json || process.stdin.isTTY !== true ? undefined : askPerson;
+    const client = await remoteClient();
+    if (client !== undefined) {
+      const { remoteApply } = await import("#cli/remote.ts");
+      const text = readText(options.file).toString("utf8");
+      const send = remoteApply(client, { text, file: options.file, tenant: options.tenant, prune: options.prune === true });
+      return apply(context, { apply: send, yes: options.yes === true, ask });
+    }
     const { home, runDir } = await places(global);
     const spooled = spoolApply({
       file: options.file,
@@ -346,7 +366,7 @@ command(
       return await apply(context, {
         apply: spooled.apply,
         yes: options.yes === true,
-        ask: context.json || process.stdin.isTTY !== true ? undefined : askPerson,
+        ask,
       });
     } finally {
       spooled.remove();
@@ -358,6 +378,13 @@ command(
   "the resources of the store as YAML that apply takes back",
   (made) => made.option("--tenant <tenant>", "only this tenant's").option("--with-secrets", "passwords as they are, instead of hidden"),
   async (context, global, options: { tenant?: string; withSecrets?: boolean }) => {
+    const client = await remoteClient();
+    if (client !== undefined) {
+      if (options.withSecrets === true) throw new ControlError("NOT_REMOTE", "passwords are only exported on the machine itself");
+      const yaml = await (await import("#cli/remote.ts")).remoteExport(client, options.tenant);
+      context.print(context.json ? JSON.stringify({ yaml }) : yaml.trimEnd());
+      return 0;
+    }
     const [{ exportResources }, { houseAt, readState }] = await Promise.all([import("#cli/apply.ts"), import("#store/database.ts")]);
     const { home } = await places(global);
     const read = async () => {
@@ -403,6 +430,7 @@ command(
 );
 
 async function readCdrs(global: Global, question: CdrQuestion): Promise<readonly Cdr[]> {
+  if ((await remoteClient()) !== undefined) return (await controlOf(global)).ask<readonly Cdr[]>({ type: "cdr", ...question });
   const { home, runDir } = await places(global);
   try {
     return await (await connect(runDir)).ask<readonly Cdr[]>({ type: "cdr", ...question });

@@ -33,7 +33,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   phone: ["sip/auth(t)", "sip/dialog", "sip/transaction", "sip/transport", "sip/message", "sdp", "net", "media"],
   import: ["routing"],
   api: ["store", "config", "call", "cdr(t)"],
-  cli: ["call", "config", "import", "routing", "journal", "cdr(t)", "observe"],
+  "api-client": [],
+  cli: ["api-client", "call", "config", "import", "routing", "journal", "cdr(t)", "observe"],
 };
 
 /** Closer than a whole room: from → file prefixes that may be imported although the arrow names only the room. */

@@ -25,6 +25,7 @@ const Leg = z.object({
   packets_sent: z.number(),
   packets_lost: z.number(),
   jitter_ms: z.number(),
+  strays: z.number().describe("Packets from elsewhere than the peer, which were not passed on."),
 });
 export const CallRecord = z
   .object({
@@ -35,6 +36,7 @@ export const CallRecord = z
     from_number: z.string(),
     to_number: z.string(),
     route: z.string(),
+    config_generation: z.int().describe("Of the configuration that decided."),
     started_at: z.string(),
     answered_at: z.string().nullable(),
     ended_at: z.string(),
@@ -70,6 +72,7 @@ export function record(cdr: Cdr, trunks: readonly TrunkReport[]): CallRecord {
     from_number: cdr.caller,
     to_number: cdr.called,
     route: cdr.route,
+    config_generation: cdr.configGeneration,
     started_at: iso(cdr.startedAtMs),
     answered_at: maybeIso(cdr.answeredAtMs),
     ended_at: iso(cdr.endedAtMs),
@@ -100,6 +103,7 @@ export function record(cdr: Cdr, trunks: readonly TrunkReport[]): CallRecord {
       packets_sent: leg.packetsSent,
       packets_lost: leg.packetsLost,
       jitter_ms: leg.jitterMs,
+      strays: leg.strays,
     })),
     skipped: cdr.skipped.map(({ peer, reason }) => ({ peer, reason })),
   };

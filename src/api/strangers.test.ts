@@ -27,7 +27,7 @@ const CALL: CallSummary = {
   held: false,
 };
 /** Commands that change nothing. */
-const READING: ReadonlySet<string> = new Set(["status", "calls", "call", "trunks", "gateways", "route", "cdr", "trace"]);
+const READING: ReadonlySet<string> = new Set(["status", "calls", "call", "trunks", "gateways", "route", "cdr", "trace", "limits"]);
 
 const FILL = {
   call_id: "0canary",

@@ -1,4 +1,5 @@
 /** Types, lint and format in one go; each says its name, so that a failure is found at once. */
+import { writeClient } from "./client.ts";
 import { writeOpenApi } from "./openapi.ts";
 import { run } from "./root.ts";
 
@@ -13,6 +14,11 @@ export async function check(fix: boolean): Promise<boolean> {
   ];
   // What the panel is checked against is the API as it stands.
   let ok = await writeOpenApi();
+  const current = (await writeClient()) || fix;
+  console.log(
+    `${current ? "ok    " : "FAILED"} client${current ? "" : ": src/api-client/operations.ts was not that of the API, and is now"}`,
+  );
+  ok &&= current;
   for (const [name, program, args] of steps) {
     const code = await run(program, args);
     console.log(`${code === 0 ? "ok    " : "FAILED"} ${name}`);

@@ -7,6 +7,7 @@ import { runBench, benchNames } from "./bench.ts";
 import { runFuzz, runSoak } from "./long.ts";
 import { makeNew } from "./new.ts";
 import { buildPanel } from "./panel.ts";
+import { writeClient } from "./client.ts";
 import { writeOpenApi } from "./openapi.ts";
 
 const dev = new Command("./dev").description("Tandem's chores for contributors").showHelpAfterError();
@@ -50,6 +51,13 @@ dev
   .command("peers")
   .description("install the real SIP peers that tests talk to (Debian packages, needs root)")
   .action(() => exitWith(installPeers({ onlyIfRoot: false })));
+
+dev
+  .command("client")
+  .description("the typed client of the API (src/api-client/), of its OpenAPI file as it stands")
+  .action(async () => {
+    console.log((await writeClient()) ? "src/api-client/operations.ts is current" : "src/api-client/operations.ts is written anew");
+  });
 
 dev
   .command("openapi")
