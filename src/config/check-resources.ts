@@ -142,6 +142,10 @@ function othersOf({ trunks, gateways }: Snapshot, resources: Resources): readonl
 }
 
 function unique<T>(section: string, items: readonly T[], keyOf: (item: T) => string, error: Note): void {
+  // Nearly always there is nothing to name: 100,000 are first only counted.
+  const keys = new Set<string>();
+  for (const item of items) keys.add(keyOf(item));
+  if (keys.size === items.length) return;
   const seen = new Map<string, number>();
   for (const [i, item] of items.entries()) {
     const key = keyOf(item);
@@ -249,11 +253,21 @@ function checkGroup(group: GatewayGroup, i: number, checking: Checking): void {
   }
 }
 
+/** Null: fine. */
+type Verdict = readonly [message: string, remedy: string, severe: boolean] | null;
+/** One of that kind by name; one that calls go to; or, of several kinds, the first that may be meant. */
+const WANTED = {
+  trunk: ["trunk", "to a trunk", "trunk or more"],
+  gateway: ["gateway", "to a gateway", "gateway or more"],
+  group: ["group", "to a group", "group or more"],
+} as const;
+
 /** DIDs and outbound rules. Asks each pair of tenant and name once: there may be 100,000 DIDs. */
 class RouteCheck {
   readonly #checking: Checking;
   readonly #tenantsWithTrunks: ReadonlySet<string>;
-  readonly #verdicts = new Map<string, readonly [message: string, remedy: string, severe: boolean] | undefined>();
+  /** By what is wanted, then by tenant and name: no key is put together for each of 100,000. */
+  readonly #verdicts = new Map<string, Map<string, Map<string, Verdict>>>();
   readonly #rules = new Map<string, string>();
 
   constructor(checking: Checking) {
@@ -315,10 +329,14 @@ class RouteCheck {
   }
 
   #refer(name: string, kinds: readonly Named["kind"][], tenant: string, path: Path, dialled = false): void {
-    const key = `${name}\n${kinds.join()}\n${tenant}\n${dialled}`;
-    let verdict = this.#verdicts.get(key);
-    if (verdict === undefined && !this.#verdicts.has(key)) this.#verdicts.set(key, (verdict = this.#judge(name, kinds, tenant, dialled)));
-    if (verdict === undefined) return;
+    const wanted = WANTED[kinds[0]!][dialled ? 1 : kinds.length === 1 ? 0 : 2];
+    let byTenant = this.#verdicts.get(wanted);
+    if (byTenant === undefined) this.#verdicts.set(wanted, (byTenant = new Map<string, Map<string, Verdict>>()));
+    let byName = byTenant.get(tenant);
+    if (byName === undefined) byTenant.set(tenant, (byName = new Map<string, Verdict>()));
+    let verdict = byName.get(name);
+    if (verdict === undefined) byName.set(name, (verdict = this.#judge(name, kinds, tenant, dialled) ?? null));
+    if (verdict === null) return;
     const [message, remedy, severe] = verdict;
     (severe ? this.#checking.error : this.#checking.warn)(path, message, remedy);
   }
