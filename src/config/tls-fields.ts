@@ -131,7 +131,11 @@ class FileCheck {
       if (leaf.checkPrivateKey(createPrivateKey(text))) this.#life(leaf, certificate, [...path, field], of);
       else error([...path, keyField], `${key} is not the key of ${certificate}`, "the key that the certificate was requested with");
     } catch {
-      error([...path, keyField], `${key} holds no private key that can be used`, "PEM, without a pass phrase");
+      error(
+        [...path, keyField],
+        `${key} holds no private key that can be used`,
+        "PEM, without a pass phrase, in the certificate's file or in one of its own",
+      );
     }
   }
 

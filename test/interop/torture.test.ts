@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { type TestContext, describe, test } from "node:test";
 import type { CallSummary } from "#call/control.ts";
 import { ROOT } from "../dev/root.ts";
+import { CertificateMill } from "../kit/certificates.ts";
 import { type Lab, type RunningTandem, loopbackLab, startTandem } from "../kit/lab.ts";
 import { type LongCall, longCall } from "../kit/long-call.ts";
 import { skipWithout } from "../kit/peers.ts";
@@ -93,7 +94,7 @@ async function overTcp(
   t: TestContext,
   bench: Bench,
   from: string,
-  to: { readonly address: string; readonly port: number },
+  to: { readonly address: string; readonly port: number; readonly tls?: boolean },
   folder: string,
   one: TortureCase,
 ): Promise<void> {
@@ -102,7 +103,7 @@ async function overTcp(
   const wanted = one.tcp.filter((answer) => answer !== "silence").length;
   stream.send(message);
   if (one.unfinished === true) {
-    await (await rawUdpOn(t, from, to)).probe();
+    await (await rawUdpOn(t, from, { address: to.address, port: to.tls === true ? 5060 : to.port })).probe();
     assert.equal(stream.heard.length, 0, `${one.file}: unfinished, so unanswered`);
     const body = message.length - (message.indexOf("\r\n\r\n") + 4);
     stream.send(" ".repeat(9999 - body));
@@ -156,6 +157,17 @@ describe("torture messages while a call runs", { skip }, () => {
     for (const [folder, all] of SETS) for (const one of all) await overTcp(t, bench, lab.carrier.address, to, folder, one);
     await bench.call.endWell();
     await (await rawUdpOn(t, lab.carrier.address, to)).probe();
+  });
+
+  test("over TLS as over TCP", { skip: skipWithout("openssl") }, async (t) => {
+    const mill = new CertificateMill();
+    t.after(() => mill.close());
+    const tls = JSON.stringify(mill.make({ name: "tandem" }));
+    const bench = await setUp(t, (yaml) => yaml.replace("transports: [udp, tcp],", `transports: [udp, tcp, tls], tls: ${tls},`));
+    const { lab } = bench;
+    const to = { address: lab.sbcPrivate.address, port: 5061, tls: true };
+    for (const [folder, all] of SETS) for (const one of all) await overTcp(t, bench, lab.carrier.address, to, folder, one);
+    await bench.call.endWell();
   });
 
   test("those of RFC 5118 over IPv6 as well", async (t) => {

@@ -5,6 +5,7 @@
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect, type Socket as TcpSocket } from "node:net";
+import { connect as connectOverTls } from "node:tls";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -49,7 +50,7 @@ const heardFrom = (text: string, atPort: number): Heard => ({
 });
 
 export function optionsRequest(options: {
-  readonly transport: "UDP" | "TCP";
+  readonly transport: "UDP" | "TCP" | "TLS";
   readonly from: string;
   readonly to: string;
   readonly sipCallId: string;
@@ -71,7 +72,7 @@ export function optionsRequest(options: {
 
 /** An INVITE with an offer, as a plain carrier sends it. */
 export function inviteRequest(options: {
-  readonly transport: "UDP" | "TCP";
+  readonly transport: "UDP" | "TCP" | "TLS";
   readonly from: string;
   readonly to: string;
   readonly user: string;
@@ -202,10 +203,11 @@ export async function rawUdp(
 export async function rawTcp(
   t: TestContext,
   from: { readonly address: string },
-  to: { readonly address: string; readonly port: number },
+  to: { readonly address: string; readonly port: number; readonly tls?: boolean },
 ): Promise<RawStream> {
   const ear = new Ear();
-  const socket: TcpSocket = connect({ host: to.address, port: to.port, localAddress: from.address });
+  const raw: TcpSocket = connect({ host: to.address, port: to.port, localAddress: from.address });
+  const socket: TcpSocket = to.tls === true ? connectOverTls({ socket: raw, rejectUnauthorized: false }) : raw;
   let closed = false;
   let rest = "";
   socket.on("error", () => {});
@@ -223,7 +225,7 @@ export async function rawTcp(
     }
   });
   t.after(() => socket.destroy());
-  await new Promise<void>((resolve) => socket.once("connect", resolve).once("close", resolve));
+  await new Promise<void>((resolve) => socket.once(to.tls === true ? "secureConnect" : "connect", resolve).once("close", resolve));
   const port = socket.localPort ?? 0;
   const send = (bytes: Uint8Array | string): void => {
     if (!socket.destroyed) socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);
@@ -240,7 +242,7 @@ export async function rawTcp(
     probe: (timeoutMs = 10_000) =>
       probed(ear, send, timeoutMs, (sipCallId) =>
         optionsRequest({
-          transport: "TCP",
+          transport: to.tls === true ? "TLS" : "TCP",
           from: `${bracketed(from.address)}:${port}`,
           to: `${bracketed(to.address)}:${to.port}`,
           sipCallId,
