@@ -14,6 +14,8 @@ import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { systemRandom } from "#base/random.ts";
 import { type Hello, PROTOCOL_VERSION } from "#media/embedded/protocol.ts";
 import type { ControlListener } from "#media/relay/control-stream.ts";
+import type { Play } from "#media/engine.ts";
+import { Player } from "#media/endpoint/player.ts";
 import { ControllerLink } from "#media/relay/controller-link.ts";
 import type { PacketSockets } from "#media/relay/packet-sockets.ts";
 import { Relay } from "#media/relay/relay.ts";
@@ -43,6 +45,8 @@ export type RelayMessage =
   /** Neither a session nor a controller for IDLE_EXIT_MS; told when it changes. */
   | { readonly type: "idle"; readonly idle: boolean };
 
+/** While something plays; else the packet loop sleeps as long as it may. */
+const TICK_MS = 5;
 const SCAN_MS = 1_000;
 const IDLE_EXIT_MS = 60_000;
 /** Descriptors kept for Node, the journal, controllers and what comes next. */
@@ -67,12 +71,14 @@ interface Engine {
   readonly sockets: PacketSockets & { settle: () => void };
   listen(path: string, link: ControllerLink): Promise<ControlListener>;
   setCoalescing(maxUs: number): void;
+  /** Timers of this thread have to be on time. */
+  setPunctual(punctual: boolean): void;
   /** Starts the loop that never ends. */
   run(): void;
 }
 
 async function koffiEngine(socketsMax: number, descriptorsMax: number, coalesceUs: number): Promise<Engine> {
-  const [{ EpollLoop }, { listenInLoop }] = await Promise.all([
+  const [{ EpollLoop, TURN_MS }, { listenInLoop }] = await Promise.all([
     import("#media/relay/epoll-loop.ts"),
     import("#media/relay/epoll-control.ts"),
   ]);
@@ -82,6 +88,9 @@ async function koffiEngine(socketsMax: number, descriptorsMax: number, coalesceU
     listen: async (path, link) => listenInLoop(sockets, path, link),
     setCoalescing: (maxUs) => {
       sockets.coalescing.maxUs = maxUs;
+    },
+    setPunctual: (punctual) => {
+      sockets.turnMs = punctual ? TICK_MS : TURN_MS;
     },
     run: () => {
       const turn = (): void => {
@@ -98,7 +107,13 @@ async function dgramEngine(socketsMax: number): Promise<Engine> {
     import("#media/relay/dgram-sockets.ts"),
     import("#media/relay/net-control.ts"),
   ]);
-  return { sockets: new DgramSockets({ socketsMax }), listen: listenOverNet, setCoalescing: () => {}, run: () => {} };
+  return {
+    sockets: new DgramSockets({ socketsMax }),
+    listen: listenOverNet,
+    setCoalescing: () => {},
+    setPunctual: () => {},
+    run: () => {},
+  };
 }
 
 async function openEngine(options: RelayOptions, log: (detail: string) => void): Promise<Engine> {
@@ -135,7 +150,25 @@ export async function runRelay(options: RelayOptions, tell: (message: RelayMessa
     journal.flush(relay);
     link.flush();
   };
-  const link = new ControllerLink({ hello, settle, coalesce: (maxUs) => engine.setCoalescing(maxUs) });
+  const player = new Player({
+    send: (session, side, packet) => relay.sendOwn(session, side, packet),
+    random: systemRandom.integer,
+  });
+  let ticking: NodeJS.Timeout | undefined;
+  const tick = (): void => {
+    player.tick(performance.now());
+    if (player.size > 0) return;
+    clearInterval(ticking);
+    ticking = undefined;
+    engine.setPunctual(false);
+  };
+  const play = (wanted: Play): void => {
+    if (!player.play(wanted, performance.now())) return log("too much plays already: a tone is left out");
+    if (ticking !== undefined) return;
+    engine.setPunctual(true);
+    ticking = setInterval(tick, TICK_MS);
+  };
+  const link = new ControllerLink({ hello, settle, coalesce: (maxUs) => engine.setCoalescing(maxUs), play });
   const relay = new Relay({ sockets, journal, output: link, portStart: systemRandom.integer });
   link.attach(relay);
   sockets.settle = settle;

@@ -11,7 +11,7 @@ import type { Timer } from "#base/clock.ts";
 import type { CallId, TenantId } from "#base/ids.ts";
 import type { Cdr, CdrAttempt, CdrSkip } from "#cdr/record.ts";
 import type { Outcome } from "#cdr/outcome.ts";
-import type { MediaEvent } from "#media/engine.ts";
+import type { MediaEvent, Tone } from "#media/engine.ts";
 import type { TandemEvent } from "#observe/event.ts";
 import type { DialPlan } from "#routing/decision.ts";
 import type { CallUnderWay } from "#routing/loops.ts";
@@ -32,7 +32,7 @@ import { headersToward } from "./header-rules.ts";
 import type { Dialling } from "./lane.ts";
 import { type Ending, q850Of } from "./hunt.ts";
 import { Leg, type LegFacts, type LegOwner } from "./leg.ts";
-import { MediaSession, type Side } from "./media-session.ts";
+import { MediaSession, type Side, type Told } from "./media-session.ts";
 import { callerNamed, type Origination } from "./origination.ts";
 import type { CallLease, CallPorts, ServerTransaction } from "./ports.ts";
 import { q850Reason, reasonAcross } from "./reason-across.ts";
@@ -69,6 +69,8 @@ type WithoutCall<T> = T extends unknown ? Omit<T, "tenant" | "callId"> : never;
 /** RFC 3261 §20.33: what a caller is told to wait when we are overloaded. */
 export const RETRY_AFTER_S = 5;
 
+/** How long a tone is heard before the refusal. */
+const TONE_MS = 4_000;
 /** The end of a former process's call is recorded so long after it was said. */
 const SAID_MS = 100;
 
@@ -244,9 +246,25 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
       skipped: plan.skipped.map(({ peer, reason }) => `${peer}: ${reason}`),
     });
     if (plan.type === "dial") return true;
-    const { status, reason } = plan;
-    this.#refuse({ status, q850: q850Of(status), outcome: outcomeOfRejection(status), reason }, [], "us");
+    const { status, reason, tone } = plan;
+    const ending = { status, q850: q850Of(status), outcome: outcomeOfRejection(status), reason };
+    const body = this.#invite === undefined ? undefined : sdpBodyOf(this.#invite.request);
+    const audible = tone !== undefined && body?.type === "sdp" && this.ports.media.capabilities.has("play");
+    if (audible && this.media.callerOffers(body.text).ok) this.#refuseAudibly(tone, ending);
+    else this.#refuse(ending, [], "us");
     return false;
+  }
+  /** Early media, then the refusal. Whoever hangs up before has heard enough. */
+  #refuseAudibly(tone: Tone, ending: Ending): void {
+    const invite = this.#invite!;
+    const refuse = (): void => this.guard(() => (invite.pending && this.#state !== "ending" ? this.#refuse(ending, [], "us") : undefined));
+    const heard = (told: Told): void => {
+      if (!told.ok || !invite.pending || this.#state === "ending") return refuse();
+      invite.provisional(183, reasonPhraseOf(183), { headers: [], contentType: "application/sdp", body: told.sdp });
+      this.publish({ type: "media", what: "tone", side: "a", detail: tone });
+      this.ports.clock.after(TONE_MS, refuse);
+    };
+    this.media.tone(tone, invite.flow.remoteAddress, TONE_MS).then((told) => this.guard(() => heard(told)), refuse);
   }
   /** Refuses where the tenant, the peer or the source has as much as it may. @param source address; "" where we place it */
   #admitted(source: string): boolean {

@@ -10,7 +10,7 @@
  */
 import { isIP } from "node:net";
 import type { CallId } from "#base/ids.ts";
-import type { Commit, LocalMedia, MediaEngine, PrepareSide, Prepared, RemoteMedia, SessionStats, SideName } from "#media/engine.ts";
+import type { Commit, LocalMedia, MediaEngine, PrepareSide, Prepared, RemoteMedia, SessionStats, SideName, Tone } from "#media/engine.ts";
 import type { Peer } from "#routing/snapshot.ts";
 import { codecsOf, isSpeech } from "#sdp/codecs.ts";
 import type { MediaDescription, SessionDescription } from "#sdp/description.ts";
@@ -20,6 +20,7 @@ import { relayDescription } from "#sdp/relay-description.ts";
 import { audioIndexOf, remoteMediaOf } from "#sdp/remote-media.ts";
 import { writeSdp } from "#sdp/write-sdp.ts";
 import { codecRule } from "./codec-rule.ts";
+import { playTone } from "./own-tone.ts";
 import { ownOffer, withUsual } from "./own-offer.ts";
 
 export type Side = "a" | "b";
@@ -179,6 +180,13 @@ export class MediaSession {
   /** No caller: see `#placed`. */
   place(): void {
     this.#placed = true;
+  }
+
+  /** To the caller whose offer came, before he is refused; @returns the description for him */
+  tone(tone: Tone, callerAddress: string, durationMs: number): Promise<Told> {
+    this.#opened = true;
+    const wish = { session: this.id, sessionId: this.#sessionId, caller: this.#callerPeer, callerAddress, offer: this.#callerOfferText };
+    return playTone(this.#engine, { ...wish, tone, durationMs });
   }
 
   /** Ports for a gateway's side, and with the first one for the caller's. */

@@ -16,6 +16,7 @@ export type MediaCapability =
   | "nat-learning"
   | "restart-on-same-ports"
   | "any-pair"
+  | "play"
   | "srtp"
   | "transcode"
   | "endpoint";
@@ -122,6 +123,20 @@ export type MediaEvent =
   | { readonly type: "down"; readonly reason: string }
   | { readonly type: "up"; readonly bootId: string; readonly sessions: readonly SessionId[] };
 
+/** Call progress tones (ITU-T E.180, E.182). */
+export const TONES = ["busy", "congestion", "special-information", "ringback"] as const;
+export type Tone = (typeof TONES)[number];
+
+export interface Play {
+  readonly session: SessionId;
+  /** Whose peer hears it; its remote has to be known. */
+  readonly side: SideName;
+  readonly tone: Tone;
+  readonly encoding: "PCMU" | "PCMA";
+  readonly payloadType: number;
+  readonly durationMs: number;
+}
+
 export interface MediaEngine {
   readonly name: string;
   readonly capabilities: ReadonlySet<MediaCapability>;
@@ -129,6 +144,8 @@ export interface MediaEngine {
   prepare(session: SessionId, sides: readonly PrepareSide[]): Promise<Prepared>;
   /** Ordered after earlier calls; errors come as events. */
   commit(commit: Commit): void;
+  /** With "play": a tone to one side, ordered after earlier calls; it ends by itself, with the side or with the session. */
+  play?(play: Play): void;
   /** Closes one side (a gateway that hunting left behind). */
   abort(session: SessionId, side: SideName): void;
   /** Ends the session; undefined when the engine no longer knew it. */

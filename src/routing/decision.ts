@@ -1,6 +1,6 @@
 /** What routing answers: who is calling, and where the call goes. Serialisable; kept in the CDR. */
 import type { TenantId } from "#base/ids.ts";
-import type { GatewayGroup, HuntTimes, Peer, TransportName } from "./snapshot.ts";
+import type { GatewayGroup, HuntTimes, Peer, RejectTone, TransportName } from "./snapshot.ts";
 
 /** What is known of a request's sender before anything is decided. */
 export interface SourceFacts {
@@ -92,6 +92,8 @@ export type DialPlan =
       readonly reasonPhrase: string;
       /** In words, for the CDR and `tandem route`. */
       readonly reason: string;
+      /** Played first. */
+      readonly tone?: RejectTone;
       readonly skipped: readonly Skipped[];
       readonly seen?: object;
     };

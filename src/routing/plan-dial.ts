@@ -130,8 +130,9 @@ export function planTargets(input: PlanInput, route: Route, caller: string): Dia
     if (target.type === "reject") {
       // Whatever stands behind a reject is never reached; candidates before it are tried first.
       if (attempts.length > 0) break;
-      const { status, reason } = target;
-      return { type: "reject", ...common, status, reasonPhrase: reason, reason: `${route.name} says so`, skipped };
+      const { status, reason, tone } = target;
+      const refusal = { type: "reject", ...common, status, reasonPhrase: reason, reason: `${route.name} says so`, skipped } as const;
+      return tone === undefined ? refusal : { ...refusal, tone };
     }
     if (target.type === "gateway") candidates.offer(target.gateway);
     else if (target.type === "trunk") candidates.offerTrunk(target.trunk);

@@ -213,12 +213,17 @@ export interface GatewayGroup {
   readonly callsMax?: number;
 }
 
+/** Call progress tones (ITU-T E.180, E.182). */
+export const REJECT_TONES = ["busy", "congestion", "special-information", "ringback"] as const;
+export type RejectTone = (typeof REJECT_TONES)[number];
+
 /** A target whose conditions don't hold is skipped. */
 export type RouteTarget = (
   | { readonly type: "group"; readonly group: string }
   | { readonly type: "gateway"; readonly gateway: string }
   | { readonly type: "trunk"; readonly trunk: string }
-  | { readonly type: "reject"; readonly status: number; readonly reason: string }
+  /** `tone` is played before the refusal, to who can hear it. */
+  | { readonly type: "reject"; readonly status: number; readonly reason: string; readonly tone?: RejectTone }
 ) &
   Conditions;
 

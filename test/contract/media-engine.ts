@@ -543,6 +543,23 @@ export function mediaEngineContract(
       assert.ok((await engine.release(session)) !== undefined);
     });
 
+    it("plays a tone to one side where it says so, and ends it with the session", async () => {
+      if (!engine.capabilities.has("play")) return;
+      const session = `call-${++calls}`;
+      const prepared = await engine.prepare(session, [sideA()]);
+      assert.ok(prepared.ok);
+      engine.commit({ session, remotes: { a: remote(carrier) }, timeoutMs: 0 });
+      engine.play?.({ session, side: "a", tone: "busy", encoding: "PCMU", payloadType: 0, durationMs: 10_000 });
+      const [first, fifth] = await Promise.all([carrier.packet(1), carrier.packet(5)]);
+      assert.deepEqual([first.bytes.length, first.bytes[1], fifth.bytes[1], first.from.port], [172, 0x80, 0, prepared.local["a"]!.port]);
+      const stats = await engine.release(session);
+      assert.ok((stats?.sides[0]?.packetsSent ?? 0) >= 5);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      const { length } = carrier.received;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      assert.equal(carrier.received.length, length, "nothing more comes");
+    });
+
     it("refuses an unknown pool, and knows no session that it was not told of", async () => {
       const refused = await engine.prepare("nowhere", [sideB("b1", { pool: "none" })]);
       assert.ok(!refused.ok && refused.code === "UNKNOWN_POOL");

@@ -9,6 +9,7 @@ import type {
   MediaEngine,
   MediaEvent,
   MediaFailureCode,
+  Play,
   Prepared,
   PrepareSide,
   SessionId,
@@ -27,11 +28,12 @@ const PORT_FIRST = 20_000;
 
 export class FakeMedia implements MediaEngine {
   readonly name = "fake";
-  readonly capabilities: ReadonlySet<MediaCapability> = new Set<MediaCapability>(["relay", "rtcp-mux", "any-pair"]);
+  readonly capabilities: ReadonlySet<MediaCapability> = new Set<MediaCapability>(["relay", "rtcp-mux", "any-pair", "play"]);
   onEvent: ((event: MediaEvent) => void) | undefined;
   readonly sessions = new Map<SessionId, FakeSession>();
   /** Sessions that were released, in order. */
   readonly released: SessionId[] = [];
+  readonly plays: Play[] = [];
   /** Set: every prepare fails with it. */
   refusal: MediaFailureCode | undefined;
   /** Address of each pool; others are 127.0.0.1. */
@@ -71,6 +73,9 @@ export class FakeMedia implements MediaEngine {
     if (held === undefined) return;
     held.commits.push(commit);
     held.pair = commit.pair ?? held.pair;
+  }
+  play(play: Play): void {
+    this.plays.push(play);
   }
   abort(session: SessionId, side: SideName): void {
     this.sessions.get(session)?.sides.delete(side);

@@ -1,4 +1,4 @@
-/** G.711 µ-law (ITU-T G.711): 8-bit samples at 8000 Hz to and from 16-bit linear, by table. */
+/** G.711 (ITU-T G.711): 8-bit samples at 8000 Hz to and from 16-bit linear, by table; A-law only outward. */
 
 const BIAS = 0x84;
 const CLIP = 32_635;
@@ -27,4 +27,18 @@ export function ulawToLinear(ulaw: Uint8Array): Int16Array {
 
 export function linearToUlaw(samples: Int16Array): Uint8Array {
   return Uint8Array.from(samples, (sample) => TO_ULAW[sample & 0xffff]!);
+}
+
+/** Thirteen bits, even bits inverted. */
+function encodeOneAlaw(sample: number): number {
+  const sign = sample >= 0 ? 0x80 : 0;
+  const magnitude = Math.min(sample >= 0 ? sample : -sample - 1, 0x7fff) >> 3;
+  const exponent = magnitude < 32 ? 0 : 31 - Math.clz32(magnitude) - 4;
+  const mantissa = exponent === 0 ? (magnitude >> 1) & 0x0f : (magnitude >> exponent) & 0x0f;
+  return (sign | (exponent << 4) | mantissa) ^ 0x55;
+}
+const TO_ALAW = Uint8Array.from({ length: 65_536 }, (_, i) => encodeOneAlaw((i << 16) >> 16));
+
+export function linearToAlaw(samples: Int16Array): Uint8Array {
+  return Uint8Array.from(samples, (sample) => TO_ALAW[sample & 0xffff]!);
 }

@@ -18,6 +18,7 @@ import type {
   MediaCapability,
   MediaEngine,
   MediaEvent,
+  Play,
   PortPool,
   Prepared,
   PrepareSide,
@@ -80,7 +81,14 @@ const goneWhile = (detail: string): Prepared => ({ ok: false, code: "ENGINE_GONE
 
 class Connection implements EmbeddedEngine {
   readonly name = "embedded";
-  readonly capabilities: ReadonlySet<MediaCapability> = new Set(["relay", "rtcp-mux", "nat-learning", "restart-on-same-ports", "any-pair"]);
+  readonly capabilities: ReadonlySet<MediaCapability> = new Set([
+    "relay",
+    "rtcp-mux",
+    "nat-learning",
+    "restart-on-same-ports",
+    "any-pair",
+    "play",
+  ]);
   onEvent: ((event: MediaEvent) => void) | undefined = undefined;
   hello: Hello | undefined = undefined;
   connected = false;
@@ -311,8 +319,16 @@ class Connection implements EmbeddedEngine {
     waiting.prepared(goneWhile(reason));
   }
 
+  play(play: Play): void {
+    // Not kept for later: a tone that nobody heard in time is over.
+    if (this.connected) this.#send({ op: "play", play });
+  }
+
   commit(commit: Commit): void {
-    const before = this.#commits.get(commit.session);
+    const known = this.#commits.get(commit.session);
+    // A pair is said as a whole.
+    const { first: _, ...rest } = known ?? { first: undefined };
+    const before = known === undefined || commit.pair === undefined ? known : (rest as Commit);
     this.#commits.set(
       commit.session,
       before === undefined ? commit : { ...before, ...commit, remotes: { ...before.remotes, ...commit.remotes } },

@@ -3,7 +3,8 @@
  * of `media/engine.ts` are used as they are. Commands of the relay's own user only arrive here (0600), so
  * their reading checks what could break the relay, not every field.
  */
-import type { Commit, MediaEvent, PortPool, PrepareSide, Prepared, SessionId, SessionStats, SideName } from "#media/engine.ts";
+import { TONES } from "#media/engine.ts";
+import type { Commit, MediaEvent, PortPool, Play, PrepareSide, Prepared, SessionId, SessionStats, SideName } from "#media/engine.ts";
 
 export const PROTOCOL_VERSION = 1;
 
@@ -12,6 +13,7 @@ export type Command =
   | { readonly op: "pools"; readonly pools: readonly PortPool[]; readonly coalesceUs?: number }
   | { readonly op: "prepare"; readonly id: number; readonly session: SessionId; readonly sides: readonly PrepareSide[] }
   | { readonly op: "commit"; readonly commit: Commit }
+  | { readonly op: "play"; readonly play: Play }
   | { readonly op: "abort"; readonly session: SessionId; readonly side: SideName }
   | { readonly op: "release"; readonly id: number; readonly session: SessionId }
   | { readonly op: "stats"; readonly id: number; readonly session: SessionId };
@@ -61,6 +63,13 @@ function isCommit(value: unknown): boolean {
   );
 }
 
+function isPlay(value: unknown): boolean {
+  if (!isRecord(value) || !isSession(value["session"]) || typeof value["side"] !== "string") return false;
+  const { tone, encoding, payloadType, durationMs } = value;
+  const known = TONES.some((one) => one === tone) && (encoding === "PCMU" || encoding === "PCMA");
+  return known && isId(payloadType) && payloadType >= 0 && payloadType < 128 && isId(durationMs) && durationMs >= 0;
+}
+
 /** @returns undefined when it is no command that this version knows */
 export function parseCommand(value: unknown): Command | undefined {
   if (!isRecord(value)) return undefined;
@@ -72,9 +81,11 @@ export function parseCommand(value: unknown): Command | undefined {
         ? isId(id) && isSession(session) && areRecords(value["sides"], "side", "pool", "signallingAddress")
         : op === "commit"
           ? isCommit(value["commit"])
-          : op === "abort"
-            ? isSession(session) && typeof value["side"] === "string"
-            : (op === "release" || op === "stats") && isId(id) && isSession(session);
+          : op === "play"
+            ? isPlay(value["play"])
+            : op === "abort"
+              ? isSession(session) && typeof value["side"] === "string"
+              : (op === "release" || op === "stats") && isId(id) && isSession(session);
   return valid ? (value as unknown as Command) : undefined;
 }
 

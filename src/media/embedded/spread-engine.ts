@@ -11,6 +11,7 @@ import type {
   Commit,
   MediaCapability,
   MediaEvent,
+  Play,
   PortPool,
   Prepared,
   PrepareSide,
@@ -205,6 +206,10 @@ export class SpreadEngine implements EmbeddedEngine {
 
   abort(session: SessionId, side: SideName): void {
     this.#whenKnown(() => this.#homeOf(session).abort(session, side));
+  }
+
+  play(play: Play): void {
+    this.#homes.get(play.session)?.engine.play?.(play);
   }
 
   async release(session: SessionId): Promise<SessionStats | undefined> {

@@ -5,7 +5,7 @@
  */
 import { COMMAND_BYTES_MAX, FrameReader, encodeFrame } from "#media/embedded/frames.ts";
 import { type Command, type Hello, type Message, parseCommand } from "#media/embedded/protocol.ts";
-import type { MediaEvent } from "#media/engine.ts";
+import type { MediaEvent, Play } from "#media/engine.ts";
 import type { ControlStream, ControlUser } from "./control-stream.ts";
 import type { Relay, RelayOutput } from "./relay.ts";
 
@@ -18,6 +18,7 @@ export class ControllerLink implements ControlUser, RelayOutput {
   readonly #hello: () => Hello;
   readonly #settle: () => void;
   readonly #coalesce: (maxUs: number) => void;
+  readonly #play: (play: Play) => void;
   #relay: Relay | undefined;
   #stream: ControlStream | undefined;
   #reader = new FrameReader(COMMAND_BYTES_MAX);
@@ -25,11 +26,18 @@ export class ControllerLink implements ControlUser, RelayOutput {
   eventsDropped = 0;
 
   /** @param settle writes the journal, then calls `flush`
-   *  @param coalesce the controller's wish for the largest delay of the packet loop */
-  constructor(options: { readonly hello: () => Hello; readonly settle: () => void; readonly coalesce: (maxUs: number) => void }) {
+   *  @param coalesce the controller's wish for the largest delay of the packet loop
+   *  @param play audio of our own */
+  constructor(options: {
+    readonly hello: () => Hello;
+    readonly settle: () => void;
+    readonly coalesce: (maxUs: number) => void;
+    readonly play?: (play: Play) => void;
+  }) {
     this.#hello = options.hello;
     this.#settle = options.settle;
     this.#coalesce = options.coalesce;
+    this.#play = options.play ?? (() => {});
   }
 
   attach(relay: Relay): void {
@@ -82,6 +90,8 @@ export class ControllerLink implements ControlUser, RelayOutput {
       case "commit":
         relay.commit(command.commit);
         return;
+      case "play":
+        return this.#play(command.play);
       case "abort":
         relay.abort(command.session, command.side);
         return;

@@ -12,7 +12,7 @@ import { type Endpoint, canonicalAddress } from "./learning.ts";
 import type { OpenFailure, Opened, PacketSockets, PacketUser, SocketId, SocketSpec } from "./packet-sockets.ts";
 
 /** A worker that never returns to Node's loop can't be told or ended. */
-const TURN_MS = 20;
+export const TURN_MS = 20;
 const EVENTS_MAX = 1024;
 /** From one wake-up to the next, in delays: a batch that took long itself is followed by a shorter sleep. */
 const CYCLE_DELAYS = 1.5;
@@ -45,6 +45,8 @@ export class EpollLoop implements PacketSockets {
   readonly idsMax: number;
   socketsOpen = 0;
   readonly coalescing: Coalescing;
+  /** How long a turn may last; shorter where something has to leave on time. */
+  turnMs = TURN_MS;
   /** Called after each wake-up that read something. */
   settle: () => void = () => {};
   readonly #epoll = new ffi.Epoll(EVENTS_MAX);
@@ -182,13 +184,14 @@ export class EpollLoop implements PacketSockets {
     for (let i = 0; i < DRAIN_MAX && this.#states[fd] !== OTHER; i++) if (!this.#readUnconnected(fd)) return;
   }
 
-  /** Handles what comes for at most TURN_MS. */
+  /** Handles what comes for at most `turnMs`. */
   turn(): void {
     const epoll = this.#epoll;
     const events = epoll.events;
-    const endMs = performance.now() + TURN_MS;
+    const { turnMs } = this;
+    const endMs = performance.now() + turnMs;
     do {
-      const ready = epoll.wait(TURN_MS);
+      const ready = epoll.wait(turnMs);
       const wokeMs = performance.now();
       this.nowMs = Math.floor(wokeMs);
       if (ready === 0) break;

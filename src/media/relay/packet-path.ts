@@ -167,6 +167,15 @@ export class PacketPath implements PacketUser {
     }
   }
 
+  /** A packet of our own to this side's peer. False: nothing is known of where that is. */
+  sendOwn(side: Side, packet: Uint8Array): boolean {
+    const { rtp } = side;
+    if (rtp.socket === NO_SOCKET || (rtp.learned ?? rtp.remote) === undefined) return false;
+    this.#sockets.load(packet);
+    this.#forward(side, rtp, packet.length, false);
+    return true;
+  }
+
   /** The flow has its socket now. */
   opened(flow: Flow): void {
     this.#flows[flow.socket] = flow;

@@ -288,6 +288,12 @@ export class Relay {
     if (flow.learned !== undefined) this.path.unlock(flow);
   }
 
+  /** Where audio of our own leaves. False: there is no such side, or nobody to hear it. */
+  sendOwn(id: SessionId, name: SideName, packet: Uint8Array): boolean {
+    const side = this.#sessions.get(id)?.sides.get(name);
+    return side !== undefined && this.path.sendOwn(side, packet);
+  }
+
   abort(id: SessionId, name: SideName): void {
     const session = this.#sessions.get(id);
     const side = session?.sides.get(name);
