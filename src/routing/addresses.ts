@@ -119,16 +119,35 @@ interface Level<T> {
 
 const NOBODY: readonly never[] = [];
 
+interface Parsed extends Network {
+  /** Of a network of one address. */
+  readonly host: string | undefined;
+}
+/** Tables are built anew with each change of a peer, mostly of the same networks. */
+const parsedNetworks = new Map<string, Parsed | undefined>();
+const PARSED_MAX = 20_000;
+
+function remembered(text: string): Parsed | undefined {
+  let parsed = parsedNetworks.get(text);
+  if (parsed !== undefined || parsedNetworks.has(text)) return parsed;
+  const network = parseNetwork(text);
+  if (network !== undefined)
+    parsed = { ...network, host: network.prefixBits === BITS[network.address.family] ? addressKey(network.address) : undefined };
+  if (parsedNetworks.size >= PARSED_MAX) parsedNetworks.clear();
+  parsedNetworks.set(text, parsed);
+  return parsed;
+}
+
 /** Entries that are no network are left out: the configuration check has named them. */
 export function buildAddressTable<T>(entries: Iterable<readonly [network: string, value: T]>): AddressTable<T> {
   const hosts = new Map<string, AddressMatch<T>[]>();
   const levels = new Map<string, Level<T>>();
   for (const [text, value] of entries) {
-    const network = parseNetwork(text);
+    const network = remembered(text);
     if (network === undefined) continue;
-    const { address, prefixBits } = network;
+    const { address, prefixBits, host } = network;
     const match = { value, prefixBits };
-    if (prefixBits === BITS[address.family]) append(hosts, addressKey(address), match);
+    if (host !== undefined) append(hosts, host, match);
     else {
       const key = `${address.family}/${prefixBits}`;
       let level = levels.get(key);

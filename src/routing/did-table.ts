@@ -34,7 +34,11 @@ export class DidTable implements ReadonlyMap<string, Did> {
 
   /** Of several with one number, the last. */
   static of(dids: Iterable<Did>): DidTable {
-    return new DidTable(Array.from({ length: SHARDS }, () => EMPTY), 0, new Map()).with(dids, []);
+    return new DidTable(
+      Array.from({ length: SHARDS }, () => EMPTY),
+      0,
+      new Map(),
+    ).with(dids, []);
   }
 
   /** This table with some DIDs new or replaced, and others gone. */

@@ -56,7 +56,8 @@ interface PeerTables {
   readonly byListener: ReadonlyMap<string, AddressTable<Peer>>;
   /** By listener and name in a client certificate. */
   readonly byCertificate: ReadonlyMap<string, readonly Peer[]>;
-  readonly anywhere: AddressTable<Peer>;
+  /** Of all listeners; made when a stranger asks. */
+  readonly anywhere: () => AddressTable<Peer>;
   readonly digestUsers: DigestUsers;
 }
 /** By the trunks they were built for: a snapshot in which only DIDs changed has the same. */
@@ -71,13 +72,13 @@ function tablesOf(snapshot: Snapshot): PeerTables {
   for (const listener of listeners.keys()) {
     byListener.set(listener, tableOf(peers.filter((peer) => peer.listener === listener)));
   }
-  const anywhere = tableOf(peers);
+  let anywhere: AddressTable<Peer> | undefined;
   const built = {
     gateways,
     listeners,
     byListener,
     byCertificate: certificatesOf(peers),
-    anywhere,
+    anywhere: () => (anywhere ??= tableOf(peers)),
     digestUsers: createDigestUsers(snapshot),
   };
   tables.set(trunks, built);
@@ -167,8 +168,10 @@ function portOf({ uri }: Peer): number | undefined {
 }
 
 /** Nobody on this listener has the address: a stranger, a misplaced peer, or an address that something rewrote. */
-function explainStranger(facts: SourceFacts, snapshot: Snapshot, anywhere: AddressTable<Peer>): Identified {
-  const elsewhere = anywhere.find(facts.address).map(({ value }) => `${value.name} (listener ${value.listener})`);
+function explainStranger(facts: SourceFacts, snapshot: Snapshot, anywhere: () => AddressTable<Peer>): Identified {
+  const elsewhere = anywhere()
+    .find(facts.address)
+    .map(({ value }) => `${value.name} (listener ${value.listener})`);
   if (elsewhere.length > 0) {
     return { type: "unknown", detail: `${facts.address} came in by listener ${facts.listener}, but belongs to ${elsewhere.join(", ")}` };
   }
