@@ -22,7 +22,8 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
   readonly #host: DialogHost;
   /** Without headers and body: the transaction has them as long as they are needed. */
   #parameters: InviteParameters;
-  readonly #dialogUser: DialogUser;
+  /** Handed to the dialog with the first 2xx: the repeats that may come for half a minute shall not hold the call. */
+  #dialogUser: DialogUser | undefined;
   readonly #digest: DigestRetry | undefined;
   /** Kept only while it may be challenged. */
   #request: OutgoingRequest | undefined;
@@ -141,6 +142,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
     const state = { ...dialogOfUac(this.#parameters, response, flow, true), remoteSequence };
     this.#early = undefined;
     this.#dialog = this.#host.openDialog(state, this.#dialogUser, sequenceOf(this.#parameters), this.#digest);
+    this.#dialogUser = undefined;
     this.#host.enlist(state.localTag, this.#dialog);
     user.onAnswer(response, this.#dialog);
   }
@@ -157,6 +159,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
     this.#over = true;
     this.#transaction = undefined;
     this.#request = undefined;
+    this.#dialogUser = undefined;
     this.#early = undefined;
     this.#host.release(this.#parameters.localTag, this);
     const user = this.#user;
