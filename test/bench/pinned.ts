@@ -21,11 +21,19 @@ export function pinnedTo(core: number): readonly string[] {
   return prefix;
 }
 
-/** User and system time of these processes with all their threads, in ms. One that is gone is a mistake of the bench. */
+function statOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch (cause) {
+    throw new Error(`process ${pid} of the contest has ended: what the others used would be no figure`, { cause });
+  }
+}
+
+/** User and system time of these processes with all their threads, in ms. @throws where one has ended */
 export function cpuMs(pids: readonly number[]): number {
   let ticks = 0;
   for (const pid of pids) {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const stat = statOf(pid);
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     ticks += Number(fields[11]) + Number(fields[12]);
   }

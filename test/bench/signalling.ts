@@ -23,6 +23,7 @@ type Name = SideUnderTest["name"];
 const RATES = [500, 1_000] as const;
 const OTHER_RATES = [10, 100, 2_000] as const;
 const DELAY_RATES = [100, 1_000] as const;
+const WARM_RATE = 1_000;
 const HOLD_MS = 1_000;
 /** By sipp's two sides; what is sent again is counted against it. */
 const MESSAGES_PER_CALL = 6;
@@ -50,7 +51,7 @@ interface Plan {
 const FULL: Plan = {
   rounds: 3,
   seconds: 20,
-  warmSeconds: 20,
+  warmSeconds: 60,
   otherRates: OTHER_RATES,
   delaySeconds: 10,
   whose: ["tandem", "kamailioRtpengine"],
@@ -103,9 +104,9 @@ class Bench {
     const sides: SideUnderTest[] = [];
     try {
       for (const name of this.#names) sides.push(await this.#start(name));
-      // Until the compiler is done: a switch is started once and runs for months.
+      // Until the compiler is done, after some 50,000 calls: a switch is started once and runs for months.
       for (const side of sides)
-        await play(side.ends, { ratePerSecond: RATES[0], calls: RATES[0] * warmSeconds, holdMs: HOLD_MS }, this.#folder, this.#sippPrefix);
+        await play(side.ends, { ratePerSecond: WARM_RATE, calls: WARM_RATE * warmSeconds, holdMs: HOLD_MS }, this.#folder, this.#sippPrefix);
       for (let round = 1; round <= rounds; round++) {
         for (const rate of RATES) for (const side of sides) await this.#cost(side, rate, this.#plan.seconds, `round ${round}`);
       }
