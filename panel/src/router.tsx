@@ -102,6 +102,12 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import("./pages/audit.tsx"), "Audit"),
 });
 
+const limits = createRoute({
+  getParentRoute: () => root,
+  path: "/limits",
+  component: lazyRouteComponent(() => import("./pages/limits.tsx"), "Limits"),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
     overview,
@@ -122,6 +128,7 @@ export const router = createRouter({
     webhooks,
     access,
     audit,
+    limits,
   ]),
   defaultPreload: "intent",
   defaultPreloadStaleTime: 0,

@@ -134,7 +134,8 @@ function Rules() {
         id: "threshold",
         title: t("field.threshold"),
         end: true,
-        cell: ({ threshold, threshold_unit }) => `${format.number(threshold, 2)} ${threshold_unit}`,
+        cell: ({ rule, threshold, threshold_unit }) =>
+          threshold_unit === "" ? "" : `${format.number(threshold, 2)} ${maybe(`unit.${rule}`, threshold_unit)}`,
       },
       {
         id: "severity",

@@ -186,9 +186,12 @@ function Sound({ quality, legs }: { readonly quality: readonly Quality[]; readon
         id: "lost",
         title: t("call.lost"),
         end: true,
-        cell: ({ loss_percent }) => (
-          <State tone={loss_percent >= 3 ? "bad" : loss_percent >= 1 ? "warn" : "good"}>{format.percent(loss_percent / 100)}</State>
-        ),
+        cell: ({ loss_percent, packets_received }) =>
+          packets_received === 0 ? (
+            "–"
+          ) : (
+            <State tone={loss_percent >= 3 ? "bad" : loss_percent >= 1 ? "warn" : "good"}>{format.percent(loss_percent / 100)}</State>
+          ),
       },
       { id: "jitter", title: t("call.jitter"), end: true, cell: ({ jitter_ms }) => `${format.number(jitter_ms, 1)} ms` },
       { id: "strays", title: t("call.strays"), end: true, wide: true, cell: ({ strays }) => format.number(strays) },

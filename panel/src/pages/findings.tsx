@@ -8,14 +8,14 @@ type Finding = Answer<"/api/calls/{call_id}">["findings"][number];
 const TONE = { error: "bad", warning: "warn", note: "idle" } as const;
 
 export function Findings({ findings, read }: { readonly findings: readonly Finding[]; readonly read: (message: number) => void }) {
-  const { t } = useI18n();
+  const { t, language, maybe } = useI18n();
   return (
     <Card title={t("findings.title")}>
       <ul style={{ listStyle: "none", margin: 0, padding: 0, display: "grid", gap: "0.8rem" }}>
         {findings.map(({ code, severity, title, evidence, advice }) => (
           <li key={code} style={{ borderLeft: `3px solid var(--panel-${TONE[severity]})`, paddingLeft: "0.75rem" }}>
             <Text size="sm" fw={600}>
-              {title}
+              {language === "en" ? title : maybe(`finding.${code}`, title)}
             </Text>
             {evidence.map(({ text, message }, i) => (
               <Text key={i} size="sm" c="dimmed" style={{ overflowWrap: "anywhere" }}>

@@ -39,7 +39,7 @@ export function Gateways() {
       { id: "uri", title: t("field.uri"), wide: true, cell: ({ uri }) => <span className="mono">{String(uri ?? "–")}</span> },
       {
         id: "calls",
-        title: t("overview.now"),
+        title: t("nav.now"),
         end: true,
         cell: ({ name }) =>
           `${format.number(byName.get(String(name))?.active_calls ?? 0)} / ${format.number(byName.get(String(name))?.max_concurrent_calls)}`,

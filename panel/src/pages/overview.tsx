@@ -57,7 +57,7 @@ export function Overview() {
       },
       {
         id: "now",
-        title: t("overview.now"),
+        title: t("nav.now"),
         end: true,
         by: ({ active_calls }) => active_calls,
         cell: ({ active_calls, max_concurrent_calls }) => `${format.number(active_calls)} / ${format.number(max_concurrent_calls)}`,

@@ -11,10 +11,11 @@ import { type Column, DataTable } from "../parts/data-table.tsx";
 import { download } from "../parts/download.ts";
 import { Icon } from "../parts/icons.tsx";
 import { Pager } from "../parts/pager.tsx";
-import { toneOfOutcome } from "./outcomes.ts";
+import { OUTCOMES, toneOfOutcome } from "./outcomes.ts";
 
 const LIST = "/api/calls/cdr";
 const CSV = "/api/calls/cdr.csv";
+const GATEWAYS = "/api/gateways/status";
 const PAGE = 50;
 /** Not filters of the list. */
 const OTHERS = ["limit", "cursor", "provider", "tenant"];
@@ -37,6 +38,10 @@ export function Records() {
   useEffect(() => setCursors([]), [key]);
   const query = useAnything<Answer<typeof LIST>>(LIST, { ...filters, limit: PAGE, cursor: cursors.at(-1) }, { keep: true });
   const trunks = useApi("/api/trunks");
+  const gateways = useAnything<{ readonly items: readonly { readonly name: string }[] }>(GATEWAYS, undefined, { enabled: has(GATEWAYS) });
+  const peers = [
+    ...new Set([...(trunks.data?.items ?? []).map(({ trunk_id }) => trunk_id), ...(gateways.data?.items ?? []).map(({ name }) => name)]),
+  ];
   const [error, setError] = useState<unknown>();
   const set = (name: string, value: string | null | undefined) =>
     void navigate({ search: { ...search, [name]: value === null || value === "" ? undefined : value }, replace: true });
@@ -52,12 +57,6 @@ export function Records() {
         ),
       },
       {
-        id: "from",
-        title: t("call.from"),
-        cell: ({ from_number }) => <span className="mono">{from_number === "" ? t("call.anonymous") : from_number}</span>,
-      },
-      { id: "to", title: t("call.to"), cell: ({ to_number }) => <span className="mono">{to_number}</span> },
-      {
         id: "outcome",
         title: t("call.outcome"),
         cell: ({ outcome, sip_status }) => (
@@ -66,6 +65,12 @@ export function Records() {
           >{`${maybe(`outcome.${outcome}`, outcome)}${outcome === "answered" ? "" : ` · ${sip_status}`}`}</State>
         ),
       },
+      {
+        id: "from",
+        title: t("call.from"),
+        cell: ({ from_number }) => <span className="mono">{from_number === "" ? t("call.anonymous") : from_number}</span>,
+      },
+      { id: "to", title: t("call.to"), cell: ({ to_number }) => <span className="mono">{to_number}</span> },
       { id: "provider", title: t("trunk.provider"), wide: true, cell: ({ provider }) => provider ?? "–" },
       { id: "duration", title: t("call.duration"), end: true, cell: ({ duration_seconds }) => format.duration(duration_seconds) },
       { id: "ended", title: t("call.endReason"), wide: true, cell: ({ end_reason }) => end_reason },
@@ -98,6 +103,20 @@ export function Records() {
         />
         {parameters.map(({ name, schema }) => {
           const label = maybe(`filter.${name}`, maybe(`field.${name}`, name));
+          if (name === "outcome" || name === "trunk") {
+            const data = name === "outcome" ? OUTCOMES.map((value) => ({ value, label: t(`outcome.${value}`) })) : peers;
+            return (
+              <Select
+                key={name}
+                label={label}
+                w={170}
+                searchable
+                data={[{ value: "", label: t("filter.all") }, ...data]}
+                value={filters[name] ?? ""}
+                onChange={(value) => set(name, value)}
+              />
+            );
+          }
           if (schema.enum !== undefined)
             return (
               <Select

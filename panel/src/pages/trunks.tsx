@@ -52,7 +52,7 @@ export function Trunks() {
       { id: "provider", title: t("trunk.provider"), wide: true, by: ({ provider }) => provider, cell: ({ provider }) => provider },
       {
         id: "calls",
-        title: t("overview.now"),
+        title: t("nav.now"),
         end: true,
         by: ({ trunk_id }) => byId.get(trunk_id)?.active_calls ?? 0,
         cell: ({ trunk_id, max_concurrent_calls }) =>

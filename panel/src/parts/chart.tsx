@@ -15,6 +15,12 @@ export interface Series {
 /** A line that has just begun doesn't fill the picture. */
 const SPAN_MIN_S = 300;
 
+/** Null: there is nothing to show yet. */
+function spanOf(min: number | null, max: number | null): [number, number] {
+  const end = max ?? Date.now() / 1000;
+  return [Math.min(min ?? end, end - SPAN_MIN_S), end];
+}
+
 interface Props {
   readonly label: string;
   /** Epoch seconds. */
@@ -48,12 +54,13 @@ export function Chart({ label, times, series, bars = false, height = 170 }: Prop
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false } },
         scales: {
-          x: { range: (_, min, max) => [Math.min(min, max - SPAN_MIN_S), max] },
+          x: { range: (_, min, max) => spanOf(min, max) },
           y: { range: (_, __, max) => [0, Math.max(1, Math.ceil(max * 1.1))] },
         },
         axes: [
           {
             ...axis,
+            size: 26,
             values: (_, splits) =>
               splits.map((at) => (new Date(at * 1000).getHours() + new Date(at * 1000).getMinutes() === 0 ? day : clock).format(at * 1000)),
           },

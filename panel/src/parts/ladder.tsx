@@ -139,24 +139,26 @@ export function LadderWithText({ ladder, wanted }: { readonly ladder: CallLadder
       </Text>
     );
   return (
-    <>
+    <div className="ladder-split">
       <Ladder ladder={ladder} chosen={chosen} choose={choose} />
-      <div style={{ borderTop: "1px solid var(--panel-line)" }} aria-live="polite">
-        {message === undefined ? (
-          <Text size="sm" c="dimmed" p="sm">
-            {t("ladder.choose")}
-          </Text>
-        ) : (
-          <>
-            <Text size="sm" px="md" pt="sm" c="dimmed">
-              {`${ladder.parties[message.from]?.name ?? ""} → ${ladder.parties[message.to]?.name ?? ""} · ${message.transport} · ${message.listener}`}
+      <div className="ladder-text" aria-live="polite">
+        <div>
+          {message === undefined ? (
+            <Text size="sm" c="dimmed" p="sm">
+              {t("ladder.choose")}
             </Text>
-            <pre className="message" tabIndex={0} aria-label={message.summary}>
-              {message.text.replaceAll("\r", "")}
-            </pre>
-          </>
-        )}
+          ) : (
+            <>
+              <Text size="sm" px="md" pt="sm" c="dimmed">
+                {`${ladder.parties[message.from]?.name ?? ""} → ${ladder.parties[message.to]?.name ?? ""} · ${message.transport} · ${message.listener}`}
+              </Text>
+              <pre className="message" tabIndex={0} aria-label={message.summary}>
+                {message.text.replaceAll("\r", "")}
+              </pre>
+            </>
+          )}
+        </div>
       </div>
-    </>
+    </div>
   );
 }

@@ -37,6 +37,7 @@ export const PLACES: readonly { readonly name: Key; readonly places: readonly Pl
       { to: "/groups", name: "nav.groups", icon: "groups", path: "/api/groups", scope: "resources:read" },
       { to: "/numbers", name: "nav.numbers", icon: "numbers", path: "/api/dids", scope: "resources:read" },
       { to: "/routes", name: "nav.routes", icon: "routes", path: "/api/outbound", scope: "resources:read" },
+      { to: "/limits", name: "nav.limits", icon: "limits", path: "/api/limits", scope: "resources:read" },
       { to: "/webhooks", name: "nav.webhooks", icon: "webhooks", path: "/api/webhooks", scope: "webhooks:read" },
     ],
   },

@@ -111,7 +111,8 @@ function kindOf(schema: JsonSchema): Kind {
   if (types.includes("integer") || types.includes("number")) return "number";
   if (types.includes("array"))
     return schema.items?.enum !== undefined ? "choices" : [schema.items?.type ?? []].flat().includes("string") ? "texts" : "json";
-  if (types.includes("string")) return schema.writeOnly === true || /^Never returned/.test(schema.description ?? "") ? "secret" : "text";
+  if (types.includes("string"))
+    return schema.writeOnly === true || schema.description?.startsWith("Never returned") === true ? "secret" : "text";
   return "json";
 }
 
