@@ -418,6 +418,28 @@ command("secrets <action>", "rotate: passwords of the store are sealed by a new 
   return secrets(context, action, () => rotateSecrets(home));
 });
 command("hangup <call>", "end a call", plain, (context, _global, id: string) => hangup(context, id));
+command(
+  "initiate <from> <to>",
+  "call a number and connect it when it has answered; <from> is a number (DID) of one's own",
+  (made) =>
+    made
+      .option("--trunk <trunk>", "by this trunk, its backups behind it")
+      .option("--connect <where>", "group:<name>, gateway:<name> or a number (default: where calls to <from> go)")
+      .option("--ring <seconds>", "how long it may ring"),
+  async (context, _global, from: string, to: string, options: { trunk?: string; connect?: string; ring?: string }) => {
+    const { initiate } = await import("#cli/placing.ts");
+    return initiate(context, from, to, { trunk: options.trunk, connect: options.connect, ring: options.ring });
+  },
+);
+command(
+  "transfer <call> <to>",
+  "replace one side of a running call: <to> is group:<name>, gateway:<name> or a number",
+  (made) => made.option("--leg <leg>", "who is replaced, caller or callee (default: the gateway's side)"),
+  async (context, _global, call: string, to: string, options: { leg?: string }) => {
+    const { transfer } = await import("#cli/placing.ts");
+    return transfer(context, call, to, options.leg);
+  },
+);
 
 command(
   "cdr [call]",

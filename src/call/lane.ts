@@ -8,7 +8,7 @@ import type { Prepared } from "#media/engine.ts";
 import type { DialPlan, PlannedAttempt } from "#routing/decision.ts";
 import { mayShow, numberFrom, numberToward } from "#routing/peer-numbers.ts";
 import type { Peer } from "#routing/snapshot.ts";
-import type { HeaderField, ReceivedResponse } from "#sip/message/message.ts";
+import type { HeaderField, ReceivedRequest, ReceivedResponse } from "#sip/message/message.ts";
 import { writeHostPort } from "#sip/message/parse-host.ts";
 import { parseNameAddr } from "#sip/message/parse-name-addr.ts";
 import { parseUri } from "#sip/message/parse-uri.ts";
@@ -32,6 +32,8 @@ export interface LaneOwner {
   readonly call: Call;
   /** Undefined: Tandem itself calls. */
   readonly invite: IncomingInvite | undefined;
+  /** What rules may pass on to whoever is called: the caller's INVITE, or the REFER that asked for it. */
+  readonly passing: ReceivedRequest | undefined;
   /** Which of the call's legs is being made. */
   readonly side: Side;
   readonly plan: Dialling;
@@ -361,7 +363,7 @@ export class Lane implements AttemptOwner {
     });
     // The journal has the attempt before the wire does.
     this.#owner.onSending();
-    const headers = [...from.headers, ...diverted, ...headersToward(peer.headers, "INVITE", this.#owner.invite?.request)];
+    const headers = [...from.headers, ...diverted, ...headersToward(peer.headers, "INVITE", this.#owner.passing)];
     // Whoever a 3xx names is not who the account is for.
     const credentials = peer.account === undefined || planned === this.#redirect ? {} : { credentials: peer.account };
     const invite = { ...parameters, ...credentials, headers, contentType: "application/sdp", body: offer.sdp };

@@ -49,7 +49,7 @@ export function onRefer(desk: ReferDesk, leg: Leg, transaction: ServerTransactio
     ended = status;
     notify(status, () => (status < 300 ? desk.farewell(leg) : undefined));
   };
-  const refusal = desk.transfer({ place: target.place, leaving: leg, by: leg.peer, onEnd });
+  const refusal = desk.transfer({ place: target.place, leaving: leg, by: leg.peer, passing: request, onEnd });
   if (refusal !== undefined) return refuse(refusal.status);
   respondInDialog(transaction, 202, reasonPhraseOf(202), { headers: silent ? [["Refer-Sub", "false"]] : [], body: "" });
   // RFC 3515 §2.4.4: "MUST immediately send a NOTIFY".

@@ -37,6 +37,7 @@ type OverLane = LaneEnd & { readonly response: ReceivedResponse | undefined };
 export class SetUp implements LaneOwner {
   readonly call: Call;
   readonly invite: IncomingInvite | undefined;
+  readonly passing: ReceivedRequest | undefined;
   readonly side: Side;
   readonly plan: Dialling;
   readonly caller: Caller;
@@ -64,10 +65,17 @@ export class SetUp implements LaneOwner {
       side = "b",
       before = [],
       owner = call,
-    }: { readonly side?: Side; readonly before?: readonly CdrAttempt[]; readonly owner?: SetUpOwner } = {},
+      passing = invite?.request,
+    }: {
+      readonly passing?: ReceivedRequest | undefined;
+      readonly side?: Side;
+      readonly before?: readonly CdrAttempt[];
+      readonly owner?: SetUpOwner;
+    } = {},
   ) {
     this.call = call;
     this.side = side;
+    this.passing = passing;
     this.#owner = owner;
     this.#attempts = before.at(-1)?.number ?? 0;
     this.#ended.push(...before);

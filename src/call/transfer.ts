@@ -6,7 +6,7 @@
  * Attended transfer (RFC 3891, Replaces) is deliberately absent: it joins two calls, each with a media session of its own.
  */
 import type { CdrAttempt } from "#cdr/record.ts";
-import type { HeaderField } from "#sip/message/message.ts";
+import type { HeaderField, ReceivedRequest } from "#sip/message/message.ts";
 import type { RequestParts } from "#sip/dialog/user-agent.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Call } from "./call.ts";
@@ -23,6 +23,8 @@ export interface TransferOrder {
   readonly leaving: Leg;
   /** Who asked in the call itself; undefined: an operator. */
   readonly by: Peer | undefined;
+  /** His REFER, of which the rules of whoever is called may let headers pass. */
+  readonly passing?: ReceivedRequest;
   /** @param status what the new side said at last: 200, or why it came to nothing */
   readonly onEnd: (status: number) => void;
 }
@@ -52,7 +54,7 @@ export class Transfer implements SetUpOwner {
     this.#call = call;
     this.#owner = owner;
     this.order = order;
-    this.#setUp = new SetUp(call, undefined, plan, callerNamed(plan.caller), call.media, { before, owner: this });
+    this.#setUp = new SetUp(call, undefined, plan, callerNamed(plan.caller), call.media, { before, owner: this, passing: order.passing });
   }
 
   start(): void {

@@ -140,11 +140,11 @@ describe("the API", { skip: skipWithout("sipp", "curl") }, () => {
     await good(send("POST", "/api/trunks/skyetel_main/activate"));
 
     // 6.1 and 6.2: a call in, and one out
-    const gateway = startSipp(lab, lab.gateways[0], ANSWERING, undefined, { calls: 2 });
+    const gateway = startSipp(lab, lab.gateways[0], ANSWERING, undefined, { calls: 3 });
     const inbound = startSipp(lab, lab.carrier2, calling(300), `${lab.sbcPublic.address}:5060`, { service: DID, port: 5070, calls: 1 });
     assert.equal((await inbound.finish()).successful, 1);
     await routeOutTo(lab, tandem, "skyetel_main");
-    const provider = startSipp(lab, lab.carrier2, ANSWERING, undefined, { calls: 2 });
+    const provider = startSipp(lab, lab.carrier2, ANSWERING, undefined, { calls: 3 });
     const outward = await runSipp(lab, lab.gateways[1], calling(300), `${lab.sbcPublic.address}:5060`, { service: "+19876543210" });
     assert.equal(outward.successful, 1, outward.output);
 
@@ -168,7 +168,22 @@ describe("the API", { skip: skipWithout("sipp", "curl") }, () => {
     assert.deepEqual([active["to_number"], active["from_peer"]], [DID, "skyetel_main"]);
     await good(send("DELETE", `/api/calls/${String(active["call_id"])}`), 204);
     assert.equal((await long.finish()).successful, 1);
-    assert.equal((await gateway.finish()).successful, 2);
+
+    // 6.2, as it stands
+    const placed = await good(
+      send("POST", "/api/calls/initiate", {
+        from_number: DID,
+        to_number: "+19876543210",
+        webhook_url: "https://yourdomain.com/call-webhook",
+      }),
+      202,
+    );
+    const both = await until("the call that was asked for", async () =>
+      itemsOf(await good(get("/api/calls/active"))).find((call) => call["status"] === "answered"),
+    );
+    assert.deepEqual([both["call_id"], both["to_peer"]], [placed.json["call_id"], "ai1"]);
+    await good(send("DELETE", `/api/calls/${String(placed.json["call_id"])}`), 204);
+    assert.equal((await gateway.finish()).successful, 3);
 
     // 7.2: calls to it go over TLS from now on; those from it are known by their address as before.
     const tls = { allowed_ips: [`${carrier}/32`], transport: "TLS", auth_method: "digest" };
@@ -184,11 +199,12 @@ describe("the API", { skip: skipWithout("sipp", "curl") }, () => {
     assert.deepEqual(itemsOf(await good(get("/api/calls/cdr?provider=twilio&limit=100"))), []);
     const records = await until("records", async () => {
       const items = itemsOf(await good(get("/api/calls/cdr?provider=skyetel&limit=100")));
-      return items.length >= 3 ? items : undefined;
+      return items.length >= 4 ? items : undefined;
     });
     assert.deepEqual(
       records.map((record) => [record["provider"], record["outcome"]]),
       [
+        ["skyetel", "answered"],
         ["skyetel", "answered"],
         ["skyetel", "answered"],
         ["skyetel", "answered"],
@@ -225,11 +241,11 @@ describe("the API", { skip: skipWithout("sipp", "curl") }, () => {
     await routeOutTo(lab, tandem, "didforsale_backup");
     const overBackup = await runSipp(lab, lab.gateways[1], calling(300), `${lab.sbcPublic.address}:5060`, { service: "+19876543210" });
     assert.equal(overBackup.successful, 1, overBackup.output);
-    assert.equal((await provider.finish()).successful, 2);
+    assert.equal((await provider.finish()).successful, 3);
 
     // 9.3
     const metrics = await good(get("/metrics"));
-    assert.match(metrics.body, /^sip_calls_total\{provider="skyetel",status="success"\} 4$/m);
+    assert.match(metrics.body, /^sip_calls_total\{provider="skyetel",status="success"\} 5$/m);
     assert.match(metrics.body, /^sip_call_duration_seconds\{provider="skyetel"\} [0-9.]+$/m);
     assert.doesNotMatch(metrics.body, /1555123|1987654/);
 

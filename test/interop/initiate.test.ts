@@ -139,10 +139,11 @@ describe("calls that Tandem places", { skip: skipWithout("sipp") }, () => {
   });
 
   test("busy: the record says so, and no gateway is called", async (t) => {
-    const { lab, place, cdr } = await setUp(t);
+    const { lab, tandem, cdr } = await setUp(t);
     startSipp(lab, lab.carrier, uas([recv("INVITE"), respond(486, "Busy Here"), recv("ACK")]), undefined, { calls: 1 });
-    await place();
-    const { outcome, sipStatus, endedBy, attempts } = await cdr();
+    const { callId } = await tandem.cli<{ readonly callId: string }>("initiate", DID, CUSTOMER, "--ring", "20", "--connect", "gateway:ai1");
+    const { outcome, sipStatus, endedBy, attempts, callId: recorded } = await cdr();
+    assert.equal(recorded, callId);
     assert.deepEqual([outcome, sipStatus, endedBy], ["busy", 486, "callee"]);
     assert.deepEqual(
       attempts.map(({ peer }) => peer),

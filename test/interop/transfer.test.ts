@@ -85,7 +85,7 @@ describe("transfer", { skip: skipWithout("sipp") }, () => {
     near.sendTo({ address: lab.sbcPrivate.address, port: await portTold(carrier) });
     first.sendTo({ address: lab.sbcPublic.address, port: await portTold(gateway1) });
     await until("audio with the first", () => (near.received > 10 && first.received > 10 ? true : undefined));
-    const report = await tandem.ask<TransferReport>({ type: "transfer", callId, place: { kind: "gateway", name: "ai2" }, leg: undefined });
+    const report = await tandem.cli<TransferReport>("transfer", callId, "gateway:ai2");
     assert.deepEqual(report, { callId });
     await callTo(tandem, "ai2");
     assert.equal((await gateway1.finish()).successful, 1);

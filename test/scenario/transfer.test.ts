@@ -201,6 +201,19 @@ test("REFER of a gateway that may: 202, NOTIFY 100 and 200, then BYE to it (RFC 
   assert.deepEqual(await stage.quiet(), []);
 });
 
+test("of the REFER's headers those pass to the new side that its rules name, as of an INVITE's", async () => {
+  const { stage, call } = await running({ gateway: { transfers: true }, each: [{}, { headers: { pass: ["x-account"], set: [] } }] });
+  refer(stage, "g1", call, `<sip:g2@${G2}>`, [
+    ["X-Account", "4711"],
+    ["X-Secret", "stays"],
+  ]);
+  await stage.wait(10);
+  assert.equal(stage.gateway(2).lastInvite.request.header("x-account"), "4711");
+  assert.equal(stage.gateway(2).lastInvite.request.header("x-secret"), undefined);
+  call.dialog!.bye();
+  assert.deepEqual(await stage.quiet(), []);
+});
+
 test("who says BYE right after his REFER has moved the call all the same (RFC 5589 §6.1)", async () => {
   const { stage, call } = await running({ gateway: { transfers: true } });
   refer(stage, "g1", call, `<sip:g2@${G2}>`);
