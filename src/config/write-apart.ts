@@ -66,7 +66,8 @@ export class ResourceWriter {
   readonly #ports: WriterPorts;
   readonly #waiting = new Map<number, (outcome: ApplyOutcome | undefined) => void>();
   #worker: Worker | undefined;
-  #closed: (() => void) | undefined;
+  /** Threads that were told to end → who waits for it. */
+  readonly #ending = new Map<Worker, () => void>();
   #idle: Timer | undefined;
   #ids = 0;
 
@@ -86,16 +87,19 @@ export class ResourceWriter {
     });
   }
 
-  /** Ends the thread once what it was asked is done. */
+  /** Ends the thread once what it was asked is done. What is asked from now on is a new one's. */
   async rest(): Promise<void> {
     const worker = this.#worker;
     if (worker === undefined) return;
+    this.#worker = undefined;
+    this.#idle?.cancel();
     await new Promise<void>((resolve) => {
-      this.#closed = resolve;
+      this.#ending.set(worker, resolve);
       const message: ToWriter = { type: "close" };
       worker.postMessage(message);
     });
-    await this.#drop(worker);
+    this.#ending.delete(worker);
+    await worker.terminate();
   }
 
   #start(): Worker {
@@ -104,16 +108,17 @@ export class ResourceWriter {
     worker.on("message", (message: FromWriter) => this.#receive(worker, message));
     worker.on("error", (error) => (reason = error instanceof Error ? error.message : String(error)));
     worker.on("exit", () => {
-      if (this.#worker !== worker) return;
-      this.#worker = undefined;
+      const ending = this.#ending.get(worker);
+      if (this.#worker !== worker && ending === undefined) return;
+      if (this.#worker === worker) this.#worker = undefined;
       this.#answerAll({ ok: false, code: "STORE", message: `the thread that writes resources is gone: ${reason}`, problems: [] });
-      this.#closed?.();
+      ending?.();
     });
     return worker;
   }
 
   #receive(worker: Worker, message: FromWriter): void {
-    if (message.type === "closed") return this.#closed?.();
+    if (message.type === "closed") return this.#ending.get(worker)?.();
     if (message.type === "behind") return this.#behind(worker);
     if (message.patch !== undefined) this.#ports.take(restored(message.patch, message.secrets));
     for (const [id, outcome] of message.outcomes) {
@@ -124,16 +129,10 @@ export class ResourceWriter {
   }
 
   #behind(worker: Worker): void {
-    void this.#drop(worker);
+    if (this.#worker === worker) this.#worker = undefined;
     this.#ports.onBehind();
     this.#answerAll(undefined);
-  }
-
-  async #drop(worker: Worker): Promise<void> {
-    if (this.#worker === worker) this.#worker = undefined;
-    this.#closed = undefined;
-    this.#idle?.cancel();
-    await worker.terminate();
+    void worker.terminate();
   }
 
   #answerAll(outcome: ApplyOutcome | undefined): void {
