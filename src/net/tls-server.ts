@@ -26,6 +26,8 @@ export interface TlsAcceptorUser {
   onSecure(socket: TLSSocket, certificate: X509Certificate | undefined): void;
   /** @param remote "192.0.2.1:40000"; "" when it was gone already */
   onFailed(remote: string, error: SocketError): void;
+  /** The connection stands, and the certificate that came with it counts for nothing. */
+  onRefusedCertificate(remote: string, subject: string, objection: string): void;
 }
 
 export class TlsAcceptor {
@@ -81,7 +83,14 @@ export class TlsAcceptor {
     });
     server.on("secureConnection", (socket) => {
       this.#pending.get(placeOf(socket))?.();
-      this.#user.onSecure(socket, socket.authorized ? socket.getPeerX509Certificate() : undefined);
+      const shown = terms.clientCa === undefined ? undefined : socket.getPeerX509Certificate();
+      if (shown !== undefined && !socket.authorized)
+        this.#user.onRefusedCertificate(
+          `${socket.remoteAddress}:${socket.remotePort}`,
+          shown.subject.replaceAll("\n", ", "),
+          String(socket.authorizationError),
+        );
+      this.#user.onSecure(socket, socket.authorized ? shown : undefined);
     });
     server.on("tlsClientError", (error, socket) => {
       const { remoteAddress, remotePort } = socket;

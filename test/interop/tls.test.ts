@@ -141,6 +141,12 @@ test("a call comes by TLS with a client certificate and leaves by TLS, to whom i
   assert.match(await told("check"), /certificate of sip\.carrier\.example +trunk carrier +by certificate/);
   assert.match(await told("firewall", "--format", "nft"), /5061/);
 
+  // A renewed file is shown after a reload, and the connections that stand go on.
+  const renewed = { name: "sbc", names: `DNS:sbc.example.com,DNS:renewed.example.com,IP:${lab.sbcPrivate.address}`, by: authority };
+  mill.make(renewed);
+  await tandem.cli("reload");
+  assert.match((await tandem.ask<StatusReport>({ type: "status" })).certificates[0]!.names.join(), /renewed\.example\.com/);
+
   // Everybody's own client, who shows no certificate: a probe is answered, a call gets silence.
   const place = `${lab.sbcPrivate.address}:5061`;
   const request = (method: string): string =>

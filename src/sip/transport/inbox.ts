@@ -90,7 +90,7 @@ export class Inbox {
     user.onGarbage(reason, wire, flow);
   }
 
-  /** A connection that never came to say anything. */
+  /** A connection that never came to say anything, or a certificate that counts for nothing. */
   handshakeFailed(listener: string, remote: string, { code, detail }: SocketError): void {
     const { counters, publish } = this.#options;
     counters.handshakesFailed++;

@@ -26,6 +26,7 @@ export interface TlsTransportOptions extends Omit<TcpTransportOptions, "kind"> {
 export async function openTlsTransport(options: TlsTransportOptions): Promise<TcpTransport> {
   const { source, counters, listener, onHandshakeFailed } = options;
   let transport: TcpTransport | undefined;
+  const rate = new HandshakeRate();
   const acceptor = new TlsAcceptor({
     onSecure(socket, certificate) {
       const { remoteAddress, remotePort } = socket;
@@ -33,6 +34,11 @@ export async function openTlsTransport(options: TlsTransportOptions): Promise<Tc
       transport.accept(remoteAddress, remotePort, (user) => new TcpConnection(socket, user, BACKLOG_BYTES_MAX), provenBy(certificate));
     },
     onFailed: (remote, error) => onHandshakeFailed(remote, explainHandshake(error, false)),
+    onRefusedCertificate: (remote, subject, objection) =>
+      onHandshakeFailed(remote, {
+        code: "TLS_CLIENT_REFUSED",
+        detail: `its certificate (${subject}) proves nobody: ${objection}; the listener's tls.ca must have signed it, for client authentication`,
+      }),
   });
   if (options.listens && source.server(listener) === undefined)
     throw Object.assign(new Error(`listener ${listener} has no certificate that can be used`), { code: "NO_CERTIFICATE" });
@@ -42,8 +48,8 @@ export async function openTlsTransport(options: TlsTransportOptions): Promise<Tc
           const terms = source.server(listener);
           // An error before Node's TLS has the socket must not end the process.
           socket.on("error", () => {});
-          const taken =
-            terms !== undefined && transport?.admits(address, acceptor.pending) === true && acceptor.accept(socket, address, terms);
+          const admitted = transport?.admits(address, acceptor.pending) === true && rate.take(address, options.clock.nowMs());
+          const taken = terms !== undefined && admitted && acceptor.accept(socket, address, terms);
           if (taken) return markAccepted(socket, options.dscpOf?.(address));
           counters.turnedAway++;
           socket.destroy();
@@ -85,6 +91,30 @@ export async function openTlsTransport(options: TlsTransportOptions): Promise<Tc
     opened,
   );
   return transport;
+}
+
+/** A handshake costs half a millisecond of this thread: whoever begins many must not keep the others from calling. */
+const HANDSHAKES_PER_SECOND_MAX = 400;
+const HANDSHAKES_PER_SECOND_OF_SOURCE_MAX = 50;
+
+class HandshakeRate {
+  #second = -1;
+  #all = 0;
+  readonly #bySource = new Map<string, number>();
+
+  take(source: string, nowMs: number): boolean {
+    const second = Math.floor(nowMs / 1_000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#all = 0;
+      this.#bySource.clear();
+    }
+    const ofSource = this.#bySource.get(source) ?? 0;
+    if (this.#all >= HANDSHAKES_PER_SECOND_MAX || ofSource >= HANDSHAKES_PER_SECOND_OF_SOURCE_MAX) return false;
+    this.#all++;
+    this.#bySource.set(source, ofSource + 1);
+    return true;
+  }
 }
 
 function provenBy(certificate: X509Certificate | undefined): readonly string[] | undefined {
