@@ -15,7 +15,7 @@ interface Counted {
 }
 
 const SUITES: readonly { readonly name: string; readonly globs: readonly string[]; readonly args: readonly string[] }[] = [
-  { name: "units", globs: ["src/**/*.test.ts"], args: ["--test-isolation=none", "--test-force-exit"] },
+  { name: "units", globs: ["src/**/*.test.ts", "panel/src/**/*.test.ts"], args: ["--test-isolation=none", "--test-force-exit"] },
   {
     name: "across layers",
     globs: ["test/*.test.ts", "test/{scenario,golden,contract,fuzz,kit}/**/*.test.ts"],

@@ -5,7 +5,8 @@
 import { useEffect, useSyncExternalStore } from "react";
 import { ApiError, askRaw } from "./client.ts";
 import { useFeatures } from "./features.ts";
-import { outOfDate } from "./queries.ts";
+import { readFrames } from "./frames.ts";
+import { callsOutOfDate, outOfDate } from "./queries.ts";
 
 export const EVENTS = "/api/events";
 const RETRY_MS = 2_000;
@@ -20,7 +21,7 @@ export interface LiveEvent {
 }
 
 const PATHS_BY_SUBJECT: Readonly<Record<string, readonly string[]>> = {
-  call: ["/api/calls/active", "/api/calls/{call_id}"],
+  call: ["/api/calls/active"],
   trunk: ["/api/trunks"],
   gateway: ["/api/gateways", "/api/trunks"],
   alert: ["/api/alerts"],
@@ -42,43 +43,34 @@ const watch = (watcher: () => void): (() => void) => {
 export const useIsLive = (): boolean => useSyncExternalStore(watch, () => connected);
 
 const due = new Set<string>();
+const dueCalls = new Set<string>();
 let timer: ReturnType<typeof setTimeout> | undefined;
 let renewedMs = 0;
 
-function renew({ type }: LiveEvent): void {
-  for (const path of PATHS_BY_SUBJECT[type.split(".")[0] ?? ""] ?? []) due.add(path);
-  if (due.size === 0 || timer !== undefined) return;
+function renew({ type, data }: LiveEvent): void {
+  const subject = type.split(".")[0] ?? "";
+  for (const path of PATHS_BY_SUBJECT[subject] ?? []) due.add(path);
+  if (subject === "call" && typeof data?.["call_id"] === "string") dueCalls.add(data["call_id"]);
+  schedule();
+}
+
+function schedule(): void {
+  // Who doesn't look needs nothing new.
+  if (due.size === 0 || timer !== undefined || document.hidden) return;
   // The first at once, a crowd of them together.
   timer = setTimeout(
     () => {
       timer = undefined;
       renewedMs = Date.now();
       outOfDate(...due);
+      callsOutOfDate(dueCalls);
       due.clear();
+      dueCalls.clear();
     },
     Math.max(0, renewedMs + RENEW_MS - Date.now()),
   );
 }
-
-/** Blocks of "field: value" lines, ended by an empty line; what is left is the beginning of the next. */
-export function readFrames(text: string): {
-  readonly frames: readonly { readonly id?: string; readonly event: string; readonly data: string }[];
-  readonly rest: string;
-} {
-  const blocks = text.replaceAll("\r\n", "\n").split("\n\n");
-  const rest = blocks.pop() ?? "";
-  const frames = blocks.map((block) => {
-    const frame: { id?: string; event: string; data: string } = { event: "message", data: "" };
-    for (const line of block.split("\n")) {
-      const [, field, value = ""] = /^([a-z]+):? ?(.*)$/.exec(line) ?? [];
-      if (field === "id") frame.id = value;
-      else if (field === "event") frame.event = value;
-      else if (field === "data") frame.data += value;
-    }
-    return frame;
-  });
-  return { frames: frames.filter(({ data }) => data !== ""), rest };
-}
+document.addEventListener("visibilitychange", schedule);
 
 async function follow(signal: AbortSignal): Promise<void> {
   let lastId: string | undefined;
@@ -98,9 +90,9 @@ async function follow(signal: AbortSignal): Promise<void> {
       for await (const chunk of answer.body ?? []) {
         const read = readFrames(rest + decoder.decode(chunk, { stream: true }));
         rest = read.rest;
-        for (const { id, event } of read.frames) {
+        for (const { id, event, data } of read.frames) {
           if (id !== undefined) lastId = id;
-          renew({ type: event });
+          renew({ ...(JSON.parse(data) as LiveEvent), type: event });
         }
       }
     } catch (error) {

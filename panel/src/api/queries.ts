@@ -49,3 +49,13 @@ export function useAnything<T = unknown>(path: string, query?: Query, keeping: K
 export const outOfDate = (...paths: readonly string[]): void => {
   for (const path of paths) void queries.invalidateQueries({ predicate: ({ queryKey }) => String(queryKey[0]).startsWith(path) });
 };
+
+/** Pages of these calls are out of date, and no others. */
+export const callsOutOfDate = (callIds: ReadonlySet<string>): void => {
+  if (callIds.size === 0) return;
+  void queries.invalidateQueries({
+    predicate: ({ queryKey: [path, given] }) =>
+      String(path).startsWith("/api/calls/{call_id}") &&
+      callIds.has((given as { readonly path?: { readonly call_id?: string } } | null)?.path?.call_id ?? ""),
+  });
+};

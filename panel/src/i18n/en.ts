@@ -1,4 +1,4 @@
-/** English, and the list of keys. {name} is filled in; what counts has one form for each plural category. */
+/** English, and the list of keys. {name} is filled in; what counts has one form for each plural category. Long because it is all that the panel says. */
 export const en = {
   "action.back": "Back",
   "action.cancel": "Cancel",
@@ -522,4 +522,7 @@ export const en = {
   "finding.NAT_CONTACT": "Its Contact is a private address",
   "finding.SIGNALLING_LOSS": "Messages had to be repeated",
   "problem.RATE_LIMITED": "Too many requests",
+
+  "calls.newest": { one: "the newest", other: "the newest {count}" },
+  "calls.search": "Number or peer",
 } as const;

@@ -1,4 +1,4 @@
-/** Russian. */
+/** Russian. Long because it is all that the panel says. */
 import type { Dictionary } from "./dictionary.ts";
 
 export const ru: Dictionary = {
@@ -534,4 +534,7 @@ export const ru: Dictionary = {
   "finding.NAT_CONTACT": "В его Contact частный адрес",
   "finding.SIGNALLING_LOSS": "Сообщения приходилось повторять",
   "problem.RATE_LIMITED": "Слишком много запросов",
+
+  "calls.newest": { one: "последний", few: "последние {count}", many: "последние {count}", other: "последние {count}" },
+  "calls.search": "Номер или узел",
 };

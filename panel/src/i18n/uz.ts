@@ -1,4 +1,4 @@
-/** Uzbek in Latin letters. */
+/** Uzbek in Latin letters. Long because it is all that the panel says. */
 import type { Dictionary } from "./dictionary.ts";
 
 export const uz: Dictionary = {
@@ -524,4 +524,7 @@ export const uz: Dictionary = {
   "finding.NAT_CONTACT": "Uning Contact manzili xususiy",
   "finding.SIGNALLING_LOSS": "Xabarlarni takrorlashga toʻgʻri keldi",
   "problem.RATE_LIMITED": "Juda koʻp soʻrov",
+
+  "calls.newest": { one: "eng yangisi", other: "eng yangi {count} tasi" },
+  "calls.search": "Raqam yoki tomon",
 };

@@ -1,5 +1,5 @@
 /** What is up now. */
-import { Anchor, Text } from "@mantine/core";
+import { Anchor, Group, Text, TextInput } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { useEffect, useMemo, useState } from "react";
 import type { Answer } from "../api/client.ts";
@@ -10,6 +10,8 @@ import { Card, Empty, Loaded, Page, State, type Tone } from "../parts/basics.tsx
 import { type Column, DataTable } from "../parts/data-table.tsx";
 
 type ActiveCall = Answer<"/api/calls/active">["items"][number];
+/** More rows at once than anybody reads. */
+const ROWS_MAX = 200;
 const POLL_MS = 800;
 /** Events tell most; what they can't is seen so late at most. */
 const CHECK_MS = 10_000;
@@ -42,6 +44,7 @@ export function Calls() {
   const query = useActiveCalls();
   const live = useIsLive();
   const now = useNow();
+  const [wanted, setWanted] = useState("");
   const columns = useMemo(
     (): readonly Column<ActiveCall>[] => [
       {
@@ -102,23 +105,44 @@ export function Calls() {
       }
     >
       <Loaded query={query}>
-        {({ total, items }) => (
-          <>
-            <Text size="sm" mb="xs" aria-live="polite">
-              {t("calls.count", { count: total })}
-            </Text>
-            <Card flush>
-              <DataTable
-                label={t("nav.calls")}
-                columns={columns}
-                rows={items}
-                keyOf={({ call_id }) => call_id}
-                links
-                empty={<Empty title={t("calls.none")}>{t("calls.noneHint")}</Empty>}
-              />
-            </Card>
-          </>
-        )}
+        {({ total, items }) => {
+          const found = items.filter((call) =>
+            [call.from_number, call.to_number, call.from_peer, call.to_peer].some((text) => text.includes(wanted.trim())),
+          );
+          return (
+            <>
+              <Group mb="xs" justify="space-between">
+                <Text size="sm" aria-live="polite">
+                  {t("calls.count", { count: total })}
+                  {found.length > ROWS_MAX && ` · ${t("calls.newest", { count: ROWS_MAX })}`}
+                </Text>
+                {(total > 0 || wanted !== "") && (
+                  <TextInput
+                    type="search"
+                    size="xs"
+                    w={220}
+                    aria-label={t("action.search")}
+                    placeholder={t("calls.search")}
+                    value={wanted}
+                    onChange={({ currentTarget }) => setWanted(currentTarget.value)}
+                  />
+                )}
+              </Group>
+              <Card flush>
+                <DataTable
+                  label={t("nav.calls")}
+                  columns={columns}
+                  rows={found.slice(-ROWS_MAX)}
+                  keyOf={({ call_id }) => call_id}
+                  links
+                  empty={
+                    total === 0 ? <Empty title={t("calls.none")}>{t("calls.noneHint")}</Empty> : <Empty title={t("records.noneFound")} />
+                  }
+                />
+              </Card>
+            </>
+          );
+        }}
       </Loaded>
     </Page>
   );

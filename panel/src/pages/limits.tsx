@@ -1,13 +1,14 @@
 /** What each tenant, trunk, gateway and source may do at most, how much of it is used, and who is locked. */
 import { Anchor, Button, Group, Modal, Text } from "@mantine/core";
 import { useMemo, useState } from "react";
-import { type Answer, ApiError, type Body, api } from "../api/client.ts";
+import { type Answer, type Body, api } from "../api/client.ts";
 import { bodySchema, useFeatures } from "../api/features.ts";
 import { outOfDate, useApi } from "../api/queries.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Card, Empty, Loaded, Page, Problem, State } from "../parts/basics.tsx";
 import { type Column, DataTable } from "../parts/data-table.tsx";
 import { SchemaForm, type Values } from "../parts/schema-form.tsx";
+import { fieldErrors } from "../parts/field-errors.ts";
 
 const LIMITS = "/api/limits";
 const ONE = "/api/limits/{subject}/{name}";
@@ -135,10 +136,8 @@ function LimitForm({ limit, onDone }: { readonly limit: Limit; readonly onDone: 
   const schema = bodySchema(document, ONE, "put");
   const [values, setValues] = useState<Values>(said(limit.limits));
   const [error, setError] = useState<unknown>();
-  const errors = Object.fromEntries(
-    error instanceof ApiError ? error.errors.map(({ field, message }) => [field.split(/[.[]/)[0] ?? field, message]) : [],
-  );
-  const done = () => {
+  const errors = fieldErrors(error);
+  const finish = () => {
     outOfDate(LIMITS);
     onDone();
   };
@@ -153,7 +152,7 @@ function LimitForm({ limit, onDone }: { readonly limit: Limit; readonly onDone: 
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
-        void api.put(ONE, { ...of(limit), body }).then(done, setError);
+        void api.put(ONE, { ...of(limit), body }).then(finish, setError);
       }}
     >
       <SchemaForm
@@ -180,7 +179,7 @@ function LimitForm({ limit, onDone }: { readonly limit: Limit; readonly onDone: 
       )}
       <Group justify="flex-end" mt="md">
         {limit.is_set && (
-          <Button variant="default" onClick={() => void api.delete(ONE, of(limit)).then(done, setError)}>
+          <Button variant="default" onClick={() => void api.delete(ONE, of(limit)).then(finish, setError)}>
             {t("limit.reset")}
           </Button>
         )}

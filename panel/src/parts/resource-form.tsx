@@ -1,12 +1,13 @@
 /** A new resource of tandem.yaml's kinds, or a change of one: only what was changed is sent, and only if nobody else was quicker. */
 import { Button, Group } from "@mantine/core";
 import { useState } from "react";
-import { ApiError, ask, askRaw, filled } from "../api/client.ts";
+import { ask, askRaw, filled } from "../api/client.ts";
 import { bodySchema, useFeatures } from "../api/features.ts";
 import { outOfDate } from "../api/queries.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Problem } from "./basics.tsx";
 import { SchemaForm, type Special, type Values } from "./schema-form.tsx";
+import { fieldErrors } from "./field-errors.ts";
 
 export interface ResourceKind {
   /** "/api/groups" */
@@ -53,9 +54,7 @@ export function ResourceForm({
   const [busy, setBusy] = useState(false);
   // The schema of a new one is plain; that of a change is the same with null for what goes.
   const schema = bodySchema(document, kind.path, "post");
-  const errors = Object.fromEntries(
-    error instanceof ApiError ? error.errors.map(({ field, message }) => [field.split(/[.[]/)[0] ?? field, message]) : [],
-  );
+  const errors = fieldErrors(error);
   const name = String(stored?.entry[kind.id] ?? values[kind.id] ?? "");
   const save = async () => {
     setBusy(true);
