@@ -31,6 +31,7 @@ import {
   openPages,
   openTables,
   openWebhookStore,
+  reached,
   readState,
 } from "#store/database.ts";
 import { alertStore } from "#store/alert-store.ts";
@@ -89,13 +90,14 @@ const applyFile: ApiPorts["applyFile"] = ({ text, ...wish }) => apply(text, wish
 
 const house = houseAt(home, process.env);
 const { database } = house;
+const mistake = (text: string): void => post({ type: "mistake", text });
+if (database.kind === "postgres") await reached(database, (reason) => mistake(`no API yet: ${reason}`));
 const cdrs = await openCdrStore(database);
 const identities = await openIdentities(database);
 const pages = await openPages(house);
 const records = await openApiRecords(database);
 await records.pruneAudit(systemClock.wallMs() - AUDIT_KEPT_MS);
 const live = new LiveHub();
-const mistake = (text: string): void => post({ type: "mistake", text });
 const webhooks = openWebhooks({
   store: await openWebhookStore(database),
   cdrs,

@@ -4,7 +4,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "#base/assert.ts";
 import { systemClock } from "#base/clock.ts";
 import { LADDER_FOLDER, readLadder } from "#observe/read-ladder.ts";
-import { houseAt, openCdrStore, resealStored } from "#store/database.ts";
+import { houseAt, keepFresh, openCdrStore, resealStored } from "#store/database.ts";
 import type { StoreThreadOptions, ToStore } from "#store/store-messages.ts";
 import { createStoreThread } from "#store/store-thread.ts";
 
@@ -29,3 +29,4 @@ function reseal(): void {
   resealStored(house).catch(() => systemClock.after(RESEAL_AGAIN_MS, reseal));
 }
 reseal();
+void keepFresh(home, house.database);

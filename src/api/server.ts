@@ -11,9 +11,11 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from "fastify-type-provider-zod";
+import { alertChannelRoutes } from "./alert-channel-routes.ts";
 import { alertRoutes } from "./alert-routes.ts";
 import { applyRoutes } from "./apply-routes.ts";
 import { auditRoutes, auditing } from "./audit.ts";
+import { isAway } from "#store/database.ts";
 import { authRoutes } from "./auth-routes.ts";
 import { callPage } from "./call-page.ts";
 import { callRoutes } from "./call-routes.ts";
@@ -36,6 +38,7 @@ import { trunkRoutes } from "./trunk-routes.ts";
 import { trunkStatusRoutes } from "./trunk-status-routes.ts";
 import { keyRoutes, userRoutes } from "./user-routes.ts";
 import { watchRoutes } from "./watch-routes.ts";
+import { webhookDeliveryRoutes } from "./webhook-delivery-routes.ts";
 import { webhookRoutes } from "./webhook-routes.ts";
 
 const BODY_BYTES_MAX = 1024 * 1024;
@@ -101,7 +104,9 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
     watchRoutes,
     eventRoutes,
     webhookRoutes,
+    webhookDeliveryRoutes,
     alertRoutes,
+    alertChannelRoutes,
     authRoutes,
     trunkStatusRoutes,
     callRoutes,
@@ -150,6 +155,7 @@ function problemOf(error: FastifyError | Error): ApiProblem {
   }
   const code = "statusCode" in error && typeof error.statusCode === "number" ? CODE_OF_STATUS[error.statusCode] : undefined;
   if (code !== undefined) return new ApiProblem(code, error.message);
+  if (isAway(error)) return new ApiProblem("STORE_UNAVAILABLE", "the database can't be reached; calls go on, try again");
   return new ApiProblem("INTERNAL", "a mistake of ours; the request_id finds it in the log");
 }
 

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { NOTHING_STORED, type StoredEntries, type StoredState } from "#config/stored-resources.ts";
 import type { ApiRecords } from "./api-records.ts";
 import type { CdrStore } from "./cdr-store.ts";
@@ -36,6 +37,17 @@ export function databaseOf(home: string, env: Environment): Database {
       `DATABASE_URL begins with "${/^[a-z0-9+.-]*/i.exec(url)![0]}": only postgres:// is known; without DATABASE_URL everything is in ${join(home, DATABASE_FILE)}`,
     );
   return { kind: "postgres", url };
+}
+
+const AWAY = /^(ECONN|ENOENT|ETIMEDOUT|EHOSTUNREACH|EAI_|08|57P0|53300)/;
+const AWAY_SAID = /connection terminated|timeout exceeded when trying to connect|query read timeout|database is locked/i;
+
+/** The database can't be reached now, rather than having refused what was asked. */
+export function isAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  // Of several addresses each has its own.
+  if (error instanceof AggregateError) return error.errors.some(isAway);
+  return ("code" in error && AWAY.test(String(error.code))) || AWAY_SAID.test(error.message);
 }
 
 /** What has to do with one state folder. */
@@ -204,6 +216,8 @@ function opened(home: string, env: Environment, entries: StoredEntries, tell: (r
 
 /** The last that was read, passwords sealed: a PostgreSQL that is away must not take the trunks along. */
 const KEPT_FILE = "resources-kept.json";
+const KEEP_FRESH_MS = 2_000;
+const REACH_AGAIN_MS = 2_000;
 function keep(home: string, entries: StoredEntries): void {
   try {
     mkdirSync(home, { recursive: true, mode: 0o700 });
@@ -212,6 +226,35 @@ function keep(home: string, entries: StoredEntries): void {
     // A full disk keeps nobody from calling; it is told of elsewhere.
   }
 }
+/** What is kept follows what is stored, a few seconds behind. Of PostgreSQL only; never rejects. */
+export async function keepFresh(home: string, database: Database): Promise<void> {
+  if (database.kind === "sqlite") return;
+  const { openPostgresPages } = await import("./postgres/postgres-pages.ts");
+  const { readPostgresEntries } = await import("./postgres/postgres-resources.ts");
+  const pages = openPostgresPages(database.url);
+  for (let kept = -1; ; await sleep(KEEP_FRESH_MS)) {
+    const generation = await pages.generation().catch(() => kept);
+    if (generation === kept) continue;
+    const entries = await readPostgresEntries(database.url).catch(() => undefined);
+    if (entries === undefined) continue;
+    keep(home, entries);
+    kept = generation;
+  }
+}
+
+/** When the database can be reached, and is of today's schema. @param tell once, why it can't */
+export async function reached(database: Database, tell: (reason: string) => void): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await (await openTables(database)).close();
+    } catch (error) {
+      if (tries === 0)
+        tell(`the database can't be reached, tried again until it can: ${error instanceof Error ? error.message : String(error)}`);
+      await sleep(REACH_AGAIN_MS);
+    }
+  }
+}
+
 /** For what could not be read. undefined: nothing was kept, or it is not of a PostgreSQL. */
 export function keptEntries(home: string, env: Environment, before: Asked<StoredEntries>): StoredEntries | undefined {
   if (before === undefined) return undefined;
