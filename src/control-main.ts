@@ -110,6 +110,7 @@ export function controlAbilities(house: House): ControlAbilities {
     status,
     calls: () => calls.list(),
     find: (callId) => calls.find(callId),
+    quality: async (callId) => calls.quality(callId),
     hangUp: (callId, reason) => calls.hangUp(callId, reason),
     route: (question) => simulate(question, { snapshot: house.snapshot(), plan: house.plan }),
     cdrs: (question) => store.cdrs({ ...question, tenant: EVERY_TENANT }),

@@ -3,7 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { type CallId, callIdTimeMs } from "#base/ids.ts";
-import type { CallSummary } from "#call/control.ts";
+import type { CallSummary, LegQuality } from "#call/control.ts";
 import type { Cdr } from "#cdr/record.ts";
 import type { Principal } from "./access.ts";
 import { CallRecord, iso, record, trunksOf } from "./call-record.ts";
@@ -53,7 +53,7 @@ const CallPage = z.object({
   active: ActiveCall.nullable(),
   record: CallRecord.nullable(),
   attempts: z.array(CallAttempt),
-  quality: z.array(CallQuality).describe("By leg, once the call is over."),
+  quality: z.array(CallQuality).describe("By leg: so far, or of the whole call."),
   findings: z.array(CallFinding).describe("What went wrong, worst first; none in a clean call."),
 });
 const Message = z
@@ -110,15 +110,16 @@ export const callPage =
         },
       },
       async (request) => {
+        const { call_id } = request.params;
         const principal = principalOf(request);
-        const { live, cdr } = await find(principal, request.params.call_id);
+        const { live, cdr } = await find(principal, call_id);
         const trunks = await trunksOf(ports, principal);
-        const traced = (await ports.insight?.traced(request.params.call_id, cdr, trunks)) ?? NOTHING_TRACED;
+        const traced = (await ports.insight?.traced(call_id, cdr, trunks)) ?? NOTHING_TRACED;
         return {
           active: live === undefined ? null : active(live),
           record: cdr === undefined ? null : record(cdr, trunks),
           attempts: attemptsOf(cdr, traced),
-          quality: cdr === undefined ? [] : qualityOf(cdr),
+          quality: cdr === undefined ? await qualityNow(call_id) : qualityOf(cdr.legs, cdr.answeredAtMs !== undefined),
           findings: traced.findings.map(({ evidence, ...finding }) => ({
             ...finding,
             evidence: evidence.map(({ text, message }) => ({ text, message: message ?? null })),
@@ -151,6 +152,10 @@ export const callPage =
         };
       },
     );
+
+    /** It may end meanwhile. */
+    const qualityNow = async (callId: string): Promise<z.infer<typeof CallQuality>[]> =>
+      qualityOf(await ports.ask<readonly LegQuality[]>({ type: "quality", callId }).catch(() => []), false);
 
     /** @throws ApiProblem also where it is another tenant's */
     async function find(
@@ -197,8 +202,8 @@ function attemptsOf(cdr: Cdr | undefined, traced: TracedCall): z.infer<typeof Ca
   ];
 }
 
-const qualityOf = (cdr: Cdr): z.infer<typeof CallQuality>[] =>
-  cdr.legs.map(({ leg, peer, codec, packetsReceived, packetsSent, packetsLost, jitterMs, strays }) => {
+const qualityOf = (legs: readonly LegQuality[], isAnswered: boolean): z.infer<typeof CallQuality>[] =>
+  legs.map(({ leg, peer, codec, packetsReceived, packetsSent, packetsLost, jitterMs, strays }) => {
     const expected = packetsReceived + packetsLost;
     return {
       leg,
@@ -210,6 +215,6 @@ const qualityOf = (cdr: Cdr): z.infer<typeof CallQuality>[] =>
       loss_percent: expected === 0 ? 0 : Math.round((packetsLost / expected) * 10_000) / 100,
       jitter_ms: jitterMs,
       strays,
-      silent: cdr.answeredAtMs !== undefined && packetsReceived === 0,
+      silent: isAnswered && packetsReceived === 0,
     };
   });

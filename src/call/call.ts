@@ -26,21 +26,20 @@ import type { DialogState, IncomingInvite, RequestParts, UserAgent } from "#sip/
 import type { Attempt } from "./attempt.ts";
 import { Bridge } from "./bridge.ts";
 import { type CallEnding, type CallRecord, cdrOf } from "./cdr-of-call.ts";
-import type { CallSummary, PlaceName } from "./control.ts";
+import type { CallSummary, LegQuality } from "./control.ts";
 import { type Caller, callerOf } from "./caller-identity.ts";
 import { headersToward } from "./header-rules.ts";
 import type { Dialling } from "./lane.ts";
 import { type Ending, q850Of } from "./hunt.ts";
 import { Leg, type LegFacts, type LegOwner } from "./leg.ts";
 import { MediaSession, type Side, type Told } from "./media-session.ts";
+import { type MovedCall, Moves } from "./moves.ts";
 import { callerNamed, type Origination } from "./origination.ts";
 import type { CallLease, CallPorts, ServerTransaction } from "./ports.ts";
 import { q850Reason, reasonAcross } from "./reason-across.ts";
-import type { ReferDesk } from "./refer.ts";
-import type { AttemptSection, CallSections, CoreSection, IncomingSection, LeftLeg, Recovered } from "./recovery.ts";
+import type { AttemptSection, CallSections, CoreSection, IncomingSection, Recovered } from "./recovery.ts";
 import { sdpBodyOf } from "./sdp-body.ts";
 import { SetUp } from "./set-up.ts";
-import { Transfer, type TransferOrder, type TransferOwner, type TransferRefusal } from "./transfer.ts";
 
 /** The registry as a call sees it. */
 export interface CallHouse {
@@ -74,7 +73,7 @@ const TONE_MS = 4_000;
 /** The end of a former process's call is recorded so long after it was said. */
 const SAID_MS = 100;
 
-export class Call implements LegOwner, TransferOwner, ReferDesk {
+export class Call implements LegOwner {
   readonly id: CallId;
   /** Signed; tags, branches, Call-IDs and Contacts of ours begin with it. */
   readonly token: string;
@@ -82,6 +81,8 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
   readonly ports: CallPorts;
   readonly source: Peer;
   readonly #bridge: Bridge;
+  /** How one of its sides is replaced. */
+  readonly moves: Moves;
   #tenant: TenantId;
   #state: CallSummary["state"] = "routing";
   #core: CoreSection | undefined;
@@ -105,16 +106,6 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
   #lease: CallLease | undefined;
   /** Of a call that Tandem places. */
   #order: Origination | undefined;
-  /** One of the sides is being replaced. */
-  #transfer: Transfer | undefined;
-  /** Sides that were replaced, and the one of them that has not heard BYE yet. */
-  #left: readonly LeftLeg[] = [];
-  #leaving: Leg | undefined;
-  /** The legs have changed places: "a" is who "b" would be. */
-  #swapped = false;
-  #everSwapped = false;
-  /** Whose places it takes. */
-  readonly #taken: { readonly peer: string; readonly way: "in" | "out" }[] = [];
 
   constructor(calls: CallHouse, id: CallId, token: string, source: Peer) {
     this.calls = calls;
@@ -127,20 +118,23 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
     // RFC 8866 §5.2: a numeric id; the time it was made, as the RFC suggests, doubled for the two sides.
     this.media = new MediaSession(this.ports.media, id, source, Math.floor(this.ports.clock.wallMs()) * 2);
     this.#bridge = new Bridge(this);
-    this.#take(source.name, "in");
-    calls.count(source.name, 1, "in");
+    this.moves = new Moves(this.#asMoved());
+    this.moves.count(source.name, "in");
   }
-  #count(peer: string): void {
-    this.#take(peer, "out");
-    this.calls.count(peer, 1, "out");
-  }
-  #take(peer: string, way: "in" | "out"): void {
-    this.#taken.push({ peer, way });
-  }
-  #give(leg: Leg): void {
-    const way = leg.name === "a" ? "in" : "out";
-    const at = this.#taken.findIndex((one) => one.peer === leg.peer.name && one.way === way);
-    if (at >= 0) for (const { peer } of this.#taken.splice(at, 1)) this.calls.count(peer, -1, way);
+  #asMoved(): MovedCall {
+    return {
+      call: this,
+      core: () => this.#core,
+      attempts: () => this.#attempts,
+      setAttempts: (attempts) => void (this.#attempts = attempts),
+      setLegs: (a, b) => void ([this.#a, this.#b] = [a, b]),
+      personAt: (leg) => this.#personAt(leg),
+      idle: () => this.#bridge.idle,
+      renew: (leg) => this.#bridge.renew(leg),
+      bye: (leg) => this.#bye(leg, []),
+      journal: () => this.ports.journal.append(this.id, this.#tenant, { ...this.#sections(false) }),
+      answered: (leg) => this.#lease?.answered(leg.peer, 0),
+    };
   }
 
   get tenant(): TenantId {
@@ -355,7 +349,7 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
     if (setUp.side === "a") return this.#firstAnswered(attempt.leg);
     const b = attempt.leg;
     this.#b = b;
-    this.#take(b.peer.name, "out");
+    this.moves.take(b.peer.name, "out");
     this.#lease?.answered(b.peer, 0);
     this.#state = "answered";
     const a = this.#a!;
@@ -376,7 +370,7 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
   /** Of a call that we place. His ACK leaves when this returns, and only then the second INVITE. */
   #firstAnswered(leg: Leg): void {
     this.#a = leg;
-    this.#take(leg.peer.name, "out");
+    this.moves.take(leg.peer.name, "out");
     this.#lease?.answered(leg.peer, 0);
     this.ports.journal.append(this.id, this.#tenant, { ...this.#sections(false) });
     this.publish({ type: "call-answered", setupMs: Math.round(this.#answered!.setupMs), peer: leg.peer.name });
@@ -404,86 +398,6 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
 
   // In the call
 
-  // Transfer
-
-  /** An operator's wish. @param who is replaced; undefined: the gateway's side, else who was called */
-  move(place: PlaceName, who: "caller" | "callee" | undefined): TransferRefusal | undefined {
-    const legs = [this.#b, this.#a].filter((leg) => leg !== undefined);
-    const personOf = (wanted: "caller" | "callee") => legs.find((leg) => this.#personAt(leg) === wanted);
-    const leaving = who === undefined ? (legs.find(({ peer }) => peer.kind === "gateway") ?? personOf("callee")) : personOf(who);
-    if (leaving === undefined) return { code: "NOT_ANSWERED", status: 481, message: "only an answered call can be moved" };
-    return this.transfer({ place, leaving, by: undefined, onEnd: () => undefined });
-  }
-  /** Blind: see `transfer.ts`. @returns why not */
-  transfer(order: TransferOrder): TransferRefusal | undefined {
-    const { leaving, place, by } = order;
-    const [core, staying] = [this.#core, leaving === this.#a ? this.#b : this.#a];
-    if (!this.running || core === undefined || staying?.dialog === undefined || leaving.dialog === undefined)
-      return { code: "NOT_ANSWERED", status: 481, message: "only an answered call can be moved" };
-    if (this.#transfer !== undefined || this.#leaving !== undefined || !this.#bridge.idle)
-      return { code: "BUSY", status: 491, message: "the call is being changed just now; try again" };
-    if (staying.name !== "a" && !this.ports.media.capabilities.has("any-pair"))
-      return {
-        code: "NOT_SUPPORTED",
-        status: 501,
-        message: `the media engine ${this.ports.media.name} can't replace the side that called`,
-      };
-    const caller = this.#personAt(staying) === "caller" ? core.caller : core.called;
-    const question = { tenant: this.#tenant, place, by, staying: staying.peer, caller, called: core.called };
-    const plan = this.ports.planTransfer(question, this.id);
-    if (plan.type === "reject") return { code: "NO_ROUTE", status: plan.status, message: plan.reason };
-    if (leaving === this.#a) this.#swap();
-    const reason = this.media.move();
-    if (reason !== undefined) return { code: "NOT_SUPPORTED", status: 488, message: reason };
-    this.#transfer = new Transfer(this, this, order, plan, this.#attempts);
-    this.#transfer.start();
-    return undefined;
-  }
-  #swap(): void {
-    [this.#a, this.#b] = [this.#b, this.#a];
-    this.#a!.side = "a";
-    this.#b!.side = "b";
-    this.media.swap();
-    this.#swapped = !this.#swapped;
-    this.#everSwapped = true;
-    this.ports.journal.append(this.id, this.#tenant, { ...this.#sections(false) });
-  }
-  onMoved(transfer: Transfer, attempt: Attempt): void {
-    const left = this.#b!;
-    this.#transfer = undefined;
-    this.#attempts = transfer.attempts;
-    const { kind, name, listener } = left.peer;
-    this.#left = [...this.#left, { name: left.name, peer: { kind, name, listener }, facts: left.facts, codec: this.media.leftCodec }];
-    this.#give(left);
-    this.#b = attempt.leg;
-    this.#take(attempt.leg.peer.name, "out");
-    this.#lease?.answered(attempt.leg.peer, 0);
-    this.media.settled();
-    this.ports.journal.append(this.id, this.#tenant, { ...this.#sections(false) });
-    this.#lease?.answered(attempt.leg.peer, 0);
-    this.publish({ type: "call-transferred", leg: attempt.leg.name, from: left.peer.name, to: attempt.leg.peer.name });
-    if (left.dialog !== undefined) this.#leaving = left;
-    const { by, onEnd } = transfer.order;
-    onEnd(200);
-    // Who asked for it in the call hears NOTIFY first.
-    if (by === undefined || transfer.abandoned) this.farewell(left);
-    // The ACK of the new side leaves when this returns.
-    this.ports.clock.after(0, () => this.guard(() => (this.running && this.#a !== undefined ? this.#bridge.renew(this.#a) : undefined)));
-  }
-  onStayed(transfer: Transfer, ending: Ending): void {
-    this.#transfer = undefined;
-    this.#attempts = transfer.attempts;
-    this.media.settled();
-    this.ports.journal.append(this.id, this.#tenant, { ...this.#sections(false) });
-    transfer.order.onEnd(ending.status === 0 ? 503 : ending.status);
-    if (transfer.abandoned)
-      this.hangUp("us", `the side that moved the call is gone, and nobody answered: ${ending.reason}`, ending.q850 ?? 31, "answered");
-  }
-  farewell(leg: Leg): void {
-    if (leg === this.#leaving) this.#leaving = undefined;
-    this.#bye(leg, []);
-  }
-
   onReinvite(leg: Leg, invite: IncomingInvite): void {
     if (leg !== this.#a && leg !== this.#b) return invite.reject(481, reasonPhraseOf(481));
     this.guard(() => this.#bridge.onReinvite(leg, invite));
@@ -500,7 +414,7 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
     this.guard(() => this.#bridge.onAck(leg, request));
   }
   onState(leg: Leg, state: DialogState): void {
-    if (leg === this.#leaving) return;
+    if (this.moves.isLeaving(leg)) return;
     if (!this.running) {
       // Whoever answered first of a call that we place, before it is connected.
       if (leg === this.#a && leg.dialog !== undefined) this.ports.journal.append(this.id, this.#tenant, { dialogA: state });
@@ -517,13 +431,7 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
   }
   onBye(leg: Leg, request: ReceivedRequest): void {
     this.guard(() => {
-      if (leg === this.#leaving) this.#leaving = undefined;
-      if (leg !== this.#a && leg !== this.#b) return;
-      // Whoever moves a call may go at once (RFC 5589 §6.1); the others go on.
-      if (this.#transfer?.order.leaving === leg) {
-        this.#transfer.abandoned = true;
-        return;
-      }
+      if (this.moves.onBye(leg)) return;
       if (this.#state === "hunting") return this.#callerGone(request, this.#personAt(leg));
       const far = this.leg(leg.side === "a" ? "b" : "a");
       this.#end({ outcome: "answered", sipStatus: 200, q850: q850CauseOf(request) ?? 16, endedBy: this.#personAt(leg), reason: "BYE" });
@@ -615,11 +523,7 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
     this.#invite = undefined;
     this.#durationTimer?.cancel();
     this.#bridge.end();
-    const transfer = this.#transfer;
-    this.#transfer = undefined;
-    transfer?.giveUp([]);
-    if (transfer !== undefined) this.#attempts = transfer.attempts;
-    if (this.#leaving !== undefined) this.farewell(this.#leaving);
+    this.moves.end([]);
     const { clock } = this.ports;
     const nowMs = clock.nowMs();
     const answered = this.#answered;
@@ -655,7 +559,7 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
       trunks: this.#attempts.filter(({ peerKind }) => peerKind === "trunk").map(({ peer }) => peer),
       talkedMs: ending.durationMs,
     });
-    for (const { peer, way } of this.#taken.splice(0)) this.calls.count(peer, -1, way);
+    this.moves.giveAll();
     this.calls.gone(this);
   }
 
@@ -672,6 +576,7 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
   }
 
   #record(core: CoreSection): CallRecord {
+    const { left } = this.moves;
     const now = [this.#a, this.#b]
       .filter((leg) => leg !== undefined)
       .map(({ name, peer, facts, side }) => ({ name, peer, facts, codec: this.media.codec(side) }));
@@ -687,12 +592,33 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
       decision: core.decision,
       startedAtMs: core.startedAtMs,
       answeredAtMs: this.#answered?.answeredAtMs,
-      legs: this.#left.length === 0 ? now : [...this.#left, ...now].toSorted((one, other) => numberOf(one.name) - numberOf(other.name)),
+      legs: left.length === 0 ? now : [...left, ...now].toSorted((one, other) => numberOf(one.name) - numberOf(other.name)),
       attempts: this.#attempts,
       skipped: this.#skipped,
     };
   }
 
+  async quality(): Promise<readonly LegQuality[]> {
+    if (!this.media.opened) return [];
+    const stats = await this.ports.media.stats(this.id);
+    return [this.#a, this.#b].flatMap((leg) => {
+      const counted = stats?.sides.find(({ side }) => side === leg?.name);
+      if (leg === undefined || counted === undefined) return [];
+      const { packetsReceived, packetsSent, lost: packetsLost, jitterMs, strays } = counted;
+      return [
+        {
+          leg: leg.name,
+          peer: leg.peer.name,
+          codec: this.media.codec(leg.side),
+          packetsReceived,
+          packetsSent,
+          packetsLost,
+          jitterMs,
+          strays,
+        },
+      ];
+    });
+  }
   summary(): CallSummary {
     const core = this.#core;
     return {
@@ -736,7 +662,7 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
     }
     const { answeredAtMs, setupMs } = this.#answered;
     const callee = { kind: b.peer.kind, name: b.peer.name };
-    const left = this.#left.length === 0 ? {} : { left: this.#left };
+    const left = this.moves.left.length === 0 ? {} : { left: this.moves.left };
     const answered = {
       answeredAtMs,
       setupMs,
@@ -755,7 +681,7 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
       ...core,
       ...this.#first(),
       ...(again ? { incoming } : {}),
-      attempt: attemptSections(this.#transfer?.setUp),
+      attempt: attemptSections(this.moves.setUp),
       answered,
       dialogA,
       dialogB: b.dialog.state,
@@ -767,10 +693,10 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
     const [a, answered] = [this.#a, this.#answered];
     if (a === undefined || answered === undefined) return {};
     // Once they have changed places it must be said, also when they have done so twice.
-    if (a.name === "a" && this.#left.length === 0 && !this.#swapped && !this.#everSwapped) return {};
+    if (a.name === "a" && this.moves.left.length === 0 && !this.moves.everSwapped) return {};
     const peer = { kind: a.peer.kind, name: a.peer.name };
     const { answeredAtMs, setupMs } = answered;
-    return { first: { peer, leg: a.name, facts: a.facts, answeredAtMs, setupMs, ...(this.#swapped && { swapped: true }) } };
+    return { first: { peer, leg: a.name, facts: a.facts, answeredAtMs, setupMs, ...(this.moves.swapped && { swapped: true }) } };
   }
   #tried(attempts: readonly CdrAttempt[]): Pick<CallSections, "tried"> {
     const nothing = this.#b !== undefined || attempts.length === 0;
@@ -790,11 +716,11 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
     this.#held = this.media.held;
     this.#a = new Leg(this, "a", first?.leg ?? "a", firstPeer, first?.facts ?? core.facts);
     this.#b = new Leg(this, "b", answered.leg, callee, answered.facts);
-    this.#swapped = first?.swapped === true;
-    this.#everSwapped = first !== undefined;
-    this.#left = answered.left ?? [];
-    for (const leg of [this.#a, this.#b]) if (leg.name !== "a") this.#count(leg.peer.name);
-    if (!this.#placed && this.#a.name !== "a" && this.#b.name !== "a") this.#give(new Leg(this, "a", "a", this.source, core.facts));
+    this.moves.swapped = first?.swapped === true;
+    this.moves.everSwapped = first !== undefined;
+    this.moves.left = answered.left ?? [];
+    for (const leg of [this.#a, this.#b]) if (leg.name !== "a") this.moves.count(leg.peer.name, "out");
+    if (!this.#placed && this.#a.name !== "a" && this.#b.name !== "a") this.moves.give({ name: "a", peer: this.source });
     for (const { parameters } of recovered.attempts) this.calls.agent.recoverInvite({ ...parameters, headers: [], body: "" });
     const from = first === undefined ? this.calls.callsAt(this.source, "in") : undefined;
     this.#lease = this.ports.limits?.resume({ tenant: this.#tenant, peer: from, source: "" });
@@ -844,13 +770,13 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
       this.#attempts = answered.attempts;
       this.#skipped = answered.skipped;
       this.#b = new Leg(this, "b", leg, callee, facts);
-      this.#count(callee.name);
+      this.moves.count(callee.name, "out");
     }
     if (core.placed !== true) this.#a = new Leg(this, "a", "a", this.source, core.facts);
     else if (first !== undefined && firstPeer !== undefined) {
       this.#answered ??= { answeredAtMs: first.answeredAtMs, answeredMs: ports.clock.nowMs(), setupMs: first.setupMs };
       this.#a = new Leg(this, "a", first.leg, firstPeer, first.facts);
-      this.#count(firstPeer.name);
+      this.moves.count(firstPeer.name, "out");
       if (recovered.dialogA !== undefined && ended?.endedBy !== this.#personAt(this.#a)) {
         this.#a.dialog = this.calls.agent.restore(recovered.dialogA, this.#a, firstPeer.account);
         this.#bye(this.#a, [q850Reason(41)]);
@@ -897,7 +823,7 @@ export class Call implements LegOwner, TransferOwner, ReferDesk {
 
   /** Who is called first by us is who was asked for. */
   #personAt({ side }: Leg): "caller" | "callee" {
-    return (side === "a") === (this.#placed !== this.#swapped) ? "callee" : "caller";
+    return (side === "a") === (this.#placed !== this.moves.swapped) ? "callee" : "caller";
   }
 
   /** Only when what was said has left: a process that is killed right after its start leaves the same to do to the next one. */

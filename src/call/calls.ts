@@ -22,7 +22,7 @@ import type { IncomingInvite, UserAgent } from "#sip/dialog/user-agent.ts";
 import { Call, type CallHouse, RETRY_AFTER_S } from "./call.ts";
 import { CallRates } from "#routing/call-rates.ts";
 import type { Originated, Origination } from "./origination.ts";
-import type { CallSummary, PlaceName } from "./control.ts";
+import type { CallSummary, LegQuality, PlaceName } from "./control.ts";
 import { ownCallsIn } from "./own-marks.ts";
 import type { CallPorts, Flow } from "./ports.ts";
 import { type PeerName, readSections } from "./recovery.ts";
@@ -53,6 +53,8 @@ export interface Calls {
   list(): CallSummary[];
   /** By id or a unique prefix of it. */
   find(callId: string): CallSummary | undefined;
+  /** What media counted so far. Undefined: no such call. */
+  quality(callId: string): Promise<readonly LegQuality[]> | undefined;
   /** False: no such call. */
   hangUp(callId: string, reason: string): boolean;
   /** Calls with this peer now, both directions unless one is named. */
@@ -187,11 +189,14 @@ class Registry implements Calls, CallHouse {
     const call = this.#find(callId);
     if (call === undefined) return undefined;
     let refusal: TransferRefusal | undefined;
-    call.guard(() => (refusal = call.move(place, who)));
+    call.guard(() => (refusal = call.moves.move(place, who)));
     return { refusal };
   }
   list(): CallSummary[] {
     return Array.from(this.#calls.values(), (call) => call.summary());
+  }
+  quality(callId: string): Promise<readonly LegQuality[]> | undefined {
+    return this.#find(callId)?.quality();
   }
   find(callId: string): CallSummary | undefined {
     return this.#find(callId)?.summary();

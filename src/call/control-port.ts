@@ -6,15 +6,16 @@ import type {
   CallSummary,
   ControlCommand,
   GatewaysReport,
+  LegQuality,
   LimitReport,
   LimitSubjectName,
   OriginateCommand,
   OriginateReport,
-  TransferCommand,
-  TransferReport,
   StatusReport,
   TestCallTicket,
   TokenReport,
+  TransferCommand,
+  TransferReport,
   TrunkReport,
 } from "./control.ts";
 import { readOriginate, readTransfer } from "./read-placing.ts";
@@ -24,6 +25,7 @@ export interface ControlAbilities {
   calls(): readonly CallSummary[];
   /** Undefined: no such call. */
   find(callId: string): CallSummary | undefined;
+  quality(callId: string): Promise<readonly LegQuality[] | undefined>;
   /** False: no such call. */
   hangUp(callId: string, reason: string): boolean;
   originate(command: OriginateCommand): OriginateReport;
@@ -81,6 +83,10 @@ async function perform(command: ControlCommand, abilities: ControlAbilities): Pr
     case "call": {
       const call = abilities.find(command.callId);
       return call === undefined ? noCall(command.callId) : done(call);
+    }
+    case "quality": {
+      const quality = await abilities.quality(command.callId);
+      return quality === undefined ? noCall(command.callId) : done(quality);
     }
     case "hangup": {
       const call = abilities.find(command.callId);
@@ -170,6 +176,7 @@ function readCommand(value: unknown): ControlCommand | undefined {
     case "drain-gateway":
       return text(name) && typeof draining === "boolean" ? { type, name, draining } : undefined;
     case "call":
+    case "quality":
       return text(callId) ? { type, callId } : undefined;
     case "hangup":
       return text(callId) && text(reason) ? { type, callId, reason } : undefined;

@@ -9,6 +9,8 @@ export type ControlCommand =
   | { readonly type: "status" }
   | { readonly type: "calls" }
   | { readonly type: "call"; readonly callId: string }
+  /** What media counted so far, by leg; none before there is media. */
+  | { readonly type: "quality"; readonly callId: string }
   | { readonly type: "hangup"; readonly callId: string; readonly reason: string }
   | OriginateCommand
   | TransferCommand
@@ -132,6 +134,17 @@ export interface CallSummary {
   readonly startedAtMs: number;
   readonly answeredAtMs: number | undefined;
   readonly held: boolean;
+}
+
+export interface LegQuality {
+  readonly leg: string;
+  readonly peer: string;
+  readonly codec: string;
+  readonly packetsReceived: number;
+  readonly packetsSent: number;
+  readonly packetsLost: number;
+  readonly jitterMs: number;
+  readonly strays: number;
 }
 
 export interface TestCallTicket {

@@ -85,6 +85,15 @@ test("the call above the tenant's limit gets 503, which says the limit and no na
   succeeded(second);
   assert.match(second.messages, /^Warning: 399 tandem "limit: calls at a time of this tenant"/m);
   assert.doesNotMatch(second.messages, /default/);
+  const [up] = (await api("GET", "/api/calls/active")).json["items"] as readonly Json[];
+  const running = (await api("GET", `/api/calls/${String(up?.["call_id"])}`)).json;
+  assert.deepEqual(
+    (running["quality"] as readonly Json[]).map(({ peer, packets_received }) => [peer, packets_received]),
+    [
+      ["vodafone", 0],
+      ["ai1", 0],
+    ],
+  );
   const cdr = await lastOf(1);
   assert.deepEqual([cdr.outcome, cdr.endReason], ["capacity", "limit calls_max: tenant default has 1 of 1 calls"]);
   const page = (await api("GET", `/api/calls/${cdr.callId}`)).json;
@@ -98,6 +107,13 @@ test("the call above the tenant's limit gets 503, which says the limit and no na
     ["LIMIT_REACHED"],
   );
   succeeded(await first);
+  await lastOf(2);
+  // sipp's scenario says a lot and sends no audio.
+  const silent = (await api("GET", `/api/calls/${String(up?.["call_id"])}`)).json;
+  assert.deepEqual(
+    (silent["findings"] as readonly Json[]).map(({ code }) => code),
+    ["NO_RTP"],
+  );
   assert.equal((await api("PUT", "/api/limits/tenant/default", { calls_max: 5 })).status, 200);
   succeeded(await runSipp(lab, lab.carrier, calling(100), `${lab.sbcPrivate.address}:5060`, { service: DID }));
   const clean = await lastOf(3);
