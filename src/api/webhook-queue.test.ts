@@ -11,7 +11,8 @@ import { openSqliteWebhooks } from "#store/sqlite/sqlite-webhooks.ts";
 import type { Webhook } from "#store/webhook-store.ts";
 import { VirtualClock } from "../../test/kit/virtual-clock.ts";
 import type { OutwardAnswer, OutwardRequest } from "./call-out.ts";
-import { GIVE_UP_MS, WebhookQueue, afterAttempt, retryDelayMs } from "./webhook-queue.ts";
+import { WebhookQueue } from "./webhook-queue.ts";
+import { GIVE_UP_MS, afterAttempt, retryDelayMs } from "./webhook-retry.ts";
 import { callSecret, webhookSecret } from "./webhook-signature.ts";
 
 const KEY = new Uint8Array(32).fill(3);
@@ -74,11 +75,15 @@ async function setUp(t: TestContext, webhooks: readonly Webhook[]) {
     await store.close();
     rmSync(folder, { recursive: true });
   });
+  const rest = async () => {
+    for (let i = 0; i < 40; i++) await new Promise((resolve) => setImmediate(resolve));
+  };
   const settle = async (ms = 0) => {
-    for (let i = 0; i < 60; i++) await new Promise((resolve) => setImmediate(resolve));
-    for (let left = ms; left > 0; left -= 500) {
-      await clock.settle(Math.min(500, left));
-      for (let i = 0; i < 30; i++) await new Promise((resolve) => setImmediate(resolve));
+    await rest();
+    // Results are stored a moment after they came.
+    for (let left = ms + 100; left > 0; left -= 50) {
+      await clock.settle(Math.min(50, left));
+      if (left % 500 < 150) await rest();
     }
   };
   return {

@@ -6,10 +6,10 @@
 import type { Clock, Timer } from "#base/clock.ts";
 import type { Random } from "#base/ids.ts";
 import type { LiveEvent } from "#observe/event.ts";
-import { CALL_WEBHOOK, type Delivery, type DeliveryResult, type Webhook, type WebhookStore, laneOf } from "#store/webhook-store.ts";
+import { CALL_WEBHOOK, type Delivery, type DeliveryResult, type Webhook, type WebhookStore } from "#store/webhook-store.ts";
 import type { CallOut } from "./call-out.ts";
-import { liveEventBody } from "./event-routes.ts";
-import { type Reach, reaches } from "./access.ts";
+import { type Receiver, SALTS, callReceiver, deliveryId, deliveryOf, laneOfEvent, receiverOf, wants } from "./webhook-deliveries.ts";
+import { afterAttempt } from "./webhook-retry.ts";
 import { callSecret, signatureOf, webhookSecret } from "./webhook-signature.ts";
 
 export interface WebhookQueueOptions {
@@ -23,10 +23,13 @@ export interface WebhookQueueOptions {
   readonly onProblem: (text: string) => void;
 }
 
-const FIRST_RETRY_MS = 1_000;
-const LONGEST_RETRY_MS = 15 * 60_000;
-export const GIVE_UP_MS = 24 * 3_600_000;
-const REQUESTS_PER_TARGET = 4;
+const REQUESTS_PER_TARGET = 8;
+/** Read from the store at a time. */
+const READY_MAX = 64;
+/** Results are written together. */
+const SETTLE_MS = 10;
+/** A timer can be late by a leap of the clock. */
+const LONGEST_SLEEP_MS = 60_000;
 const REQUESTS_MAX = 64;
 /** Of one webhook; more is nobody's to catch up with. */
 export const PENDING_MAX = 100_000;
@@ -35,40 +38,21 @@ const STORE_RETRY_MS = 1_000;
 const COUNT_MS = 60_000;
 const KEEP_DELIVERED_MS = 3 * 86_400_000;
 const KEEP_DEAD_MS = 30 * 86_400_000;
-const GONE = 410;
-
-/** Doubled each time, and anywhere between half of it and all of it, so that many don't come back at once. */
-export function retryDelayMs(attempts: number, fraction: number): number {
-  const most = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 30));
-  return Math.round(most * (0.5 + fraction / 2));
-}
-
-/** What becomes of a delivery after an attempt. */
-export function afterAttempt(
-  { tenant, id, lane, attempts: before, createdAtMs }: Delivery,
-  { status, problem }: { readonly status: number; readonly problem: string },
-  nowMs: number,
-  fraction: number,
-): DeliveryResult {
-  const attempts = before + 1;
-  const told = { tenant, id, lane, attempts, status, problem };
-  if (status >= 200 && status < 300) return { ...told, state: "delivered", nextAtMs: nowMs, endedAtMs: nowMs };
-  const nextAtMs = nowMs + retryDelayMs(attempts, fraction);
-  if (status === GONE || nextAtMs > createdAtMs + GIVE_UP_MS)
-    return { ...told, problem: problem || `answered ${status}`, state: "dead", nextAtMs: nowMs, endedAtMs: nowMs };
-  return { ...told, problem: problem || `answered ${status}`, state: "pending", nextAtMs, endedAtMs: undefined };
-}
-
-/** A webhook hears nothing of what was before it. */
-export const wants = ({ events, active, tenant, createdAtMs }: Webhook, event: LiveEvent): boolean =>
-  active &&
-  event.atMs >= createdAtMs &&
-  reaches({ reach: tenant as Reach }, event.tenant) &&
-  (events.length === 0 || events.some((one) => event.type === one || event.type.startsWith(`${one}.`)));
 
 interface Target {
+  readonly name: string;
+  /** Requests under way. */
   running: number;
+  /** Lanes with a request under way, or with a result that is not stored yet. */
+  busy: number;
+  /** In a row. */
   failures: number;
+  /** First of their lanes, and due. */
+  ready: Delivery[];
+  /** Whether the store may have more that is due than `ready`. */
+  stale: boolean;
+  /** When the store has something due again; infinity: when something is touched or settled. */
+  nextMs: number;
 }
 
 export class WebhookQueue {
@@ -84,21 +68,24 @@ export class WebhookQueue {
   #counting: Timer | undefined;
   #pumping = false;
   #again = false;
+  readonly #results: { readonly result: DeliveryResult; readonly target: Target }[] = [];
   #batches: { readonly events: readonly LiveEvent[]; readonly place: string | undefined }[] = [];
   #taking = false;
   #ids = 0;
+  readonly #salt: number;
   #closed = false;
   /** Left out since the start, as too many waited. */
   dropped = 0;
 
   constructor(options: WebhookQueueOptions) {
     this.#options = options;
+    this.#salt = options.random.integer(SALTS);
   }
 
   /** @returns the place to follow live events from */
   async start(): Promise<string | undefined> {
     await this.reload();
-    for (const target of await this.#options.store.targets()) this.#targets.set(target, { running: 0, failures: 0 });
+    for (const target of await this.#options.store.targets()) this.#touch(target);
     await this.#count();
     this.#pump();
     return this.#options.store.place();
@@ -111,8 +98,7 @@ export class WebhookQueue {
 
   /** Something was put into the queue by hand. */
   wake(target: string): void {
-    if (!this.#targets.has(target)) this.#targets.set(target, { running: 0, failures: 0 });
-    this.#blocked.clear();
+    this.#touch(target);
     this.#pump();
   }
 
@@ -139,7 +125,7 @@ export class WebhookQueue {
       try {
         const deliveries = await this.#deliveriesOf(events);
         if (deliveries.length > 0) await this.#options.store.enqueue(deliveries, place);
-        for (const { target } of deliveries) if (!this.#targets.has(target)) this.#targets.set(target, { running: 0, failures: 0 });
+        for (const { target } of deliveries) this.#touch(target);
         this.#batches.shift();
         if (deliveries.length > 0) this.#pump();
       } catch (error) {
@@ -151,16 +137,20 @@ export class WebhookQueue {
   }
 
   async #deliveriesOf(events: readonly LiveEvent[]): Promise<Delivery[]> {
+    const { store, clock } = this.#options;
     const made: Delivery[] = [];
+    const add = (event: LiveEvent, receiver: Receiver): void => {
+      if (!this.#hasRoom(receiver.webhookId)) return;
+      const nowMs = clock.wallMs();
+      const notBeforeMs = this.#blocked.get(laneOfEvent(receiver.webhookId, event)) ?? 0;
+      made.push(deliveryOf(event, receiver, deliveryId(nowMs, ++this.#ids, this.#salt), nowMs, notBeforeMs));
+    };
     for (const event of events) {
-      for (const webhook of this.#webhooks)
-        if (wants(webhook, event) && this.#hasRoom(webhook.id))
-          made.push(this.#delivery(event, webhook.id, webhook.tenant, webhook.url, webhook.id));
+      for (const webhook of this.#webhooks) if (wants(webhook, event)) add(event, receiverOf(webhook));
       // A call that a former process took said its URL then.
-      const unknown = event.callId !== undefined && event.data["from_peer"] === null;
-      const url = event.webhookUrl ?? (unknown ? await this.#options.store.urlOfCall(event.callId) : undefined);
-      if (url !== undefined && this.#hasRoom(CALL_WEBHOOK))
-        made.push(this.#delivery(event, CALL_WEBHOOK, event.tenant, url, `call ${URL.parse(url)?.host ?? ""}`));
+      const forgotten = event.callId !== undefined && (event.data["from_peer"] === null || event.place === "");
+      const url = event.webhookUrl ?? (forgotten ? await store.urlOfCall(event.callId) : undefined);
+      if (url !== undefined) add(event, callReceiver(event.tenant, url));
     }
     return made;
   }
@@ -175,44 +165,24 @@ export class WebhookQueue {
     return true;
   }
 
-  #delivery(event: LiveEvent, webhookId: string, tenant: string, url: string, target: string): Delivery {
-    const { clock } = this.#options;
-    const nowMs = clock.wallMs();
-    const lane = laneOf(webhookId, event.callId ?? String(event.data["trunk_id"] ?? event.data["gateway"] ?? event.data["alert"] ?? ""));
-    return {
-      id: deliveryId(nowMs, ++this.#ids),
-      tenant,
-      webhookId,
-      eventId: event.id,
-      eventType: event.type,
-      callId: event.callId ?? "",
-      lane,
-      target,
-      url,
-      body: JSON.stringify(liveEventBody(event)),
-      state: "pending",
-      attempts: 0,
-      createdAtMs: nowMs,
-      nextAtMs: Math.max(nowMs, this.#blocked.get(lane) ?? 0),
-      endedAtMs: undefined,
-      status: 0,
-      problem: "",
-    };
-  }
-
   /** Starts what is due; one at a time, as it asks the store. */
   #pump(): void {
     this.#again = true;
     if (this.#pumping || this.#closed) return;
     this.#pumping = true;
-    void this.#startDue()
-      .catch((error: unknown) => {
-        this.#options.onProblem(`the queue of webhooks can't be read: ${String(error)}; trying again`);
-        this.#pumpIn(STORE_RETRY_MS);
-      })
-      .finally(() => {
+    void this.#startDue().then(
+      () => {
         this.#pumping = false;
-      });
+        // Asked for between the last look and here.
+        if (this.#again) this.#pump();
+      },
+      (error: unknown) => {
+        this.#pumping = false;
+        this.#options.onProblem(`the queue of webhooks can't be read: ${String(error)}; trying again`);
+        for (const target of this.#targets.values()) target.stale = true;
+        this.#pumpIn(STORE_RETRY_MS);
+      },
+    );
   }
 
   #pumpIn(delayMs: number): void {
@@ -221,49 +191,64 @@ export class WebhookQueue {
     this.#timer = this.#options.clock.after(delayMs, () => this.#pump());
   }
 
+  /** The store has, or may have, something new for it. */
+  #touch(name: string): void {
+    const target = this.#targets.get(name);
+    if (target === undefined) this.#targets.set(name, { name, running: 0, busy: 0, failures: 0, ready: [], stale: true, nextMs: 0 });
+    else target.stale = true;
+  }
+
   async #startDue(): Promise<void> {
-    const { store, clock } = this.#options;
+    const { clock } = this.#options;
     let nextMs = Number.POSITIVE_INFINITY;
     while (this.#again && !this.#closed) {
       this.#again = false;
       nextMs = Number.POSITIVE_INFINITY;
-      for (const [name, target] of this.#targets) {
-        const free =
-          Math.min(target.failures > 0 ? 1 : REQUESTS_PER_TARGET, REQUESTS_MAX - this.#running + target.running) - target.running;
+      for (const target of this.#targets.values()) {
         const nowMs = clock.wallMs();
-        const due = free > 0 ? await store.due(name, nowMs, free + target.running) : [];
-        let started = 0;
-        for (const delivery of due)
-          if (!this.#busy.has(delivery.lane) && started < free) {
-            started++;
-            this.#start(delivery, target);
-          }
-        if (target.running > 0) continue;
-        const dueMs = await store.nextDueMs(name);
-        if (dueMs !== undefined) nextMs = Math.min(nextMs, Math.max(dueMs, nowMs + 1));
-        else if (target.running === 0) this.#targets.delete(name);
+        this.#startReady(target);
+        if (target.ready.length === 0 && (target.stale || target.nextMs <= nowMs)) {
+          await this.#refill(target, nowMs);
+          this.#startReady(target);
+        }
+        if (target.ready.length > 0 || target.stale) continue;
+        nextMs = Math.min(nextMs, target.nextMs);
+        if (target.busy === 0 && target.nextMs === Number.POSITIVE_INFINITY) this.#targets.delete(target.name);
       }
     }
-    if (Number.isFinite(nextMs)) this.#pumpIn(Math.max(0, nextMs - clock.wallMs()));
+    if (Number.isFinite(nextMs)) this.#pumpIn(Math.min(LONGEST_SLEEP_MS, Math.max(1, nextMs - clock.wallMs())));
   }
 
-  #start(delivery: Delivery, target: Target): void {
+  #startReady(target: Target): void {
+    while (target.ready.length > 0 && this.#running < REQUESTS_MAX && target.running < (target.failures > 0 ? 1 : REQUESTS_PER_TARGET))
+      this.#startUnlessGone(target.ready.shift()!, target);
+  }
+
+  async #refill(target: Target, nowMs: number): Promise<void> {
+    const { store } = this.#options;
+    target.stale = false;
+    const due = await store.due(target.name, nowMs, READY_MAX + target.busy);
+    target.ready = due.filter(({ lane }) => !this.#busy.has(lane));
+    if (target.ready.length > 0) target.nextMs = nowMs;
+    else target.nextMs = (target.busy > 0 ? undefined : await store.nextDueMs(target.name)) ?? Number.POSITIVE_INFINITY;
+  }
+
+  #startUnlessGone(delivery: Delivery, target: Target): void {
+    // Read before its webhook was taken out.
+    if (delivery.webhookId !== CALL_WEBHOOK && !this.#webhooks.some(({ id }) => id === delivery.webhookId)) return;
     this.#busy.add(delivery.lane);
+    target.busy++;
     target.running++;
     this.#running++;
-    void this.#attempt(delivery, target).finally(() => {
-      this.#busy.delete(delivery.lane);
-      target.running--;
-      this.#running--;
-      this.#pump();
-    });
+    void this.#attempt(delivery, target);
   }
 
   async #attempt(delivery: Delivery, target: Target): Promise<void> {
-    const { callOut, clock, random, store, onProblem, version } = this.#options;
+    const { callOut, clock, random, version } = this.#options;
     const answer = await callOut({
       method: "POST",
-      url: delivery.url,
+      // A webhook that moved hears there what waited for it.
+      url: this.#webhooks.find(({ id }) => id === delivery.webhookId)?.url ?? delivery.url,
       body: delivery.body,
       headers: {
         "content-type": "application/json",
@@ -280,7 +265,25 @@ export class WebhookQueue {
       this.#blocked.delete(delivery.lane);
       this.#pending.set(delivery.webhookId, Math.max(0, (this.#pending.get(delivery.webhookId) ?? 0) - 1));
     }
-    await store.settle([result]).catch((error: unknown) => onProblem(`webhook ${delivery.id}: ${String(error)}`));
+    target.running--;
+    this.#running--;
+    if (this.#results.push({ result, target }) === 1) clock.after(SETTLE_MS, () => void this.#settle());
+    this.#pump();
+  }
+
+  /** A lane goes on when the store knows how its last delivery went. */
+  async #settle(): Promise<void> {
+    const settled = this.#results.splice(0);
+    const { store, onProblem } = this.#options;
+    await store
+      .settle(settled.map(({ result }) => result))
+      .catch((error: unknown) => onProblem(`webhooks can't be stored: ${String(error)}`));
+    for (const { result, target } of settled) {
+      this.#busy.delete(result.lane);
+      target.busy--;
+      target.stale = true;
+    }
+    this.#pump();
   }
 
   #secretOf({ webhookId, tenant }: Delivery): string {
@@ -304,9 +307,3 @@ export class WebhookQueue {
     if (!this.#closed) this.#counting = clock.after(COUNT_MS, () => void this.#count());
   }
 }
-
-const MS_DIGITS = 13;
-const COUNTER_DIGITS = 7;
-/** In order of time and, within a process, of making. */
-export const deliveryId = (atMs: number, count: number): string =>
-  `${String(atMs).padStart(MS_DIGITS, "0")}-${String(count % 10 ** COUNTER_DIGITS).padStart(COUNTER_DIGITS, "0")}`;

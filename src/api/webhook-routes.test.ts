@@ -99,7 +99,7 @@ test("a stranger sees, changes and replays nothing of another tenant's", async (
     assert.equal(status, 404, `${method} ${path}`);
     assert.doesNotMatch(text, /secret\.example/);
   }
-  assert.deepEqual((await ask("GET", "/api/webhooks", undefined, stranger)).json, { items: [] });
+  assert.deepEqual((await ask("GET", "/api/webhooks", undefined, stranger)).json, { items: [], next: null });
   assert.deepEqual((await ask("GET", "/api/webhooks/call/deliveries", undefined, stranger)).json["items"], []);
   assert.equal((await ask("POST", "/api/webhooks/call/deliveries/1-2/replay", undefined, stranger)).status, 404);
   assert.equal((await ask("GET", "/api/webhooks/call-secret?tenant=acme", undefined, stranger)).status, 403);

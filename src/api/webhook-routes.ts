@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { identityId } from "#store/identity-store.ts";
-import { CALL_WEBHOOK, type Delivery, type Webhook, type WebhookStore } from "#store/webhook-store.ts";
+import type { Webhook, WebhookStore } from "#store/webhook-store.ts";
 import { type Principal, reaches, tenantFor } from "./access.ts";
 import type { CallOut } from "./call-out.ts";
 import { LIVE_EVENT_TYPES, liveEventBody } from "./event-routes.ts";
@@ -19,15 +19,13 @@ export interface WebhookPorts {
   changed(target?: string): Promise<void>;
   readonly random: (digits: number) => string;
 }
-interface Ports {
+export interface Ports {
   readonly webhooks?: WebhookPorts | undefined;
   readonly key: Uint8Array;
   readonly nowMs: () => number;
 }
 
 const WEBHOOKS_MAX = 100;
-const PAGE = 100;
-const PAGE_MAX = 500;
 const ID_DIGITS = 12;
 const URL_CHARS_MAX = 2_000;
 
@@ -62,42 +60,16 @@ const WebhookView = z
 const WithSecret = WebhookView.extend({ secret: z.string().describe("Signs what is sent; shown this once.") }).meta({
   id: "WebhookWithSecret",
 });
-const DeliveryView = z
-  .object({
-    delivery_id: z.string(),
-    event_id: z.string(),
-    event: z.string(),
-    call_id: z.string().nullable(),
-    url: z.string(),
-    state: z.enum(["pending", "delivered", "dead"]),
-    attempts: z.int(),
-    created_at: z.string(),
-    next_attempt_at: z.string().nullable(),
-    ended_at: z.string().nullable(),
-    status: z.int().nullable().describe("HTTP, of the last attempt; null: no answer came."),
-    problem: z.string(),
-    body: z.string().describe("As it is sent."),
-  })
-  .meta({ id: "WebhookDelivery" });
 const Id = z.object({ webhook_id: z.string().max(64) });
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-const deliveryView = (one: Delivery): z.infer<typeof DeliveryView> => ({
-  delivery_id: one.id,
-  event_id: one.eventId,
-  event: one.eventType,
-  call_id: one.callId === "" ? null : one.callId,
-  url: one.url,
-  state: one.state,
-  attempts: one.attempts,
-  created_at: iso(one.createdAtMs),
-  next_attempt_at: one.state === "pending" ? iso(one.nextAtMs) : null,
-  ended_at: one.endedAtMs === undefined ? null : iso(one.endedAtMs),
-  status: one.status === 0 ? null : one.status,
-  problem: one.problem,
-  body: one.body,
-});
+/** @throws ApiProblem where there is none, or it is another tenant's */
+export async function findWebhook(store: WebhookStore, principal: Principal, id: string): Promise<Webhook> {
+  const found = (await store.webhooks(principal.reach)).find((webhook) => webhook.id === id && reaches(principal, webhook.tenant));
+  if (found === undefined) throw new ApiProblem("NOT_FOUND", `there is no webhook ${id}`);
+  return found;
+}
 
 /** @throws ApiProblem naming the field */
 export function checkWebhookUrl(field: string, url: string, allowPrivate: boolean): void {
@@ -114,11 +86,7 @@ export const webhookRoutes =
     const read = { scope: "webhooks:read" } as const;
     const write = { scope: "webhooks:write" } as const;
 
-    async function find(principal: Principal, id: string): Promise<Webhook> {
-      const found = (await store.webhooks(principal.reach)).find((webhook) => webhook.id === id && reaches(principal, webhook.tenant));
-      if (found === undefined) throw new ApiProblem("NOT_FOUND", `there is no webhook ${id}`);
-      return found;
-    }
+    const find = (principal: Principal, id: string): Promise<Webhook> => findWebhook(store, principal, id);
     async function views(of: readonly Webhook[]): Promise<z.infer<typeof WebhookView>[]> {
       const counts = await store.counts();
       const count = (id: string, state: string) => counts.find((one) => one.webhookId === id && one.state === state)?.count ?? 0;
@@ -146,10 +114,10 @@ export const webhookRoutes =
           operationId: "listWebhooks",
           tags,
           summary: "Webhooks, without their secrets",
-          response: { 200: z.object({ items: z.array(WebhookView) }), ...REFUSALS },
+          response: { 200: z.object({ items: z.array(WebhookView), next: z.null() }), ...REFUSALS },
         },
       },
-      async (request) => ({ items: await views(await store.webhooks(principalOf(request).reach)) }),
+      async (request) => ({ items: await views(await store.webhooks(principalOf(request).reach)), next: null }),
     );
     app.post(
       "/api/webhooks",
@@ -302,56 +270,6 @@ export const webhookRoutes =
         };
         const { status, problem } = await callOut({ method: "POST", url, body, headers });
         return { status: status === 0 ? null : status, problem };
-      },
-    );
-    app.get(
-      "/api/webhooks/:webhook_id/deliveries",
-      {
-        config: read,
-        schema: {
-          operationId: "listDeliveries",
-          tags,
-          summary: `Newest first; webhook_id "${CALL_WEBHOOK}": those of calls that named a webhook_url`,
-          params: Id,
-          querystring: z.strictObject({
-            state: z.enum(["pending", "delivered", "dead"]).optional(),
-            limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(PAGE),
-            cursor: z.string().min(1).max(64).optional(),
-          }),
-          response: { 200: z.object({ items: z.array(DeliveryView), next: z.string().nullable() }), ...REFUSALS },
-        },
-      },
-      async (request) => {
-        const principal = principalOf(request);
-        const { webhook_id: webhookId } = request.params;
-        const { state, limit, cursor: before } = request.query;
-        const tenant = webhookId === CALL_WEBHOOK ? principal.reach : (await find(principal, webhookId)).tenant;
-        const found = await store.deliveries({ tenant, webhookId, state, before, limit });
-        return { items: found.map(deliveryView), next: found.length < limit ? null : (found.at(-1)?.id ?? null) };
-      },
-    );
-    app.post(
-      "/api/webhooks/:webhook_id/deliveries/:delivery_id/replay",
-      {
-        config: write,
-        schema: {
-          operationId: "replayDelivery",
-          tags,
-          summary: "Puts it into the queue again",
-          params: Id.extend({ delivery_id: z.string().max(64) }),
-          response: { 202: DeliveryView, ...REFUSALS },
-        },
-      },
-      async (request, reply) => {
-        const principal = principalOf(request);
-        const { webhook_id: webhookId, delivery_id: id } = request.params;
-        const tenant = webhookId === CALL_WEBHOOK ? principal.reach : (await find(principal, webhookId)).tenant;
-        const found = await store.delivery(tenant, webhookId, id);
-        if (found === undefined) throw new ApiProblem("NOT_FOUND", `webhook ${webhookId} has no delivery ${id}`);
-        const again = { ...found, state: "pending", attempts: 0, nextAtMs: nowMs(), endedAtMs: undefined } as const;
-        if (found.state !== "pending") await store.settle([again]);
-        await changed(found.target);
-        return reply.code(202).send(deliveryView(again));
       },
     );
   };
