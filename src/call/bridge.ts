@@ -80,7 +80,7 @@ export class Bridge {
       case "INFO":
         return this.#onInfo(leg, transaction);
       case "REFER":
-        return mayTransfer(leg) ? onRefer(this.#call, leg, transaction) : this.#notAllowed(leg, transaction);
+        return mayTransfer(leg) ? onRefer(this.#call.moves, leg, transaction) : this.#notAllowed(leg, transaction);
       case "OPTIONS":
         return respondInDialog(transaction, 200, "OK", {
           headers: [
