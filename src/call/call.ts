@@ -26,7 +26,7 @@ import type { DialogState, IncomingInvite, RequestParts, UserAgent } from "#sip/
 import type { Attempt } from "./attempt.ts";
 import { Bridge } from "./bridge.ts";
 import { type CallEnding, type CallRecord, cdrOf } from "./cdr-of-call.ts";
-import type { CallSummary } from "./control.ts";
+import type { CallSummary, LegQuality } from "./control.ts";
 import { type Caller, callerOf } from "./caller-identity.ts";
 import { headersToward } from "./header-rules.ts";
 import type { Dialling } from "./lane.ts";
@@ -598,6 +598,27 @@ export class Call implements LegOwner {
     };
   }
 
+  async quality(): Promise<readonly LegQuality[]> {
+    if (!this.media.opened) return [];
+    const stats = await this.ports.media.stats(this.id);
+    return [this.#a, this.#b].flatMap((leg) => {
+      const counted = stats?.sides.find(({ side }) => side === leg?.name);
+      if (leg === undefined || counted === undefined) return [];
+      const { packetsReceived, packetsSent, lost: packetsLost, jitterMs, strays } = counted;
+      return [
+        {
+          leg: leg.name,
+          peer: leg.peer.name,
+          codec: this.media.codec(leg.side),
+          packetsReceived,
+          packetsSent,
+          packetsLost,
+          jitterMs,
+          strays,
+        },
+      ];
+    });
+  }
   summary(): CallSummary {
     const core = this.#core;
     return {
