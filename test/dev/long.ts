@@ -5,7 +5,8 @@ const node = (file: string, args: readonly string[]): Promise<number> =>
   run(process.execPath, ["--disable-warning=ExperimentalWarning", file, ...args]);
 
 export async function runFuzz(args: readonly string[]): Promise<boolean> {
-  return (await node("test/fuzz/parser.ts", args)) === 0;
+  const [first, ...rest] = args;
+  return (await (first === "api" ? node("test/fuzz/api.ts", rest) : node("test/fuzz/parser.ts", args))) === 0;
 }
 
 export async function runSoak(args: readonly string[]): Promise<boolean> {

@@ -35,7 +35,9 @@ dev
 
 dev
   .command("fuzz [args...]")
-  .description("mutated SIP messages against the parser (10 million by default; --count, --seconds, --seed)")
+  .description(
+    "mutated SIP messages against the parser (10 million by default; --count, --seconds, --seed); api: hostile requests against the API",
+  )
   .allowUnknownOption()
   .action(async (args: string[]) => exitWith(await runFuzz(args)));
 

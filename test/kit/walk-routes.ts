@@ -6,12 +6,13 @@ export interface Asked {
 }
 export type Ask = (method: string, path: string, body: unknown, token: string | undefined) => Promise<Asked>;
 
-type Schema = Readonly<Record<string, unknown>>;
-interface Operation {
+export type Schema = Readonly<Record<string, unknown>>;
+export interface Operation {
   readonly security?: readonly unknown[];
+  readonly parameters?: readonly { readonly in: string; readonly name: string }[];
   readonly requestBody?: { readonly content?: Readonly<Record<string, { readonly schema?: Schema }>> };
 }
-interface OpenApi {
+export interface OpenApi {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly components?: { readonly schemas?: Readonly<Record<string, Schema>> };
 }
@@ -49,7 +50,7 @@ export async function walkRoutes(
 const REFS_DEEP = 20;
 
 /** Something that a schema lets through, as far as it says what: required fields only. */
-function sampleOf(schema: Schema, file: OpenApi, deep = 0): unknown {
+export function sampleOf(schema: Schema, file: OpenApi, deep = 0): unknown {
   if (typeof schema["$ref"] === "string" && deep < REFS_DEEP) {
     const named = file.components?.schemas?.[schema["$ref"].split("/").at(-1)!];
     return named === undefined ? {} : sampleOf(named, file, deep + 1);
