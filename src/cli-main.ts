@@ -6,6 +6,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Command, Option } from "commander";
 import type { Cdr } from "#cdr/record.ts";
 import { calls, hangup } from "#cli/calls.ts";
@@ -407,6 +408,15 @@ command(
   async (context, _global, options: { role: string; tenant?: string }) => {
     const { token } = await import("#cli/token.ts");
     return token(context, { role: options.role, tenant: options.tenant });
+  },
+);
+command(
+  "panel [action]",
+  "where the panel is; build: its files from source",
+  plain,
+  async (context, _global, action: string | undefined) => {
+    const { panel } = await import("#cli/panel.ts");
+    return panel(context, fileURLToPath(new URL("..", import.meta.url)), action);
   },
 );
 command("secrets <action>", "rotate: passwords of the store are sealed by a new key", plain, async (context, global, action: string) => {
