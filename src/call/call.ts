@@ -723,7 +723,8 @@ export class Call implements LegOwner {
     if (!this.#placed && this.#a.name !== "a" && this.#b.name !== "a") this.moves.give({ name: "a", peer: this.source });
     for (const { parameters } of recovered.attempts) this.calls.agent.recoverInvite({ ...parameters, headers: [], body: "" });
     const from = first === undefined ? this.calls.callsAt(this.source, "in") : undefined;
-    this.#lease = this.ports.limits?.resume({ tenant: this.#tenant, peer: from, source: "" });
+    const [, source = ""] = /^[a-z]+:(.*):\d+$/.exec(core.facts.remoteAddress) ?? [];
+    this.#lease = this.ports.limits?.resume({ tenant: this.#tenant, peer: from, source });
     this.#lease?.answered(firstPeer, agoMs);
     this.#lease?.answered(callee, agoMs);
     const { agent } = this.calls;

@@ -128,7 +128,9 @@ function silence(call: Examined): Finding | undefined {
   const timedOut = /^no audio from the (caller|callee)/.exec(cdr.endReason);
   if (!talked(call) && timedOut === null) return undefined;
   if (timedOut === null && events.some(({ event }) => event.type === "call-held")) return undefined;
-  const quiet = cdr.legs.filter(({ packetsReceived }) => packetsReceived === 0);
+  // Counters may be lost with the engine; a packet that was seen was seen.
+  const heard = new Set(events.flatMap(({ event }) => (event.type === "media" && event.what === "first packet" ? event.side : [])));
+  const quiet = cdr.legs.filter(({ leg, packetsReceived }) => packetsReceived === 0 && !heard.has(leg));
   const stopped = timedOut === null ? [] : [counted(cdr.endReason)];
   if (quiet.length === 0 && timedOut === null) return undefined;
   if (quiet.length === cdr.legs.length)

@@ -3,8 +3,8 @@ import type { Examined, Finding } from "./diagnose.ts";
 import { counted, saw } from "./diagnose.ts";
 import { isPrivateAddress, isPublicAddress } from "./sip-facts.ts";
 
-const TLS = /certificate|\btls\b|handshake|self.signed|CERT_/i;
-const DNS = /\bDNS|NXDOMAIN|no address for|NO_SUCH_NAME|NAME_/i;
+const TLS = /\bTLS_|\btls\b|certificate|handshake|self.signed|CERT_/i;
+const DNS = /\bDNS|^NOT_FOUND|NXDOMAIN|no address for/i;
 /** Fewer happen on every network. */
 const RETRANSMISSIONS_MIN = 2;
 
@@ -55,7 +55,12 @@ function authentication({ cdr, messages, nameOf }: Examined): Finding | undefine
       (one.header("authorization") || one.header("proxy-authorization")) !== "",
   );
   const accepted = messages.some(
-    (one) => one.sipCallId === last.sipCallId && one.number > last.number && one.status >= 180 && one.method === "INVITE",
+    (one) =>
+      one.sipCallId === last.sipCallId &&
+      one.number > last.number &&
+      one.status >= 180 &&
+      (one.status !== 403 || one.direction === "out") &&
+      one.method === "INVITE",
   );
   if (accepted || (cdr !== undefined && cdr.answeredAtMs !== undefined && cdr.attempts.every(({ outcome }) => outcome !== "auth_failed")))
     return undefined;
@@ -149,7 +154,10 @@ function unreachable(call: Examined): Finding | undefined {
   if (cdr === undefined) return undefined;
   const dead = cdr.attempts.filter(
     ({ status, reason }) =>
-      status === 0 && /^no response|ECONN|EHOST|ENETUN|ETIMEDOUT|next at once/.test(reason) && !TLS.test(reason) && !DNS.test(reason),
+      status === 0 &&
+      /^no response|ECONN|EHOST|EAFNO|^NO_LISTENER|^NO_TRANSPORT|^NO_HOST|ENETUN|ETIMEDOUT|next at once/.test(reason) &&
+      !TLS.test(reason) &&
+      !DNS.test(reason),
   );
   if (dead.length === 0) return undefined;
   const silent = dead.every(({ reason }) => reason.startsWith("no response"));

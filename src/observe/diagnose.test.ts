@@ -222,9 +222,9 @@ const GOLDEN: readonly Golden[] = [
   {
     code: "TLS_FAILED",
     events: begun,
-    cdr: failed(silentAttempt("certificate has expired, next at once")),
+    cdr: failed(silentAttempt("TLS_EXPIRED, next at once")),
     also: ["ALL_DOWN"],
-    says: /certificate has expired/,
+    says: /TLS_EXPIRED/,
   },
   { code: "DNS_FAILED", events: begun, cdr: failed(silentAttempt("DNS_FAILED: NXDOMAIN")), also: ["ALL_DOWN"], says: /NXDOMAIN/ },
   {

@@ -176,11 +176,14 @@ test("short calls to numbers in a row lock calls out; an operator unlocks", { sk
 test("a refusal by a gateway is diagnosed from its messages; a preflight of the trunk says what is wrong there", {
   skip: skipWithout("sipp"),
 }, async (t) => {
-  const { lab, api, lastOf } = await setUp(t, {});
+  const { lab, tandem, api, lastOf } = await setUp(t, {});
+  await runSipp(lab, lab.carrier, refused(502), `${lab.sbcPrivate.address}:5060`, { service: DID });
+  const codes = (await tandem.cli<{ readonly findings: readonly { readonly code: string }[] }>("why")).findings.map(({ code }) => code);
+  assert.ok(codes.includes("ALL_DOWN") && (codes.includes("UNREACHABLE") || codes.includes("NO_RESPONSE")), codes.join(", "));
   for (const gateway of lab.gateways)
     startSipp(lab, gateway, uas([recv("INVITE"), respond(488, "Not Acceptable Here", { retransmit: true }), recv("ACK")]), undefined);
   await runSipp(lab, lab.carrier, refused(488), `${lab.sbcPrivate.address}:5060`, { service: DID });
-  const cdr = await lastOf(1);
+  const cdr = await lastOf(2);
   const page = (await api("GET", `/api/calls/${cdr.callId}`)).json;
   const [finding] = page["findings"] as readonly { code: string; evidence: readonly { text: string; message: number | null }[] }[];
   assert.equal(finding?.code, "CODEC_MISMATCH");
