@@ -25,16 +25,15 @@ import { exportYaml } from "#config/export-yaml.ts";
 import { type JsonLinesClient, connectJsonLines } from "#net/json-lines.ts";
 import {
   houseAt,
+  openAlertStore,
   openApiRecords,
   openCdrStore,
   openIdentities,
   openPages,
-  openTables,
   openWebhookStore,
   reached,
   readState,
 } from "#store/database.ts";
-import { alertStore } from "#store/alert-store.ts";
 import { createInsight } from "./insight-main.ts";
 import { openAlerts } from "./alerts-main.ts";
 import { exportSpans } from "./otlp-main.ts";
@@ -50,7 +49,21 @@ const post = (message: FromApi): void => port.postMessage(message);
 const OWNER_FILE = "owner-password";
 
 let client: Promise<JsonLinesClient> | undefined;
-async function ask<T>(command: ControlCommand): Promise<T> {
+/** Who asks the same while it is being asked shares the answer. What was changed and answered before is in it: one socket keeps the order. */
+const beingAsked = new Map<ControlCommand["type"], Promise<unknown>>();
+const SHARED: readonly ControlCommand["type"][] = ["status", "calls", "trunks", "gateways"];
+function ask<T>(command: ControlCommand): Promise<T> {
+  const { type } = command;
+  if (!SHARED.includes(type)) return askAlone(command);
+  let answer = beingAsked.get(type);
+  if (answer === undefined) {
+    answer = askAlone(command).finally(() => beingAsked.delete(type));
+    beingAsked.set(type, answer);
+  }
+  return answer as Promise<T>;
+}
+
+async function askAlone<T>(command: ControlCommand): Promise<T> {
   client ??= connectJsonLines(controlPath);
   const asked = client;
   const outcome = await asked
@@ -108,9 +121,8 @@ const webhooks = openWebhooks({
   allowPrivate,
   onProblem: mistake,
 });
-const alertTables = await openTables(database);
 const alerts = await openAlerts({
-  store: { ...alertStore(alertTables.db), close: alertTables.close },
+  store: await openAlertStore(house),
   webhooks: webhooks.store,
   ask,
   live,

@@ -6,7 +6,7 @@ export interface Rotated {
   readonly source: "file" | "environment";
   /** First characters of the key's hash, as sealed values name it. */
   readonly key: string;
-  /** Trunks and gateways whose passwords were sealed anew. */
+  /** Trunks, gateways and alert channels whose secrets were sealed anew. */
   readonly changed: number;
   /** Passwords whose key is missing. */
   readonly unreadable: number;
@@ -18,7 +18,7 @@ export async function secrets(context: CommandContext, action: string, rotate: (
   const { source, key, changed, unreadable } = rotated;
   if (context.json) context.print(JSON.stringify({ ok: unreadable === 0, ...rotated }));
   else {
-    context.print(`passwords of ${changed} trunks and gateways are sealed by key ${key} now`);
+    context.print(`secrets of ${changed} trunks, gateways and alert channels are sealed by key ${key} now`);
     if (source === "environment")
       context.print("the first key of the environment seals; those behind it may be taken out when this is done");
     if (unreadable > 0)

@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NOTHING_STORED, type StoredEntries, type StoredState } from "#config/stored-resources.ts";
+import { type AlertStore, alertStore } from "./alert-store.ts";
 import type { ApiRecords } from "./api-records.ts";
 import type { CdrStore } from "./cdr-store.ts";
 import type { Kysely } from "kysely";
@@ -14,7 +15,16 @@ import type { Schema } from "./schema.ts";
 import type { RecordReader, ResourcePages } from "./resource-pages.ts";
 import type { ResourceStore } from "./resource-store.ts";
 import type { PastConfig, When } from "./rewind.ts";
-import { type Resealed, openEntries, openRecord, openState, resealResources, sealedPages, sealedResources } from "./sealed-resources.ts";
+import {
+  type Resealed,
+  openEntries,
+  openRecord,
+  openState,
+  resealResources,
+  sealedAlerts,
+  sealedPages,
+  sealedResources,
+} from "./sealed-resources.ts";
 import { type Environment, KEY_FILE, type Secrets, secretsOf } from "./secrets.ts";
 import type { WebhookStore } from "./webhook-store.ts";
 
@@ -121,6 +131,11 @@ export async function openApiRecords(database: Database): Promise<ApiRecords> {
 export async function openWebhookStore(database: Database): Promise<WebhookStore> {
   if (database.kind === "sqlite") return (await import("./sqlite/sqlite-webhooks.ts")).openSqliteWebhooks(database.path);
   return (await import("./postgres/postgres-webhooks.ts")).openPostgresWebhooks(database.url);
+}
+
+export async function openAlertStore({ database, secrets }: House): Promise<AlertStore & { close(): Promise<void> }> {
+  const { db, close } = await openTables(database);
+  return { ...sealedAlerts(alertStore(db), secrets), close };
 }
 
 /** For stores that are written once for all databases. The database must be of today's schema. */

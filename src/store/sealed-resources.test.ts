@@ -4,7 +4,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { StoredRecord } from "#config/stored-resources.ts";
-import { entriesNow, houseAt, openPages, openResources, readState, resealStored, stateNow } from "./database.ts";
+import { alertStore } from "./alert-store.ts";
+import {
+  entriesNow,
+  houseAt,
+  openAlertStore,
+  openPages,
+  openTables,
+  openResources,
+  readState,
+  resealStored,
+  stateNow,
+} from "./database.ts";
 import { hashOf } from "./resource-store.ts";
 import { keyRing, newKey, writeKeys } from "./secrets.ts";
 import { openSqliteResources, readSqliteEntries, readSqliteResources } from "./sqlite/sqlite-resources.ts";
@@ -65,6 +76,26 @@ test("what an older version left open is sealed once, and nothing of it stays", 
   assert.equal(isLying(dir), false);
   assert.deepEqual(await resealStored(house), { changed: 0, unreadable: 0 });
   assert.deepEqual(plain((await readState(house)).records), RECORDS);
+});
+
+test("what alerts are sent with is sealed, too", async (t) => {
+  const dir = home(t);
+  const house = houseAt(dir, {});
+  await (await openResources(house)).close();
+  const channel = { id: "c1", tenant: "*", kind: "telegram", name: "us", active: true, body: `{"token":"${PASSWORD}"}`, createdAtMs: 1 };
+  const alerts = await openAlertStore(house);
+  await alerts.saveChannel(channel);
+  assert.deepEqual(
+    (await alerts.channels()).map((one) => ({ ...one })),
+    [channel],
+  );
+  await alerts.close();
+  assert.equal(isLying(dir), false);
+  const tables = await openTables(house.database);
+  await alertStore(tables.db).saveChannel(channel);
+  await tables.close();
+  assert.deepEqual(await resealStored(house), { changed: 1, unreadable: 0 }, "an older version's is sealed");
+  assert.equal(isLying(dir), false);
 });
 
 test("a new key takes over while somebody writes, and the old one may go", async (t) => {

@@ -2,6 +2,7 @@
 import { type Kysely, sql } from "kysely";
 import { canonicalJson, hasPasswords, mapPasswords } from "#config/canonical-entry.ts";
 import type { Entry, ResourceKind, StoredEntries, StoredRecord, StoredState } from "#config/stored-resources.ts";
+import type { AlertStore } from "./alert-store.ts";
 import type { ResourcePages } from "./resource-pages.ts";
 import type { ResourceStore } from "./resource-store.ts";
 import type { Schema } from "./schema.ts";
@@ -62,8 +63,27 @@ export function sealedPages(pages: ResourcePages, secretsNow: () => Secrets): Re
   };
 }
 
+const aboutChannel = (id: string): string => `alert channel ${id}`;
+
+/** Where alerts go has tokens and passwords in it: all of it is sealed. */
+export function sealedAlerts(store: AlertStore, secretsNow: () => Secrets): AlertStore {
+  return {
+    ...store,
+    async channels() {
+      const channels = await store.channels();
+      if (channels.length === 0) return channels;
+      const secrets = secretsNow();
+      // One whose key is missing reaches nobody, and comes back with its key.
+      return channels
+        .map((channel) => ({ ...channel, body: secrets.open(channel.body, aboutChannel(channel.id)) }))
+        .filter(({ body }) => !isSealed(body));
+    },
+    saveChannel: (channel) => store.saveChannel({ ...channel, body: secretsNow().seal(channel.body, aboutChannel(channel.id)) }),
+  };
+}
+
 export interface Resealed {
-  /** Resources whose passwords were sealed anew. */
+  /** Trunks, gateways and alert channels whose secrets were sealed anew. */
   readonly changed: number;
   /** Values whose key is missing: they stay as they are. */
   readonly unreadable: number;
@@ -79,14 +99,22 @@ export async function resealResources(db: Kysely<Schema>, secrets: Secrets): Pro
     .execute();
   let count = 0;
   let unreadable = 0;
+  const freshly = (text: string, about: string): string => {
+    if (secrets.isFresh(text)) return text;
+    const opened = secrets.open(text, about);
+    if (isSealed(opened)) unreadable++;
+    return secrets.seal(opened, about);
+  };
+  for (const { tenant, id, body } of await db.selectFrom("alert_channel").select(["tenant", "id", "body"]).execute()) {
+    const text = freshly(body, aboutChannel(id));
+    if (text === body) continue;
+    const own = db.updateTable("alert_channel").set({ body: text }).where("tenant", "=", tenant).where("id", "=", id);
+    await own.where("body", "=", body).execute();
+    count++;
+  }
   for (const { tenant, id, kind, name, body } of rows) {
     const about = aboutOf(kind as ResourceKind, name);
-    const fresh = mapPasswords(JSON.parse(body) as Entry, (text) => {
-      if (secrets.isFresh(text)) return text;
-      const opened = secrets.open(text, about);
-      if (isSealed(opened)) unreadable++;
-      return secrets.seal(opened, about);
-    });
+    const fresh = mapPasswords(JSON.parse(body) as Entry, (text) => freshly(text, about));
     const text = canonicalJson(fresh);
     if (text === body) continue;
     await db

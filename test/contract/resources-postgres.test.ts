@@ -1,6 +1,8 @@
 /** The contract of resources on a real PostgreSQL, and pages, history, users and what the API keeps there. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { alertStore } from "#store/alert-store.ts";
+import { openTables } from "#store/database.ts";
 import { hashOf } from "#store/resource-store.ts";
 import { openPostgresApiRecords } from "#store/postgres/postgres-api-records.ts";
 import { readPostgresPast } from "#store/postgres/postgres-history.ts";
@@ -8,6 +10,7 @@ import { openPostgresIdentities } from "#store/postgres/postgres-identities.ts";
 import { openPostgresPages } from "#store/postgres/postgres-pages.ts";
 import { openPostgresResources, readPostgresEntries } from "#store/postgres/postgres-resources.ts";
 import { openPostgresStore } from "#store/postgres/open-postgres.ts";
+import { type Delivery, webhookStore } from "#store/webhook-store.ts";
 import { skipWithout } from "../kit/peers.ts";
 import { type TestPostgres, startPostgres } from "../kit/postgres.ts";
 import { apiRecordsContract, identitiesContract } from "./identities.ts";
@@ -43,6 +46,65 @@ describe("PostgreSQL", { skip: skipWithout("initdb", "postgres") }, () => {
   apiRecordsContract("postgres", async () => {
     const store = openPostgresApiRecords(await server.newDatabase());
     return { store, remove: () => store.close() };
+  });
+
+  test("webhooks and alerts are kept as in SQLite", async () => {
+    const { db, close } = await openTables({ kind: "postgres", url: await server.newDatabase() });
+    try {
+      const webhooks = webhookStore(db);
+      const hook = { id: "w1", tenant: "t1", url: "https://a.example", events: ["call"], active: true, secretVersion: 1, createdAtMs: 5 };
+      await webhooks.save(hook);
+      await webhooks.save({ ...hook, active: false });
+      assert.deepEqual(await webhooks.webhooks("t1"), [{ ...hook, active: false }]);
+      const delivery = (id: string, lane: string): Delivery => ({
+        ...{ id, tenant: "t1", webhookId: "w1", eventId: `e${id}`, eventType: "call.ended", callId: "c", lane, target: "w1" },
+        ...{
+          url: hook.url,
+          body: "{}",
+          state: "pending",
+          attempts: 0,
+          createdAtMs: 1,
+          nextAtMs: 10,
+          endedAtMs: undefined,
+          status: 0,
+          problem: "",
+        },
+      });
+      await webhooks.enqueue([delivery("1", "a"), delivery("2", "a"), delivery("3", "b")], "place");
+      await webhooks.enqueue([delivery("1", "a")], undefined);
+      assert.deepEqual(
+        (await webhooks.due("w1", 10, 5)).map(({ id }) => id),
+        ["1", "3"],
+        "one after the other in a lane",
+      );
+      await webhooks.settle([{ ...delivery("1", "a"), state: "delivered", attempts: 1, endedAtMs: 11, status: 200 }]);
+      assert.deepEqual(
+        (await webhooks.due("w1", 10, 5)).map(({ id }) => id),
+        ["2", "3"],
+      );
+      assert.deepEqual([await webhooks.place(), await webhooks.nextDueMs("w1"), await webhooks.targets()], ["place", 10, ["w1"]]);
+      assert.deepEqual(await webhooks.counts(), [{ webhookId: "w1", state: "pending", count: 2 }]);
+      await webhooks.purge(100, 100);
+      assert.equal((await webhooks.deliveries({ tenant: "*", webhookId: "w1", state: undefined, before: undefined, limit: 9 })).length, 2);
+
+      const alerts = alertStore(db);
+      const alert = {
+        id: "1",
+        tenant: "*",
+        rule: "disk",
+        subject: "",
+        severity: "warning",
+        detail: "90 %",
+        raisedAtMs: 1,
+        clearedAtMs: undefined,
+      };
+      await alerts.save([alert]);
+      assert.deepEqual(await alerts.alerts({ tenant: "*", open: true, before: undefined, limit: 9 }), [alert]);
+      await alerts.save([{ ...alert, clearedAtMs: 5 }]);
+      assert.deepEqual(await alerts.alerts({ tenant: "*", open: true, before: undefined, limit: 9 }), []);
+    } finally {
+      await close();
+    }
   });
 
   test("entries, pages and the configuration of a past call are what was committed", async () => {
