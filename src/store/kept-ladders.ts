@@ -11,8 +11,8 @@ export const LADDER_KIND = "ladder";
 export const LADDERS_MAX = 20_000;
 /** A call whose ladder is longer than all reason is cut: its beginning tells why it failed. */
 export const LADDER_BYTES_MAX = 512 * 1024;
-/** Call ids end in a counter of base 32: of the calls that went well, one in 128. */
-const SAMPLED = /0[0-7]$/;
+/** Call ids end in a counter of base 32: of the calls that went well, one in 1,024. */
+const SAMPLED = /00$/;
 /** Shorter calls may have been silent for good reasons. */
 const TALK_MIN_MS = 2_000;
 

@@ -49,6 +49,7 @@ class JournalFolder implements StoreThread {
     this.#parts = parts;
     const { ladders } = parts.store;
     this.#keeper = new LadderKeeper({
+      nowMs: () => parts.clock.nowMs(),
       read: (callId) => parts.readLadder(callId).events,
       keep: (ladder) => ladders.keep(ladder),
       dropOld: () => ladders.dropOld(),
