@@ -5,7 +5,7 @@
  */
 import type { Clock } from "#base/clock.ts";
 import type { ControlAbilities } from "#call/control-port.ts";
-import { applyApart } from "#config/apply-apart.ts";
+import { type ApplyOutcome, applyApart } from "#config/apply-apart.ts";
 import { listenersKey } from "#config/check-listeners.ts";
 import type { Config } from "#config/config.ts";
 import { loadApart } from "#config/load-apart.ts";
@@ -97,7 +97,8 @@ export function configChanges({ clock, file, home, first, snapshot, swap, record
         const outcome = await writer.write(wish);
         if (outcome !== undefined) return { ok: true, value: outcome };
       }
-      return { ok: false, code: "CONFLICT", message: "others change the stored resources all the time; try again" };
+      const message = "others change the stored resources all the time; try again";
+      return { ok: true, value: { ok: false, code: "CONFLICT", message, problems: [] } satisfies ApplyOutcome };
     },
   };
 }
