@@ -190,7 +190,7 @@ function checkPeer(peer: Peer, path: Path, checking: Checking): void {
 }
 
 /** Whether calls can leave for it by that listener. */
-function checkWayOut(uri: PeerUri, by: string, path: Path, { resources, error }: Checking): void {
+function checkWayOut(uri: PeerUri, by: string, path: Path, { resources, error, warn }: Checking): void {
   const listener = resources.listeners.find(({ name }) => name === by);
   if (listener === undefined) return;
   const transport = uri.transport === "" ? "UDP" : uri.transport.toUpperCase();
@@ -202,6 +202,12 @@ function checkWayOut(uri: PeerUri, by: string, path: Path, { resources, error }:
       `add ${transport.toLowerCase()} to its transports, or ;transport=${listener.transports[0]?.toLowerCase() ?? "tcp"} to the uri`,
     );
   }
+  if (transport === "TLS" && listener.tls === undefined)
+    warn(
+      [...path, "uri"],
+      `listener ${listener.name} takes no TLS: a peer that opens a connection of its own to hang up finds nobody there`,
+      "tls: { certificate, key } at the listener, and tls in its transports, unless the peer uses the connection that we opened",
+    );
   if (uri.numeric && uri.host.includes(":") !== listener.address.includes(":") && listener.address !== "::") {
     error(
       [...path, "uri"],

@@ -4,17 +4,20 @@
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import type { StatusReport, TrunkReport } from "#call/control.ts";
 import type { Cdr } from "#cdr/record.ts";
 import { ROOT } from "../dev/root.ts";
-import { CertificateMill } from "../kit/certificates.ts";
+import { CertificateMill, textOf } from "../kit/certificates.ts";
+import { startBaresip } from "../kit/baresip.ts";
 import { startTlsProxy, startTlsRegistrar } from "../kit/kamailio-tls.ts";
 import { type RunningTandem, loopbackLab, startTandem } from "../kit/lab.ts";
 import { skipWithout } from "../kit/peers.ts";
 import { runSipp, startSipp } from "../kit/sipp.ts";
+import { silence } from "../kit/words.ts";
 import { ANSWERING, ack, bye, invite, pause, recv, uac } from "../kit/sipp-scenario.ts";
 
 const DID = "+15551234567";
@@ -203,4 +206,67 @@ test("a trunk registers over TLS and its calls come back on that connection, wit
   const result = await runSipp(lab, phone, CALLING, `${provider.address}:5060`, { service: DID, calls: 1 });
   assert.equal(result.successful, 1, result.output);
   assert.equal((await callee.finish()).successful, 1);
+});
+
+test("baresip calls over TLS, known by its certificate alone, and is called over TLS", {
+  skip: skipWithout("baresip", "sox", "openssl"),
+}, async (t) => {
+  const lab = loopbackLab(t);
+  const mill = new CertificateMill();
+  lab.atEnd(() => mill.close());
+  const [phone, gateway] = [lab.carrier, lab.gateways[0]];
+  const authority = mill.make({ name: "authority", names: "", authority: true });
+  const sbc = mill.make({
+    name: "sbc",
+    names: `DNS:sbc.example.com,IP:${lab.sbcPrivate.address},IP:${lab.sbcPublic.address}`,
+    by: authority,
+  });
+  const pemOf = (name: string, names: string): { readonly pem: string; readonly ca: string } => {
+    const { certificate, key } = mill.make({ name, names, by: authority });
+    const pem = join(mill.folder, `${name}-both.pem`);
+    writeFileSync(pem, textOf(certificate) + textOf(key));
+    return { pem, ca: authority.certificate };
+  };
+  await startTandem(
+    t,
+    lab,
+    JSON.stringify({
+      node: { name: "lab" },
+      listeners: [
+        {
+          name: "private",
+          address: lab.sbcPrivate.address,
+          transports: ["tls"],
+          tls: { certificate: sbc.certificate, key: sbc.key, ca: authority.certificate },
+          media: { ports: "20000-21999" },
+        },
+        {
+          name: "public",
+          address: lab.sbcPublic.address,
+          transports: ["tls"],
+          // baresip opens a connection of its own for its BYE.
+          tls: { certificate: sbc.certificate, key: sbc.key },
+          media: { ports: "22000-23999" },
+        },
+      ],
+      // On loopback baresip's connections come from 127.0.0.1, which is nobody's address.
+      trunks: [{ name: "phone", listener: "private", tls_client_names: ["phone.example.net"], nat: true }],
+      gateways: [
+        { name: "ai", listener: "public", uri: `sip:${gateway.address}:5061;transport=tls`, tls_ca: authority.certificate, nat: true },
+      ],
+      dids: [{ number: DID, to: "gateway ai" }],
+    }),
+  );
+  const speaks = await silence(lab);
+  const callee = await startBaresip(lab, gateway, {
+    user: DID,
+    speaks,
+    transport: "tls",
+    tls: pemOf("gateway", `IP:${gateway.address}`),
+  });
+  const caller = await startBaresip(lab, phone, { user: "phone", speaks, transport: "tls", tls: pemOf("phone", "DNS:phone.example.net") });
+  caller.dial(`sip:${DID}@${lab.sbcPrivate.address}:5061`);
+  await Promise.all([caller.happens("CALL_ESTABLISHED"), callee.happens("CALL_ESTABLISHED")]);
+  callee.tell("hangup");
+  await Promise.all([caller.happens("CALL_CLOSED"), callee.happens("CALL_CLOSED")]);
 });

@@ -17,7 +17,9 @@ export interface BaresipOptions {
   readonly codecs?: readonly string[];
   readonly answer?: "auto" | "manual";
   readonly rtcpMux?: boolean;
-  readonly transport?: "udp" | "tcp";
+  readonly transport?: "udp" | "tcp" | "tls";
+  /** For TLS, which it listens for on the port above: certificate and key in one file, and whom it trusts. */
+  readonly tls?: { readonly pem: string; readonly ca: string };
   /** What it answers digest challenges with. */
   readonly auth?: { readonly user: string; readonly password: string };
   /** A proxy that all its requests go through, "address:port". */
@@ -86,7 +88,7 @@ auenc_format s16
 audec_format s16
 audio_buffer 20-160
 rtp_ports ${rtp}-${rtp + 98}
-rtcp_mux ${options.rtcpMux === true ? "yes" : "no"}
+${options.tls === undefined ? "" : `sip_certificate ${options.tls.pem}\nsip_cafile ${options.tls.ca}\nsip_verify_server yes\n`}rtcp_mux ${options.rtcpMux === true ? "yes" : "no"}
 jitter_buffer_delay 2-8
 opus_bitrate 28000
 opus_stereo no
@@ -98,7 +100,7 @@ module_tmp account.so
 module_app menu.so
 ctrl_tcp_listen ${host.address}:${CONTROL_PORT}
 `;
-  const transport = options.transport === "tcp" ? ";transport=tcp" : "";
+  const transport = options.transport === undefined || options.transport === "udp" ? "" : `;transport=${options.transport}`;
   const outbound = options.outbound === undefined ? "" : `;outbound="sip:${options.outbound}${transport}"`;
   const auth = options.auth === undefined ? "" : `;auth_user=${options.auth.user};auth_pass=${options.auth.password}`;
   const account = `<sip:${user}@${host.address}:${port}${transport}>;regint=0;answermode=${answer};audio_codecs=${codecs.join(",")}${auth}${outbound}\n`;

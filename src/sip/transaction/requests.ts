@@ -16,7 +16,9 @@ export function viaValue(face: ListenerFace | undefined, transport: TransportNam
   const host = face?.advertised ?? NOWHERE;
   const sentBy = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
   const port = face?.portOf(transport);
-  return `SIP/2.0/${transport} ${sentBy}${port === undefined ? "" : `:${port}`};branch=${MAGIC_COOKIE}${branch};rport`;
+  // RFC 5923 §5: requests to us may come back on this connection. Where we don't listen for TLS they must.
+  const alias = transport === "TLS" ? ";alias" : "";
+  return `SIP/2.0/${transport} ${sentBy}${port === undefined ? "" : `:${port}`};branch=${MAGIC_COOKIE}${branch};rport${alias}`;
 }
 
 export const withVia = (request: OutgoingRequest, via: string): OutgoingRequest => ({
