@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { statfs } from "node:fs/promises";
-import { type ChannelSettings, type AlertMessage, sendAlert } from "#api/alert-channels.ts";
+import { type AlertMessage, UNREADABLE, sendAlert, settingsOf } from "#api/alert-channels.ts";
 import type { AlertPorts, AlertRuleReport, AlertRuleWish, ChannelStanding } from "#api/alert-routes.ts";
 import type { CallOut } from "#api/call-out.ts";
 import { liveEventBody } from "#api/event-routes.ts";
@@ -68,7 +68,8 @@ export async function openAlerts(options: AlertsOptions): Promise<{ readonly por
 
   async function send(channel: StoredChannel, message: AlertMessage): Promise<string> {
     const parts = { callOut, nowMs: () => clock.wallMs(), secret: secretOf(channel.id) };
-    const problem = await sendAlert(JSON.parse(channel.body) as ChannelSettings, message, parts);
+    const settings = settingsOf(channel.body);
+    const problem = settings === undefined ? UNREADABLE : await sendAlert(settings, message, parts).catch(String);
     standings.set(channel.id, { atMs: clock.wallMs(), problem });
     return problem;
   }

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { StoredChannel } from "#store/alert-store.ts";
 import { EVERY_TENANT } from "#store/cdr-store.ts";
 import { identityId } from "#store/identity-store.ts";
-import { ChannelSettings, publicSettings, urlsOf } from "./alert-channels.ts";
+import { ChannelSettings, UNREADABLE, publicSettings, settingsOf, urlsOf } from "./alert-channels.ts";
 import { type Ports, demandNode } from "./alert-routes.ts";
 import { ApiProblem, REFUSALS } from "./problem.ts";
 import { principalOf } from "./sessions.ts";
@@ -42,15 +42,16 @@ export const alertChannelRoutes =
 
     const view = ({ id, kind, name, active, body, createdAtMs }: StoredChannel): z.infer<typeof ChannelView> => {
       const last = alerts.standing(id);
+      const settings = settingsOf(body);
       return {
         channel_id: id,
         name,
         kind,
         active,
-        settings: publicSettings(JSON.parse(body) as ChannelSettings),
+        settings: settings === undefined ? {} : publicSettings(settings),
         created_at: iso(createdAtMs),
         last_sent_at: last === undefined ? null : iso(last.atMs),
-        last_problem: last?.problem ?? "",
+        last_problem: last?.problem ?? (settings === undefined ? UNREADABLE : ""),
         ...(kind === "webhook" && { secret: alerts.secretOf(id) }),
       };
     };
@@ -130,7 +131,7 @@ export const alertChannelRoutes =
     );
     const SECRETS = ["password", "bot_token"];
     function settingsAfter(former: StoredChannel, given: Readonly<Record<string, unknown>>): ChannelSettings {
-      const before = JSON.parse(former.body) as Record<string, unknown>;
+      const before: Record<string, unknown> = settingsOf(former.body) ?? {};
       const kept = Object.fromEntries(SECRETS.filter((field) => before[field] !== undefined).map((field) => [field, before[field]]));
       const read = ChannelSettings.safeParse({ ...kept, ...given, kind: former.kind });
       if (!read.success) {

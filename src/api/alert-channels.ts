@@ -37,6 +37,16 @@ export const ChannelSettings = z.discriminatedUnion("kind", [
 ]);
 export type ChannelSettings = z.infer<typeof ChannelSettings>;
 
+/** Undefined: sealed by a key that is not here. */
+export function settingsOf(body: string): ChannelSettings | undefined {
+  try {
+    return ChannelSettings.parse(JSON.parse(body));
+  } catch {
+    return undefined;
+  }
+}
+export const UNREADABLE = "its settings can't be read: the key that sealed them is missing (tandem secrets)";
+
 /** What is said to people and programs. */
 export interface AlertMessage {
   readonly subject: string;
