@@ -2124,7 +2124,7 @@ export interface Operations {
     readonly path: object;
     readonly query: object;
     readonly body: undefined;
-    readonly answer: { readonly items: readonly Schemas["Webhook"][] };
+    readonly answer: { readonly items: readonly Schemas["Webhook"][]; readonly next: null };
   };
   readonly login: {
     readonly path: object;

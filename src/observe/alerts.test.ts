@@ -130,3 +130,15 @@ test("however conditions come, raised and cleared take turns", () => {
     }),
   );
 });
+
+test("a lock is an alert while it lasts", () => {
+  const lock = { subject: "tenant acme", tenant: "acme", untilMs: 86_400_000, reason: "30 short calls to neighbouring numbers" };
+  const [condition] = conditionsOf(facts(1, { locks: [lock] }), [], RULES);
+  assert.deepEqual(
+    [condition?.rule, condition?.bad, condition?.detail],
+    ["fraud", true, "30 short calls to neighbouring numbers; locked until 1970-01-02T00:00 UTC"],
+  );
+  const book = new AlertBook([], () => "1");
+  assert.equal(book.note([condition!], RULES, 1).raised.length, 1);
+  assert.equal(book.note([], RULES, 2).cleared.length, 1);
+});
