@@ -16,6 +16,10 @@ import { type Lab, type RunningTandem, loopbackLab, startTandem } from "../kit/l
 import { skipWithout } from "../kit/peers.ts";
 import { runSipp, startSipp } from "../kit/sipp.ts";
 import { ANSWERING, ack, bye, invite, pause, recv, respondWithin, uac } from "../kit/sipp-scenario.ts";
+import { type Key, say } from "../../panel/src/i18n/dictionary.ts";
+import { en } from "../../panel/src/i18n/en.ts";
+import { ru } from "../../panel/src/i18n/ru.ts";
+import { uz } from "../../panel/src/i18n/uz.ts";
 import { labYaml } from "./lab-yaml.ts";
 
 const DID = "+15551234567";
@@ -31,7 +35,18 @@ const WIDE: Look = { language: "en", theme: "light", widthPx: 1280 };
 const ALL: readonly Look[] = (["en", "ru", "uz"] as const).flatMap((language) =>
   (["light", "dark"] as const).flatMap((theme) => [1280, 360].map((widthPx): Look => ({ language, theme, widthPx }))),
 );
-const SAMPLE: readonly Look[] = [WIDE, { language: "ru", theme: "dark", widthPx: 360 }, { language: "uz", theme: "light", widthPx: 360 }];
+const SAMPLE: readonly Look[] = [WIDE, { language: "ru", theme: "dark", widthPx: 360 }];
+
+const DICTIONARIES = { en, ru, uz };
+/** Pages whose forms are opened as well, and by which button. */
+const FORMS: readonly (readonly [path: string, button: Key])[] = [
+  ["/gateways", "gateways.add"],
+  ["/groups", "groups.add"],
+  ["/numbers", "numbers.add"],
+  ["/webhooks", "webhook.add"],
+  ["/alerts", "channel.add"],
+  ["/access", "access.addKey"],
+];
 
 async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
   for (const endMs = performance.now() + WAIT_MS; ; ) {
@@ -72,6 +87,13 @@ async function logIn(page: Page, password: string): Promise<void> {
 async function settled(page: Page): Promise<void> {
   await page.locator("main#main h1").first().waitFor();
   await page.locator("main#main [role=status] .mantine-Loader-root").waitFor({ state: "detached" });
+}
+
+/** Within the page: a refresh token is good once, and each load would cost one. */
+async function goTo(page: Page, path: string): Promise<void> {
+  await page.evaluate(`history.pushState({}, "", ${JSON.stringify(path)}); dispatchEvent(new PopStateEvent("popstate"))`);
+  await page.waitForTimeout(250);
+  await settled(page);
 }
 
 async function picture(page: Page, name: string, { language, theme, widthPx }: Look): Promise<void> {
@@ -188,7 +210,7 @@ describe("the panel", { skip: skipWithout("sipp", "chromium") }, () => {
 
   test("every page is whole: nothing serious for axe, nothing in the console, no sideways scrolling on a phone", async (t) => {
     const { lab, tandem, url, password } = await setUp(t);
-    await fill(lab, tandem);
+    await fill(lab, tandem, url);
     const problems: string[] = [];
     for (const look of process.env["PANEL_ALL"] === "1" ? ALL : SAMPLE) {
       const { page, context, errors } = await openPage(browser, url, look);
@@ -202,14 +224,23 @@ describe("the panel", { skip: skipWithout("sipp", "chromium") }, () => {
       )) as readonly string[];
       const paths = [...new Set([...links, ...(await deepPaths(tandem))])];
       for (const path of paths) {
-        // Within the page: a refresh token is good once, and each load would cost one.
-        await page.evaluate(`history.pushState({}, "", ${JSON.stringify(path)}); dispatchEvent(new PopStateEvent("popstate"))`);
-        await page.waitForTimeout(250);
-        await settled(page);
+        await goTo(page, path);
         await picture(page, path === "/" ? "overview" : path.slice(1).replaceAll(/[/+]/g, "-"), look);
         problems.push(...(await seriousFindings(page)));
         const over = await overflowPx(page);
         if (over > 1) problems.push(`${page.url()}: ${over} px wider than a window of ${look.widthPx} px`);
+      }
+      for (const [path, button] of FORMS) {
+        await goTo(page, path);
+        await page
+          .getByRole("button", { name: say(DICTIONARIES[look.language], look.language, button) })
+          .first()
+          .click();
+        await page.getByRole("dialog").locator("input").first().waitFor();
+        await picture(page, `form${path.replace("/", "-")}`, look);
+        problems.push(...(await seriousFindings(page)));
+        await page.keyboard.press("Escape");
+        await page.getByRole("dialog").waitFor({ state: "detached" });
       }
       problems.push(...errors);
       await context.close();
@@ -219,7 +250,38 @@ describe("the panel", { skip: skipWithout("sipp", "chromium") }, () => {
 });
 
 /** Some of everything, so that there is something to look at. */
-async function fill(lab: Lab, tandem: RunningTandem): Promise<void> {
+async function fill(lab: Lab, tandem: RunningTandem, url: string): Promise<void> {
+  const { token } = await tandem.ask<TokenReport>({ type: "token", role: "owner", tenant: undefined });
+  for (const [path, body] of [
+    [
+      "/api/trunks",
+      { trunk_id: "skyetel_main", name: "Skyetel", proxy_address: "192.0.2.10", username: "us", password: "not shown anywhere" },
+    ],
+    ["/api/gateways", { name: "livekit", listener: "public", uri: "sip:192.0.2.20:5060", title: "LiveKit" }],
+    [
+      "/api/groups",
+      {
+        name: "both",
+        gateways: [
+          { gateway: "livekit", priority: 1 },
+          { gateway: "ai2", priority: 2 },
+        ],
+      },
+    ],
+    ["/api/dids", { number: "+998712000000", to: { group: "both" } }],
+    ["/api/outbound", { name: "russia", prefix: "+7", to: { trunk: "skyetel_main" } }],
+    ["/api/webhooks", { url: "https://hooks.example.com/calls", events: ["call.ended"] }],
+    ["/api/alerts/channels", { name: "night", settings: { kind: "webhook", url: "https://hooks.example.com/alerts" } }],
+    ["/api/users", { name: "anna", password: "long enough 1", role: "operator" }],
+    ["/api/keys", { name: "nightly", scopes: ["calls:read"] }],
+  ] as const) {
+    const answer = await fetch(`${url}${path}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    assert.ok(answer.ok, `${path}: ${await answer.text()}`);
+  }
   startSipp(lab, lab.gateways[1], ANSWERING, undefined, { calls: 4 });
   await runSipp(lab, lab.carrier, TALK, `${lab.sbcPrivate.address}:5060`, { service: DID, calls: 3, ratePerSecond: 3, concurrent: 3 });
   startSipp(lab, lab.carrier, HUNG_UP, `${lab.sbcPrivate.address}:5060`, { service: DID, calls: 1, mediaPort: 9600 });
