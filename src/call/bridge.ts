@@ -36,6 +36,9 @@ interface OwedAck {
 
 const description = (sdp: string): RequestParts => ({ headers: [], contentType: "application/sdp", body: sdp });
 const NO_PARTS: RequestParts = { headers: [], body: "" };
+/** RFC 3261 §14.1: 2.1 to 4 s for who made the Call-ID, up to 2 s for the other; between them both come through. */
+const RENEW_MS = 2_050;
+const RENEW_TRIES = 5;
 const ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
 const allowedTo = (leg: Leg): string => (mayTransfer(leg) ? `${ALLOW}, REFER` : ALLOW);
 const INFO_TYPES = "application/dtmf-relay, application/dtmf";
@@ -131,12 +134,24 @@ export class Bridge {
     return this.#offered === undefined && this.#owedAck === undefined && !this.#asking && !media.exchanging && !pending;
   }
 
+  /** A side was replaced: an exchange that was under way with it is refused, and whoever waits for an ACK gets it. */
+  drop(): void {
+    const [offered, owed] = [this.#offered, this.#owedAck];
+    this.#offered = undefined;
+    this.#owedAck = undefined;
+    if (offered?.pending() === true) offered.refuse(491);
+    if (owed?.to !== undefined) owed.to.dialog?.ack(this.#call.media.told(owed.to.side));
+  }
+
   /** After a transfer: who stayed hears where its audio comes from now, if that makes a difference. */
-  renew(leg: Leg): void {
-    const { media } = this.#call;
-    const sdp = media.tellMoved();
+  renew(leg: Leg, triesLeft = RENEW_TRIES): void {
+    const { media, ports } = this.#call;
     const { dialog } = leg;
-    if (sdp === "" || dialog === undefined) return void media.rollBack();
+    if (dialog === undefined || triesLeft === 0 || !this.#call.running || this.#call.leg("a") !== leg) return;
+    const again = (): void => void ports.clock.after(RENEW_MS, () => this.#call.guard(() => this.renew(leg, triesLeft - 1)));
+    if (!this.idle) return again();
+    const sdp = media.tellMoved();
+    if (sdp === "") return;
     this.#asking = true;
     dialog.reinvite(description(sdp), {
       onAnswer: (response) => {
@@ -152,6 +167,8 @@ export class Bridge {
         this.#call.guard(() => {
           this.#asking = false;
           media.rollBack();
+          // RFC 3261 §14.1: both asked at once.
+          if (outcome.type === "response" && outcome.response.status === 491) return again();
           if (this.#call.running) this.#endIfDead(outcome.type === "response" ? outcome.response.status : 408, leg);
         }),
     });
@@ -194,23 +211,24 @@ export class Bridge {
     if (offered.method === "UPDATE" && dialog.state.peerAllows.includes("UPDATE")) {
       dialog.request("UPDATE", description(offer.sdp), (outcome) => {
         this.#call.guard(() => {
-          if (outcome.type === "response" && outcome.response.status < 300) this.#answered(outcome.response, false, other);
-          else this.#failed(outcome, other);
+          if (outcome.type === "response" && outcome.response.status < 300) this.#answered(offered, outcome.response, false, other);
+          else this.#failed(offered, outcome, other);
         });
       });
       return;
     }
     dialog.reinvite(description(offer.sdp), {
-      onAnswer: (response) => this.#call.guard(() => this.#answered(response, true, other)),
-      onFailure: (outcome) => this.#call.guard(() => this.#failed(outcome, other)),
+      onAnswer: (response) => this.#call.guard(() => this.#answered(offered, response, true, other)),
+      onFailure: (outcome) => this.#call.guard(() => this.#failed(offered, outcome, other)),
     });
   }
 
-  #answered(response: ReceivedResponse, acknowledge: boolean, answerer: Leg): void {
+  #answered(offered: Offered, response: ReceivedResponse, acknowledge: boolean, answerer: Leg): void {
     if (acknowledge) answerer.dialog?.ack("");
-    const offered = this.#offered;
+    // A transfer has come between.
+    if (this.#offered !== offered) return;
     this.#offered = undefined;
-    if (offered === undefined || !this.#call.running) return;
+    if (!this.#call.running) return;
     const body = sdpBodyOf(response);
     // The offerer cancelled meanwhile: the answerer must be brought back to what was.
     if (!offered.pending()) return this.#restore(answerer);
@@ -224,13 +242,13 @@ export class Bridge {
   }
 
   /** RFC 3264 §8: refused, so everything stays as it was on both legs. */
-  #failed(outcome: FailureOutcome, answerer: Leg): void {
-    const offered = this.#offered;
+  #failed(offered: Offered, outcome: FailureOutcome, answerer: Leg): void {
+    if (this.#offered !== offered) return;
     this.#offered = undefined;
     this.#call.media.rollBack();
     if (!this.#call.running) return;
     const status = outcome.type === "response" ? outcome.response.status : 408;
-    if (offered?.pending() === true) offered.refuse(refusalAcross(status));
+    if (offered.pending()) offered.refuse(refusalAcross(status));
     this.#endIfDead(status, answerer);
   }
 
@@ -264,8 +282,9 @@ export class Bridge {
           this.#asking = false;
           const { media } = this.#call;
           const body = sdpBodyOf(response);
-          const offer = body.type === "sdp" ? media.reoffer(other.side, body.text, true) : undefined;
-          if (offer?.type !== "relay" || !invite.pending || !this.#call.running) {
+          const usable = body.type === "sdp" && this.#other(leg) === other && !media.exchanging;
+          const offer = usable ? media.reoffer(other.side, body.text, true) : undefined;
+          if (offer?.type !== "relay" || !invite.pending || !this.#call.running || this.#other(leg) !== other) {
             // The 2xx had an offer, so the ACK must answer it: with what is in force.
             media.rollBack();
             dialog.ack(media.told(other.side));

@@ -130,6 +130,7 @@ export class Call implements LegOwner {
       setLegs: (a, b) => void ([this.#a, this.#b] = [a, b]),
       personAt: (leg) => this.#personAt(leg),
       idle: () => this.#bridge.idle,
+      drop: () => this.#bridge.drop(),
       renew: (leg) => this.#bridge.renew(leg),
       bye: (leg) => this.#bye(leg, []),
       journal: () => this.ports.journal.append(this.id, this.#tenant, { ...this.#sections(false) }),

@@ -260,7 +260,11 @@ export class MediaSession {
     // RFC 8866 §5.7 allows a name, which no engine resolves: without learning, nothing would ever be heard there.
     if (isIP(remote.address) === 0 && !peer.nat) return failed(`the answer has no address for its audio, but "${remote.address}"`);
     callee.take(text, parsed.value);
-    if (this.#moving) this.#left = this.#b;
+    if (this.#moving) {
+      // An exchange with the side that is replaced comes to nothing.
+      this.rollBack();
+      this.#left = this.#b;
+    }
     if (this.#a === undefined) return this.#firstAnswers(callee, peer, parsed.value, text);
     this.#b = callee;
     this.#calleePeer = peer;

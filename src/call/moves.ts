@@ -24,6 +24,8 @@ export interface MovedCall {
   personAt(leg: Leg): "caller" | "callee";
   /** No exchange is under way on either leg. */
   idle(): boolean;
+  /** What was under way with the side that is gone comes to nothing. */
+  drop(): void;
   /** Who stays is told what changed. */
   renew(leg: Leg): void;
   bye(leg: Leg): void;
@@ -137,6 +139,7 @@ export class Moves implements TransferOwner, ReferDesk {
     this.give(left);
     this.#moved.setLegs(staying, attempt.leg);
     this.take(attempt.leg.peer.name, "out");
+    this.#moved.drop();
     call.media.settled();
     this.#moved.journal();
     this.#moved.answered(attempt.leg);
