@@ -120,6 +120,47 @@ async function assertWhole(tandem: RunningTandem, api: ApiClient, writers: reado
   }
 }
 
+/** Writes go on beside `tandem apply` and `tandem reload`: none loses anything of another. @returns writes */
+export async function writeBesideApply(scope: Scope): Promise<number> {
+  const lab = loopbackLab(scope);
+  const tandem = await startTandem(
+    scope,
+    lab,
+    `node: { api: { port: 0 } }
+listeners: [{ name: public, address: ${lab.sbcPublic.address}, media: { ports: 20000-20999 } }]
+gateways: [{ name: ai, uri: "sip:${lab.gateways[0].address}" }]
+`,
+  );
+  const api = await apiOf(tandem);
+  const writers: readonly Writer[] = Array.from({ length: WRITERS }, (_, i) => ({ trunk: `w${i}`, sent: 0, acknowledged: 0 }));
+  let going = true;
+  const writing = writers.map(async (writer) => {
+    while (going) {
+      const number = ++writer.sent;
+      const { status, text } = await write(api, writer.trunk, number, writer.acknowledged > 0);
+      assert.ok(status === 200 || status === 201, `${writer.trunk} ${number}: ${status} ${text}`);
+      writer.acknowledged = number;
+    }
+  });
+  const file = join(lab.folder, "gateways.yaml");
+  for (let round = 0; round < 3; round++) {
+    const lines = Array.from({ length: 20 }, (_, i) => `  - { name: g${round}x${i}, uri: "sip:192.0.2.${1 + i}" }`);
+    writeFileSync(file, `gateways:\n${lines.join("\n")}\n`);
+    const applied = await tandem.cli<{ readonly ok: boolean }>("apply", "-f", file, "--yes");
+    assert.equal(applied.ok, true, JSON.stringify(applied).slice(0, 1_000));
+    await tandem.ask({ type: "reload" });
+  }
+  going = false;
+  await Promise.all(writing);
+  await assertWhole(tandem, api, writers);
+  const { items } = JSON.parse((await api.send("GET", "/api/gateways?limit=200")).text) as {
+    readonly items: readonly { readonly name: string }[];
+  };
+  assert.equal(items.filter(({ name }) => /^g\dx\d+$/.test(name)).length, 60, "what was applied is there");
+  api.close();
+  return writers.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
+}
+
 async function storeDids(tandem: RunningTandem, folder: string, dids: number): Promise<void> {
   const file = join(folder, "dids.yaml");
   const lines = Array.from({ length: dids }, (_, i) => `  - { number: "+1${2_000_000_000 + i * 17}", to: gateway ai }`);
