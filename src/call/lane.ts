@@ -23,6 +23,7 @@ import { headersToward } from "./header-rules.ts";
 import { Leg } from "./leg.ts";
 import type { MediaSession, Side } from "./media-session.ts";
 import type { Located, Target } from "./ports.ts";
+import { allowsRefer } from "./refer.ts";
 import type { LaneAttempts, LaneEnd } from "./rounds.ts";
 
 export type Dialling = Extract<DialPlan, { readonly type: "dial" }>;
@@ -363,7 +364,7 @@ export class Lane implements AttemptOwner {
     });
     // The journal has the attempt before the wire does.
     this.#owner.onSending();
-    const headers = [...from.headers, ...diverted, ...headersToward(peer.headers, "INVITE", this.#owner.passing)];
+    const headers = [...allowsRefer(peer), ...from.headers, ...diverted, ...headersToward(peer.headers, "INVITE", this.#owner.passing)];
     // Whoever a 3xx names is not who the account is for.
     const credentials = peer.account === undefined || planned === this.#redirect ? {} : { credentials: peer.account };
     const invite = { ...parameters, ...credentials, headers, contentType: "application/sdp", body: offer.sdp };

@@ -6,7 +6,8 @@
  * Side "a" is the caller's and stays for the whole call; every gateway tried has a side of its own, and "b" is
  * the one whose description was taken last: several may ring at once. The
  * description that reached the caller first is pinned: it is what any later answer says. Who sends which
- * SIP message is `call.ts`'s and `bridge.ts`'s business.
+ * SIP message is `call.ts`'s and `bridge.ts`'s business. Above 500 lines, because set-up, re-offers and a side's
+ * replacement all write the same two streams, and one owner of those keeps versions and descriptions true.
  */
 import { isIP } from "node:net";
 import type { CallId } from "#base/ids.ts";

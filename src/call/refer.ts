@@ -7,13 +7,16 @@ import type { HeaderField, ReceivedRequest } from "#sip/message/message.ts";
 import { parseNameAddr } from "#sip/message/parse-name-addr.ts";
 import { reasonPhraseOf } from "#sip/message/reason-phrases.ts";
 import { respondInDialog } from "#sip/dialog/respond.ts";
+import type { Peer } from "#routing/snapshot.ts";
 import type { PlaceName } from "./control.ts";
 import type { Leg } from "./leg.ts";
 import type { ServerTransaction } from "./ports.ts";
 import type { TransferOrder, TransferRefusal } from "./transfer.ts";
 
 /** Only where its peer's policy says so. */
-export const mayTransfer = ({ peer }: Leg): boolean => peer.transfers === true;
+export const mayTransfer = ({ peer }: Pick<Leg, "peer">): boolean => peer.transfers === true;
+/** RFC 3261 §20.5: beside the Allow that all get. */
+export const allowsRefer = (peer: Peer): readonly HeaderField[] => (mayTransfer({ peer }) ? [["Allow", "REFER"]] : []);
 
 export interface ReferDesk {
   transfer(order: TransferOrder): TransferRefusal | undefined;

@@ -15,6 +15,7 @@ import { headersToward } from "./header-rules.ts";
 import { type Dialling, Lane, type LaneOwner } from "./lane.ts";
 import type { MediaSession, Side } from "./media-session.ts";
 import { reasonAcross } from "./reason-across.ts";
+import { allowsRefer } from "./refer.ts";
 import { bestOf, type LaneEnd, type Round, roundsOf, speaksForAll } from "./rounds.ts";
 
 const NO_PARTS: RequestParts = { headers: [], body: "" };
@@ -184,7 +185,8 @@ export class SetUp implements LaneOwner {
     this.#answeredBy = name;
     this.#lanes = this.#lanes.filter((one) => one !== lane);
     this.#cancelAll({ type: "elsewhere", reason: `cancelled, ${name} answered first` }, ANSWERED_ELSEWHERE);
-    const headers = this.invite === undefined ? [] : headersToward(this.call.source.headers, "200", response);
+    const { source } = this.call;
+    const headers = this.invite === undefined ? [] : [...allowsRefer(source), ...headersToward(source.headers, "200", response)];
     this.#owner.onAnswered(this, attempt, { headers, contentType: "application/sdp", body: sdp });
   }
 

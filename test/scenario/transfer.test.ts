@@ -267,6 +267,15 @@ test("Refer-Sub: false: no NOTIFY (RFC 4488)", async () => {
   assert.deepEqual(await stage.quiet(), []);
 });
 
+test("whoever may ask is told so, in our INVITE and in our answer; nobody else is", async () => {
+  const { stage } = await running({ gateway: { transfers: true } });
+  assert.ok(stage.gateway(1).lastInvite.request.headerValues("allow").includes("REFER"));
+  assert.equal(/Allow: REFER/.test(stage.wireTo("carrier", "200 INVITE")), false);
+  const other = await running({ carrier: { transfers: true } });
+  assert.match(other.stage.wireTo("carrier", "200 INVITE"), /Allow: REFER\r\n/);
+  assert.equal(other.stage.gateway(1).lastInvite.request.headerValues("allow").includes("REFER"), false);
+});
+
 test("REFER that can't be obeyed is refused with the reason's status, and where it may not be with 405", async () => {
   const { stage, call } = await running({ gateway: { transfers: true } });
   for (const [to, status] of [
