@@ -295,6 +295,9 @@ async function deepPaths(tandem: RunningTandem): Promise<readonly string[]> {
   return [
     "/trunks/new",
     "/trunks/vodafone",
+    "/trunks/skyetel_main",
+    "/gateways/ai2",
+    "/gateways/livekit",
     ...(up === undefined ? [] : [`/calls/${up.callId}`]),
     ...(over === undefined ? [] : [`/calls/${over.callId}`]),
   ];

@@ -525,4 +525,22 @@ export const en = {
 
   "calls.newest": { one: "the newest", other: "the newest {count}" },
   "calls.search": "Number or peer",
+
+  "audit.login": "logged in",
+  "audit.activate": "activated",
+  "audit.deactivate": "deactivated",
+  "audit.apply": "applied",
+  "audit.bulk": "changed many",
+  "audit.import": "imported",
+  "audit.set": "set",
+  "audit.reset": "reset",
+  "audit.unlock": "unlocked",
+  "audit.hang": "hung up",
+  "audit.rotate": "rotated",
+  "audit.initiate": "placed a call",
+  "audit.transfer": "transferred",
+  "audit.test": "tested",
+  "audit.replay": "sent again",
+  "audit.preflight": "checked",
+  "audit.change": "changed",
 } as const;

@@ -16,7 +16,10 @@ export const NOTHING = "–";
 
 export function makeFormat(wanted: string): Format {
   // Browsers leave out languages. Digits alone are the same in all; grouping and the comma are Russian's in Uzbek as well.
-  const isKnown = Intl.DateTimeFormat.supportedLocalesOf(wanted).length > 0;
+  // One that is only half there calls its months M01 to M12.
+  const isKnown =
+    Intl.DateTimeFormat.supportedLocalesOf(wanted).length > 0 &&
+    !/^M\d/.test(new Intl.DateTimeFormat(wanted, { month: "short" }).format(0));
   const language = isKnown ? wanted : "ru";
   const month = isKnown ? "short" : "2-digit";
   const moment = new Intl.DateTimeFormat(language, {

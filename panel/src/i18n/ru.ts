@@ -537,4 +537,22 @@ export const ru: Dictionary = {
 
   "calls.newest": { one: "последний", few: "последние {count}", many: "последние {count}", other: "последние {count}" },
   "calls.search": "Номер или узел",
+
+  "audit.login": "вошёл",
+  "audit.activate": "включил",
+  "audit.deactivate": "выключил",
+  "audit.apply": "применил",
+  "audit.bulk": "изменил много",
+  "audit.import": "загрузил",
+  "audit.set": "задал",
+  "audit.reset": "сбросил",
+  "audit.unlock": "разблокировал",
+  "audit.hang": "завершил",
+  "audit.rotate": "сменил ключ",
+  "audit.initiate": "позвонил",
+  "audit.transfer": "перевёл",
+  "audit.test": "проверил",
+  "audit.replay": "отправил снова",
+  "audit.preflight": "проверил",
+  "audit.change": "изменил",
 };

@@ -527,4 +527,22 @@ export const uz: Dictionary = {
 
   "calls.newest": { one: "eng yangisi", other: "eng yangi {count} tasi" },
   "calls.search": "Raqam yoki tomon",
+
+  "audit.login": "kirdi",
+  "audit.activate": "yoqdi",
+  "audit.deactivate": "oʻchirib qoʻydi",
+  "audit.apply": "qoʻlladi",
+  "audit.bulk": "koʻpini oʻzgartirdi",
+  "audit.import": "yukladi",
+  "audit.set": "belgiladi",
+  "audit.reset": "qaytardi",
+  "audit.unlock": "qulfdan chiqardi",
+  "audit.hang": "tugatdi",
+  "audit.rotate": "kalitni almashtirdi",
+  "audit.initiate": "qoʻngʻiroq qildi",
+  "audit.transfer": "oʻtkazdi",
+  "audit.test": "sinadi",
+  "audit.replay": "qayta yubordi",
+  "audit.preflight": "tekshirdi",
+  "audit.change": "oʻzgartirdi",
 };

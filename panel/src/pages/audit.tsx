@@ -1,5 +1,5 @@
 /** Who changed what, and when; newest first. */
-import { Anchor, Group, Modal, TextInput } from "@mantine/core";
+import { Anchor, Modal, TextInput } from "@mantine/core";
 import { useEffect, useMemo, useState } from "react";
 import type { Answer } from "../api/client.ts";
 import { useApi } from "../api/queries.ts";
@@ -13,6 +13,9 @@ const LIMIT = 50;
 const TYPED_MS = 300;
 const NAMES = ["who", "kind", "name"] as const;
 type Filters = Partial<Record<(typeof NAMES)[number], string>>;
+
+/** "createTrunk" → create */
+const verbOf = (action: string): string => /^[a-z]+/.exec(action)?.[0] ?? action;
 
 export function Audit() {
   const { t, format, maybe } = useI18n();
@@ -48,7 +51,11 @@ export function Audit() {
         ),
       },
       { id: "who", title: t("audit.who"), cell: ({ who }) => who },
-      { id: "action", title: t("audit.action"), cell: ({ action }) => maybe(`audit.${action}`, action) },
+      {
+        id: "action",
+        title: t("audit.action"),
+        cell: ({ action }) => <span title={action}>{maybe(`audit.${verbOf(action)}`, action)}</span>,
+      },
       { id: "name", title: t("audit.what"), cell: ({ kind, name }) => `${kind} ${name}` },
       { id: "address", title: t("call.address"), wide: true, cell: ({ address }) => <span className="mono">{address}</span> },
     ],
@@ -56,17 +63,16 @@ export function Audit() {
   );
   return (
     <Page title={t("nav.audit")} lead={t("audit.lead")}>
-      <Group mb="sm" gap="sm">
+      <div className="filters">
         {NAMES.map((name) => (
           <TextInput
             key={name}
             label={t(`audit.${name}`)}
-            w={160}
             value={typed[name] ?? ""}
             onChange={({ currentTarget: { value } }) => setTyped({ ...typed, [name]: value })}
           />
         ))}
-      </Group>
+      </div>
       <Loaded query={query}>
         {({ items, next }) => (
           <>

@@ -1,5 +1,5 @@
 /** Calls that are over: filters, pages, CSV. Filters that this Tandem doesn't offer aren't shown. */
-import { Anchor, Button, Group, Select, TextInput } from "@mantine/core";
+import { Anchor, Button, Select, TextInput } from "@mantine/core";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useMemo, useState } from "react";
 import { type Answer, askRaw } from "../api/client.ts";
@@ -92,13 +92,12 @@ export function Records() {
         )
       }
     >
-      <Group gap="sm" mb="sm" align="flex-end">
+      <div className="filters">
         <Select
           label={t("trunk.provider")}
           data={[{ value: "", label: t("filter.all") }, ...new Set((trunks.data?.items ?? []).map(({ provider }) => provider))]}
           value={filters["provider"] ?? ""}
           onChange={(value) => set("provider", value)}
-          w={170}
           searchable
         />
         {parameters.map(({ name, schema }) => {
@@ -109,7 +108,6 @@ export function Records() {
               <Select
                 key={name}
                 label={label}
-                w={170}
                 searchable
                 data={[{ value: "", label: t("filter.all") }, ...data]}
                 value={filters[name] ?? ""}
@@ -122,7 +120,6 @@ export function Records() {
               <Select
                 key={name}
                 label={label}
-                w={170}
                 data={[
                   { value: "", label: t("filter.all") },
                   ...schema.enum.map((value) => ({ value: String(value), label: maybe(`outcome.${value}`, String(value)) })),
@@ -136,7 +133,7 @@ export function Records() {
             <Filter key={name} label={label} type={dated ? "date" : "text"} value={filters[name] ?? ""} set={(value) => set(name, value)} />
           );
         })}
-      </Group>
+      </div>
       <Problem error={error} />
       <Loaded query={query}>
         {({ items, next }) => (
@@ -184,7 +181,6 @@ function Filter({
     <TextInput
       label={label}
       type={type}
-      w={160}
       value={text}
       onChange={({ currentTarget }) => (type === "date" ? set(currentTarget.value) : setText(currentTarget.value))}
       onBlur={() => text !== value && set(text.trim())}

@@ -168,6 +168,17 @@ export function ResourcePage({ kind, texts, columns, actions, link }: Props) {
         title={<Text fw={600}>{editing === undefined ? texts.add : String(editing.entry[kind.id])}</Text>}
         closeButtonProps={{ "aria-label": t("action.close") }}
       >
+        {editing !== undefined && (
+          <Group justify="flex-end" hiddenFrom="sm">
+            <Delete
+              name={String(editing.entry[kind.id])}
+              text={t("delete.text")}
+              run={() => ask("delete", itemPath(kind, String(editing.entry[kind.id])))}
+              stale={kind.path}
+              onDone={close}
+            />
+          </Group>
+        )}
         {(adding || editing !== undefined) && <ResourceForm kind={kind} stored={editing} onDone={close} onCancel={close} />}
       </Modal>
     </Page>

@@ -89,11 +89,10 @@ export function MembersField({ label, value, set, error, required }: FieldProps)
     <Input.Wrapper label={label} error={error} withAsterisk={required} labelElement="div">
       <Stack gap={6} mt={4}>
         {members.map(({ gateway, priority, weight }, i) => (
-          <Group key={i} gap="xs" wrap="nowrap" align="flex-end">
+          <Group key={i} gap="xs" align="flex-end">
             <Select
-              label={i === 0 ? t("field.gateway") : undefined}
-              aria-label={t("field.gateway")}
-              style={{ flex: 1 }}
+              label={t("field.gateway")}
+              style={{ flex: "1 1 11rem" }}
               data={[...new Set([...names, gateway])].filter((name) => name !== "")}
               value={gateway === "" ? null : gateway}
               placeholder={t("target.choose")}
@@ -101,17 +100,15 @@ export function MembersField({ label, value, set, error, required }: FieldProps)
               onChange={(name) => change(i, { gateway: name ?? "" })}
             />
             <NumberInput
-              label={i === 0 ? t("field.priority") : undefined}
-              aria-label={t("field.priority")}
-              w={76}
+              label={t("field.priority")}
+              w={92}
               min={0}
               max={1000}
               value={priority ?? 1}
               onChange={(next) => change(i, { priority: Number(next) })}
             />
             <NumberInput
-              label={i === 0 ? t("field.weight") : undefined}
-              aria-label={t("field.weight")}
+              label={t("field.weight")}
               w={76}
               min={1}
               value={weight ?? 1}
