@@ -317,8 +317,8 @@ class SipPhone implements Phone, AgentUser {
     uriText: string,
   ): Promise<{ readonly ok: true; readonly target: Target } | { readonly ok: false; readonly reason: string }> {
     const uri = parseUri(uriText);
-    if (!uri.ok || uri.value.scheme !== "sip")
-      return { ok: false, reason: `"${uriText}" is no SIP URI; write sip:user@host or sip:host:port;transport=tcp` };
+    if (!uri.ok || (uri.value.scheme !== "sip" && uri.value.scheme !== "sips"))
+      return { ok: false, reason: `"${uriText}" is no SIP URI; write sip:user@host, sip:host:port;transport=tcp or sips:host` };
     const located = await this.#locator.locate(uri.value satisfies Uri, LISTENER);
     if (!located.ok) return { ok: false, reason: `${located.code}: ${located.detail}` };
     const target = located.targets[0];
