@@ -90,7 +90,7 @@ async function apply(): Promise<{ readonly outcome: ApplyOutcome; readonly loade
   if (planned === undefined || !planned.plan.ok || !loaded.ok)
     return { outcome: refused("CONFIGURATION", renderProblems(problems, false), problems.slice(0, CHANGES_LISTED_MAX)) };
   const { state, plan, hash } = planned;
-  if (wish.expectedGeneration !== undefined && wish.expectedGeneration !== state.generation)
+  if (wish.expectedGeneration !== undefined && (await isLate(stateFolder, wish.expectedGeneration, state, plan.changes)))
     return { outcome: refused("CONFLICT", "the stored resources changed meanwhile; look again: tandem apply") };
   const report = reportOf(plan.changes, plan.unchanged, state.generation, loaded);
   if (!wish.commit || plan.changes.length === 0) return { outcome: { ok: true, report } };
@@ -118,6 +118,19 @@ function readSpool(path: string): string | { readonly reason: string } {
       : { reason: `${path} is not what was meant: it changed, or two state folders were mixed up` };
   } catch (error) {
     return { reason: `the file can't be taken over: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
+/** A person was shown all changes together; a program's wish is only as old as what it touches. */
+async function isLate(folder: string, expected: number, state: StoredState, changes: readonly ResourceChange[]): Promise<boolean> {
+  if (expected === state.generation) return false;
+  if (wish.origin !== "api" || expected > state.generation) return true;
+  const resources = await openResources(houseAt(folder, process.env));
+  try {
+    const since = new Set((await resources.changedSince(expected)).map(({ kind, name }) => `${kind} ${name}`));
+    return changes.some(({ kind, name }) => since.has(`${kind} ${name}`));
+  } finally {
+    await resources.close();
   }
 }
 

@@ -32,6 +32,8 @@ export interface ResourceStore {
   state(): Promise<StoredState>;
   /** All or nothing. */
   commit(change: ResourceCommit): Promise<Committed>;
+  /** What was made or changed after a generation, and is there. */
+  changedSince(generation: number): Promise<readonly { readonly kind: string; readonly name: string }[]>;
   /** What changed of a tenant, newest first. */
   changes(tenant: string, limit: number): Promise<readonly ResourceChangeEntry[]>;
   close(): Promise<void>;

@@ -92,6 +92,13 @@ export function resourcesContract({ name, open }: ResourcesUnderTest): void {
     assert.equal((await store.changes("default", 10)).length, 1);
   });
 
+  it("what changed after a generation is told by name", async (store) => {
+    await store.commit(commitOf(0, [record("a"), record("b")]));
+    await store.commit(commitOf(1, [record("b", { body: "{}" }), record("c")]));
+    const since = async (generation: number) => (await store.changedSince(generation)).map(({ kind, name }) => `${kind} ${name}`).sort();
+    assert.deepEqual(await Promise.all([0, 1, 2].map(since)), [["gateway a", "gateway b", "gateway c"], ["gateway b", "gateway c"], []]);
+  });
+
   it("a change that fails in the middle leaves nothing behind", async (store) => {
     await store.commit(commitOf(0, [record("a")]));
     const broken = record("c", { body: undefined as unknown as string });

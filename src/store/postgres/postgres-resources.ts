@@ -32,6 +32,11 @@ export function openPostgresResources(url: string): ResourceStore {
       await ready();
       return db.transaction().execute((one) => commit(one, change));
     },
+    async changedSince(generation) {
+      await ready();
+      const asked = sql<{ kind: string; name: string }>`select kind, name from resource where generation > ${generation}`;
+      return (await asked.execute(db)).rows;
+    },
     async changes(tenant, limit) {
       await ready();
       const asked = sql<ResourceChangeEntry>`select generation, hash, applied_at_ms as "appliedAtMs", text from resource_change

@@ -46,6 +46,14 @@ export async function openSqliteResources(path: string, staying = false): Promis
   return {
     state: () => settled(() => readState(db)),
     commit: (change) => settled(() => commit(db, change)),
+    changedSince: (generation) =>
+      settled(
+        () =>
+          db.prepare("select kind, name from resource where generation > ?").all(generation) as unknown as readonly {
+            readonly kind: string;
+            readonly name: string;
+          }[],
+      ),
     changes: (tenant, limit) => settled(() => db.prepare(CHANGES).all(tenant, limit) as unknown as readonly ResourceChangeEntry[]),
     close: () => settled(() => db.close()),
   };
