@@ -34,11 +34,8 @@ const BATCH_MS = 50;
 const CALLS_MAX = 200_000;
 
 interface Opening {
-  readonly caller: string;
-  readonly called: string;
-  readonly from: string;
+  readonly data: LiveEvent["data"];
   readonly webhookUrl: string | undefined;
-  readonly startedAtMs: number;
 }
 
 export function createLiveEvents(options: LiveEventsOptions): LiveEvents {
@@ -122,9 +119,10 @@ class LiveEventRing implements LiveEvents {
     switch (event.type) {
       case "call-started": {
         const { caller, called, peer, callId = "", webhookUrl } = event;
-        const opening: Opening = { caller, called, from: peer, webhookUrl, startedAtMs: at };
-        if (this.#calls.size < CALLS_MAX) this.#calls.set(callId, opening);
-        return { type: "call.started", webhookUrl, data: aboutCall(callId, opening) };
+        const started_at = new Date(at).toISOString();
+        const data = { call_id: callId, from_number: caller, to_number: called, from_peer: peer, started_at };
+        if (this.#calls.size < CALLS_MAX) this.#calls.set(callId, { data, webhookUrl });
+        return { type: "call.started", webhookUrl, data };
       }
       case "call-ringing":
         return this.#ofCall("call.ringing", event.callId, {});
@@ -162,15 +160,15 @@ class LiveEventRing implements LiveEvents {
 
   #ofCall(type: LiveEventType, callId = "", more: LiveEvent["data"]) {
     const opening = this.#calls.get(callId);
-    return { type, webhookUrl: opening?.webhookUrl, data: { ...aboutCall(callId, opening), ...more } };
+    return { type, webhookUrl: opening?.webhookUrl, data: { ...(opening?.data ?? unknownCall(callId)), ...more } };
   }
 }
 
 /** Of a call that a former process took, only the id is known. */
-const aboutCall = (callId: string, opening: Opening | undefined): LiveEvent["data"] => ({
+const unknownCall = (callId: string): LiveEvent["data"] => ({
   call_id: callId,
-  from_number: opening?.caller ?? null,
-  to_number: opening?.called ?? null,
-  from_peer: opening?.from ?? null,
-  started_at: opening === undefined ? null : new Date(opening.startedAtMs).toISOString(),
+  from_number: null,
+  to_number: null,
+  from_peer: null,
+  started_at: null,
 });
