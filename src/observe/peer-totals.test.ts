@@ -14,7 +14,7 @@ test("a call counts at the trunk that it came from, and at each gateway tried", 
   tell({ type: "attempt-ended", callId, attempt: 2, peer: "ai2", status: 200, outcome: "answered", reason: "" });
   tell({ type: "call-answered", callId, setupMs: 5, peer: "ai2" });
   tell({ type: "call-ended", callId, outcome: "answered", sipStatus: 200, endedBy: "caller", reason: "", durationMs: 2_500 });
-  assert.deepEqual(totals.of("vodafone").inbound, { calls: 1, answered: 1, seconds: 2.5 });
-  assert.deepEqual(totals.of("ai1").outbound, { calls: 1, answered: 0, seconds: 0 });
-  assert.deepEqual(totals.of("ai2").outbound, { calls: 1, answered: 1, seconds: 2.5 });
+  assert.deepEqual(totals.of("vodafone").inbound, { calls: 1, answered: 1, failed: 0, seconds: 2.5 });
+  assert.deepEqual(totals.of("ai1").outbound, { calls: 1, answered: 0, failed: 1, seconds: 0 });
+  assert.deepEqual(totals.of("ai2").outbound, { calls: 1, answered: 1, failed: 0, seconds: 2.5 });
 });
