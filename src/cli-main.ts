@@ -504,6 +504,8 @@ command(
     if (number === undefined) throw new ControlError("USAGE", "which number? tandem route <number>, or tandem route --replay <call>");
     const question = { type: "route", number, from: options.from, caller: options.caller } as const;
     const decide = async (): Promise<RouteAnswer> => {
+      const client = await remoteClient();
+      if (client !== undefined) return (await import("#cli/remote-call.ts")).remoteRoute(client, question);
       const { runDir } = await places(global);
       try {
         return await (await connect(runDir)).ask<RouteAnswer>(question);
@@ -618,7 +620,11 @@ command(
   "what went wrong in a call, the evidence, and what to do; without one, the last call",
   plain,
   async (context, global, call: string | undefined) => {
-    const { why } = await import("#cli/why.ts");
+    const { why, tellWhy } = await import("#cli/why.ts");
+    const client = await remoteClient();
+    if (client !== undefined) {
+      return tellWhy(context, await (await import("#cli/remote-call.ts")).remoteWhy(client, call));
+    }
     const running = async <T>(ask: Parameters<Control["ask"]>[0], otherwise: () => Promise<T>): Promise<T> => {
       try {
         return await (await context.control()).ask<T>(ask);

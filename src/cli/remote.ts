@@ -51,7 +51,7 @@ export const remoteExport = (client: ApiClient, tenant: string | undefined): Pro
   told(client.call("export", { query: { tenant } }));
 
 /** The API's own words as this command's. */
-async function told<T>(asked: Promise<T>): Promise<T> {
+export async function told<T>(asked: Promise<T>): Promise<T> {
   try {
     return await asked;
   } catch (error) {
@@ -235,7 +235,7 @@ type KnownCdr = Pick<
   | "skipped"
 >;
 
-async function recordsOf(
+export async function recordsOf(
   client: ApiClient,
   { callId, number, limit }: Extract<ControlCommand, { readonly type: "cdr" }>,
 ): Promise<readonly KnownCdr[]> {

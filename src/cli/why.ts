@@ -34,18 +34,27 @@ export async function why(context: CommandContext, call: string | undefined, too
   const registrations = (await tools.trunks()).flatMap(({ name, registration }) =>
     registration === undefined ? [] : [{ trunk: name, standing: registration.standing, reason: registration.reason }],
   );
-  const findings = diagnose({ cdr, events: found.events, registrations });
-  if (context.json) context.print(JSON.stringify({ callId: callId ?? null, outcome: cdr?.outcome ?? null, findings }));
-  else print(context, cdr, callId, findings);
-  return EXIT_OK;
+  return tellWhy(context, { callId, cdr, findings: diagnose({ cdr, events: found.events, registrations }) });
 }
 
-function print(
-  { look, print: line }: CommandContext,
-  cdr: Cdr | undefined,
-  callId: string | undefined,
-  findings: readonly Finding[],
-): void {
+export interface Diagnosed {
+  readonly callId: string | undefined;
+  /** Undefined: it is up, or never was a call. */
+  readonly cdr:
+    | Pick<
+        Cdr,
+        "callId" | "caller" | "called" | "startedAtMs" | "answeredAtMs" | "durationMs" | "outcome" | "sipStatus" | "endedBy" | "endReason"
+      >
+    | undefined;
+  readonly findings: readonly (Omit<Finding, "code"> & { readonly code: string })[];
+}
+
+export function tellWhy(context: CommandContext, { callId, cdr, findings }: Diagnosed): number {
+  if (context.json) {
+    context.print(JSON.stringify({ callId: callId ?? null, outcome: cdr?.outcome ?? null, findings }));
+    return EXIT_OK;
+  }
+  const { look, print: line } = context;
   if (cdr === undefined) line(paint(look, "bold", `${callId ?? "a request of no call"}, without a record: it is up, or never was a call`));
   else {
     line(paint(look, "bold", `${cdr.callId}  ${printable(cdr.caller)} → ${printable(cdr.called)}  ${clockTime(cdr.startedAtMs)} UTC`));
@@ -59,4 +68,5 @@ function print(
     line(`      ${paint(look, "bold", "do")}: ${printable(advice)}`);
   }
   if (findings.length > 0 && callId !== undefined) line(paint(look, "dim", `  tandem trace ${callId} draws the messages`));
+  return EXIT_OK;
 }

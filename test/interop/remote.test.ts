@@ -58,7 +58,16 @@ describe("the command line from afar", { skip: skipWithout("sipp") }, () => {
     assert.equal((await runSipp(lab, lab.carrier, CALLING, `${lab.sbcPrivate.address}:5060`, { service: DID })).successful, 1);
     await gateway.finish();
 
-    for (const args of [["calls"], ["trunks"], ["gateways"], ["gateways", "far"], ["cdr"], ["export"]]) {
+    for (const args of [
+      ["calls"],
+      ["trunks"],
+      ["gateways"],
+      ["gateways", "far"],
+      ["cdr"],
+      ["export"],
+      ["why"],
+      ["route", DID, "--from", "vodafone"],
+    ]) {
       const [near, away] = [await here(...args), await there(...args)];
       assert.equal(away.code, 0, `${args.join(" ")}: ${away.output}`);
       assert.equal(away.output, near.output, args.join(" "));
