@@ -77,7 +77,7 @@ function writeProviders(page: Page, { trunks }: MetricFacts): void {
   }
 }
 
-function writePlaces(page: Page, { gateways, groups, alerts }: MetricFacts): void {
+function writePlaces(page: Page, { gateways, groups }: MetricFacts): void {
   const isUsable = ({ state }: { readonly state: string }): boolean => state === "up" || state === "unknown";
   const up = page.gauge("sip_peer_up", "0: down, resting, draining or in maintenance", ["peer", "kind"]);
   for (const peer of gateways) up.set({ peer: peer.name, kind: peer.kind }, Number(isUsable(peer)));
@@ -88,11 +88,9 @@ function writePlaces(page: Page, { gateways, groups, alerts }: MetricFacts): voi
     members.set({ group }, all.length);
     good.set({ group }, all.filter(({ gateway }) => usable.has(gateway)).length);
   }
-  const open = page.gauge("tandem_alerts_open", "Alerts that are open", ["rule", "severity"]);
-  for (const { rule, severity } of alerts) open.inc({ rule, severity });
 }
 
-function writeNode(page: Page, { status, deliveries, listeners }: MetricFacts): void {
+function writeNode(page: Page, { status, alerts, deliveries, listeners }: MetricFacts): void {
   const set = (name: string, help: string, value: number): void => page.gauge(name, help, []).set(value);
   set("tandem_calls", "Calls of the node", status.calls);
   set("tandem_calls_max", "Calls that the node takes", status.callsMax);
@@ -106,6 +104,8 @@ function writeNode(page: Page, { status, deliveries, listeners }: MetricFacts): 
       { state },
       deliveries.filter((one) => one.state === state).reduce((before, { count }) => before + count, 0),
     );
+  const open = page.gauge("tandem_alerts_open", "Alerts that are open", ["rule", "severity"]);
+  for (const { rule, severity } of alerts) open.inc({ rule, severity });
   const ends = page.gauge("tandem_certificate_end_time_seconds", "Unix time at which a certificate of ours ends", ["of"]);
   for (const { of, notAfterMs } of status.certificates ?? []) ends.set({ of }, notAfterMs / 1000);
   const events = page.counter("tandem_events_total", "How often what happened", ["event"]);
