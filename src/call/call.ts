@@ -25,6 +25,7 @@ import { respondInDialog } from "#sip/dialog/respond.ts";
 import type { DialogState, IncomingInvite, RequestParts, UserAgent } from "#sip/dialog/user-agent.ts";
 import type { Attempt } from "./attempt.ts";
 import { Bridge } from "./bridge.ts";
+import { attemptSections, lostAttempt, sectionsOf, type Standing, triedOf } from "./call-sections.ts";
 import { type CallEnding, type CallRecord, cdrOf } from "./cdr-of-call.ts";
 import type { CallSummary, LegQuality } from "./control.ts";
 import { type Caller, callerOf } from "./caller-identity.ts";
@@ -37,7 +38,7 @@ import { type MovedCall, Moves } from "./moves.ts";
 import { callerNamed, type Origination } from "./origination.ts";
 import type { CallLease, CallPorts, ServerTransaction } from "./ports.ts";
 import { q850Reason, reasonAcross } from "./reason-across.ts";
-import type { AttemptSection, CallSections, CoreSection, IncomingSection, Recovered } from "./recovery.ts";
+import type { CallSections, CoreSection, IncomingSection, Recovered } from "./recovery.ts";
 import { sdpBodyOf } from "./sdp-body.ts";
 import { SetUp } from "./set-up.ts";
 
@@ -306,7 +307,7 @@ export class Call implements LegOwner {
   }
 
   journalSetUp(setUp: SetUp): void {
-    this.ports.journal.append(this.id, this.#tenant, { attempt: attemptSections(setUp), ...this.#tried(setUp.ended) });
+    this.ports.journal.append(this.id, this.#tenant, { attempt: attemptSections(setUp), ...triedOf(this.#standing, setUp.ended) });
   }
 
   #callerGone(cancel: ReceivedRequest, endedBy: "caller" | "callee" = "caller"): void {
@@ -537,7 +538,7 @@ export class Call implements LegOwner {
     if (!this.media.opened) return this.#finish(ending, undefined);
     this.#ending = ending;
     // Between here and the CDR the engine is asked for its counters; a crash meanwhile must not revive the call.
-    this.ports.journal.append(this.id, this.#tenant, { ended: ending, ...this.#tried(this.#attempts) });
+    this.ports.journal.append(this.id, this.#tenant, { ended: ending, ...triedOf(this.#standing, this.#attempts) });
     this.media.release().then(
       (stats) => this.#finish(ending, stats),
       () => this.#finish(ending, undefined),
@@ -644,64 +645,22 @@ export class Call implements LegOwner {
   }
   /** @param dialogA where the caller's dialog is just being made */
   #sections(whole: boolean, dialogA = this.#a?.dialog?.state): CallSections {
-    const core: Pick<CallSections, "core" | "ended"> = {
-      ...(whole && this.#core !== undefined ? { core: this.#core } : {}),
-      ...(this.#ending === undefined ? {} : { ended: this.#ending }),
-    };
-    const incoming = this.#incoming ?? null;
-    const [b, { state: media }] = [this.#b, this.media];
-    if (this.#answered === undefined || b === undefined) {
-      const tried = this.#tried(this.#setUp?.ended ?? this.#attempts);
-      return {
-        ...core,
-        incoming,
-        attempt: attemptSections(this.#setUp),
-        ...tried,
-        ...this.#first(),
-        ...(this.#placed && dialogA !== undefined && { dialogA }),
-      };
-    }
-    const { answeredAtMs, setupMs } = this.#answered;
-    const callee = { kind: b.peer.kind, name: b.peer.name };
-    const left = this.moves.left.length === 0 ? {} : { left: this.moves.left };
-    const answered = {
-      answeredAtMs,
-      setupMs,
-      callee,
-      leg: b.name,
-      facts: b.facts,
+    return sectionsOf(this.#standing, whole, dialogA);
+  }
+  get #standing(): Standing {
+    return {
+      core: this.#core,
+      ending: this.#ending,
+      incoming: this.#incoming,
+      setUp: this.#setUp,
+      a: this.#a,
+      b: this.#b,
+      media: this.media.state,
+      answered: this.#answered,
       attempts: this.#attempts,
       skipped: this.#skipped,
-      ...left,
+      moves: this.moves,
     };
-    // Over: of its dialogs nothing is needed any more.
-    if (dialogA === undefined || b.dialog === undefined || media === undefined) return { ...core, answered };
-    // The INVITE stands in the journal since it came; only what the answer added is news.
-    const again = whole || this.#incoming?.headers !== undefined;
-    return {
-      ...core,
-      ...this.#first(),
-      ...(again ? { incoming } : {}),
-      attempt: attemptSections(this.moves.setUp),
-      answered,
-      dialogA,
-      dialogB: b.dialog.state,
-      media,
-    };
-  }
-
-  #first(): Pick<CallSections, "first"> {
-    const [a, answered] = [this.#a, this.#answered];
-    if (a === undefined || answered === undefined) return {};
-    // Once they have changed places it must be said, also when they have done so twice.
-    if (a.name === "a" && this.moves.left.length === 0 && !this.moves.everSwapped) return {};
-    const peer = { kind: a.peer.kind, name: a.peer.name };
-    const { answeredAtMs, setupMs } = answered;
-    return { first: { peer, leg: a.name, facts: a.facts, answeredAtMs, setupMs, ...(this.moves.swapped && { swapped: true }) } };
-  }
-  #tried(attempts: readonly CdrAttempt[]): Pick<CallSections, "tried"> {
-    const nothing = this.#b !== undefined || attempts.length === 0;
-    return nothing ? {} : { tried: { attempts, skipped: this.#setUp?.skipped ?? this.#skipped } };
   }
 
   /** Takes up a confirmed call of the former process. */
@@ -788,21 +747,7 @@ export class Call implements LegOwner {
     if (ended === undefined) {
       if (incoming !== undefined) ports.answerRaw(incoming.wire, incoming.flow, incoming.localTag, 500, reasonPhraseOf(500));
       for (const { parameters } of attempts) this.calls.agent.recoverInvite({ ...parameters, headers: [], body: "" });
-      const lost = attempts.map(
-        ({ number, peer, startedAtMs, parameters }): CdrAttempt => ({
-          number,
-          peer: peer.name,
-          peerKind: peer.kind,
-          target: parameters.requestUri,
-          startedAtMs,
-          postDialDelayMs: undefined,
-          durationMs: Math.max(0, ports.clock.wallMs() - startedAtMs),
-          status: 0,
-          q850: undefined,
-          outcome: "failed",
-          reason,
-        }),
-      );
+      const lost = attempts.map((attempt) => lostAttempt(attempt, ports.clock.wallMs(), reason));
       this.#attempts = [...this.#attempts, ...lost];
     }
     this.#ending = ended;
@@ -849,10 +794,3 @@ const outcomeOfRejection = (status: number): Outcome =>
 
 /** Of a leg's name: "a" is 0, "b2" 2. */
 const numberOf = (name: string): number => Number(name.slice(1));
-
-function attemptSections(setUp: SetUp | undefined): readonly AttemptSection[] | null {
-  const sections = (setUp?.attempts ?? []).flatMap(({ number, planned, startedAtMs, parameters }) =>
-    parameters === undefined ? [] : { number, peer: { kind: planned.peer.kind, name: planned.peer.name }, startedAtMs, parameters },
-  );
-  return sections.length === 0 ? null : sections;
-}
