@@ -42,7 +42,18 @@ import { openWebhooks } from "./webhooks-main.ts";
 const NICE = 10;
 assert(parentPort !== null, "api-main.ts runs as a worker thread");
 const port = parentPort;
-const { home, controlPath, address, port: wantedPort, version, key, allowPrivate, otlp, nodeName } = workerData as ApiThreadOptions;
+const {
+  home,
+  controlPath,
+  address,
+  port: wantedPort,
+  version,
+  key,
+  allowPrivate,
+  otlp,
+  nodeName,
+  requestsPerSecond,
+} = workerData as ApiThreadOptions;
 // Of this thread alone, as Linux counts: where processors are scarce, calls come first.
 if (process.platform === "linux") setPriority(NICE);
 const post = (message: FromApi): void => port.postMessage(message);
@@ -148,6 +159,7 @@ const app = await buildApi({
   identities,
   key,
   nowMs: () => systemClock.wallMs(),
+  requestsPerSecond,
   version,
   panelFolder: fileURLToPath(new URL("../panel/dist", import.meta.url)),
   onMistake: (requestId, error) => post({ type: "mistake", text: `API request ${requestId}: ${error.stack ?? error.message}` }),

@@ -602,6 +602,7 @@ const api: ApiThread | undefined =
           controlPath: join(node.runDir, "control.sock"),
           address: node.api.address,
           port: node.api.port,
+          requestsPerSecond: node.api.requestsPerSecond,
           version: VERSION,
           allowPrivate: node.webhooks.allowPrivate,
           otlp: node.otlp,

@@ -127,7 +127,7 @@ export interface Schemas {
     readonly after: unknown;
     readonly request_id: string;
   };
-  readonly BulkDidInput: {
+  readonly BulkDid: {
     readonly number: string;
     readonly tenant?: string | undefined;
     readonly trunks?: readonly string[] | undefined;
@@ -334,7 +334,7 @@ export interface Schemas {
       | undefined;
     readonly managed_by: "api" | "apply" | "file";
   };
-  readonly DidChangeInput: {
+  readonly DidChange: {
     readonly number?: string | null | undefined;
     readonly tenant?: string | null | undefined;
     readonly trunks?: readonly string[] | null | undefined;
@@ -497,7 +497,7 @@ export interface Schemas {
     readonly next_on?: readonly number[] | undefined;
     readonly managed_by: "api" | "apply" | "file";
   };
-  readonly GatewayChangeInput: {
+  readonly GatewayChange: {
     readonly name?: string | null | undefined;
     readonly tenant?: string | null | undefined;
     readonly listener?: string | null | undefined;
@@ -655,7 +655,7 @@ export interface Schemas {
     readonly calls_max?: number | undefined;
     readonly managed_by: "api" | "apply" | "file";
   };
-  readonly GroupChangeInput: {
+  readonly GroupChange: {
     readonly name?: string | null | undefined;
     readonly tenant?: string | null | undefined;
     readonly gateways?:
@@ -735,7 +735,7 @@ export interface Schemas {
       | { readonly kind: "telegram"; readonly bot_token: string; readonly chat_id: string; readonly base_url?: string | undefined }
       | { readonly kind: "heartbeat"; readonly url: string };
   };
-  readonly NewDidInput: {
+  readonly NewDid: {
     readonly number: string;
     readonly tenant?: string | undefined;
     readonly trunks?: readonly string[] | undefined;
@@ -778,7 +778,7 @@ export interface Schemas {
         }
       | undefined;
   };
-  readonly NewGatewayInput: {
+  readonly NewGateway: {
     readonly name: string;
     readonly tenant?: string | undefined;
     readonly listener?: string | undefined;
@@ -892,7 +892,7 @@ export interface Schemas {
     readonly tls_client_names?: readonly string[] | undefined;
     readonly next_on?: readonly number[] | undefined;
   };
-  readonly NewGroupInput: {
+  readonly NewGroup: {
     readonly name: string;
     readonly tenant?: string | undefined;
     readonly gateways: readonly (
@@ -910,7 +910,7 @@ export interface Schemas {
       | undefined;
     readonly calls_max?: number | undefined;
   };
-  readonly NewOutboundRuleInput: {
+  readonly NewOutboundRule: {
     readonly name: string;
     readonly tenant?: string | undefined;
     readonly prefix?: string | undefined;
@@ -1048,7 +1048,7 @@ export interface Schemas {
       | undefined;
     readonly managed_by: "api" | "apply" | "file";
   };
-  readonly OutboundRuleChangeInput: {
+  readonly OutboundRuleChange: {
     readonly name?: string | null | undefined;
     readonly tenant?: string | null | undefined;
     readonly prefix?: string | null | undefined;
@@ -1309,7 +1309,7 @@ export interface Schemas {
       | undefined;
     readonly managed_by: "api" | "apply" | "file";
   };
-  readonly TrunkEntryChangeInput: {
+  readonly TrunkEntryChange: {
     readonly name?: string | null | undefined;
     readonly tenant?: string | null | undefined;
     readonly listener?: string | null | undefined;
@@ -1627,7 +1627,7 @@ export interface Operations {
     readonly path: object;
     readonly query: object;
     readonly body: {
-      readonly items?: readonly Schemas["BulkDidInput"][] | undefined;
+      readonly items?: readonly Schemas["BulkDid"][] | undefined;
       readonly delete?: readonly string[] | undefined;
       readonly on_existing?: "fail" | "replace" | undefined;
       readonly tenant?: string | undefined;
@@ -1652,22 +1652,17 @@ export interface Operations {
     readonly body: Schemas["NewAlertChannelInput"];
     readonly answer: Schemas["AlertChannel"];
   };
-  readonly createDid: {
-    readonly path: object;
-    readonly query: object;
-    readonly body: Schemas["NewDidInput"];
-    readonly answer: Schemas["Did"];
-  };
+  readonly createDid: { readonly path: object; readonly query: object; readonly body: Schemas["NewDid"]; readonly answer: Schemas["Did"] };
   readonly createGateway: {
     readonly path: object;
     readonly query: object;
-    readonly body: Schemas["NewGatewayInput"];
+    readonly body: Schemas["NewGateway"];
     readonly answer: Schemas["Gateway"];
   };
   readonly createGroup: {
     readonly path: object;
     readonly query: object;
-    readonly body: Schemas["NewGroupInput"];
+    readonly body: Schemas["NewGroup"];
     readonly answer: Schemas["Group"];
   };
   readonly createKey: {
@@ -1706,7 +1701,7 @@ export interface Operations {
   readonly createOutboundRule: {
     readonly path: object;
     readonly query: object;
-    readonly body: Schemas["NewOutboundRuleInput"];
+    readonly body: Schemas["NewOutboundRule"];
     readonly answer: Schemas["OutboundRule"];
   };
   readonly createTenant: {
@@ -2235,19 +2230,19 @@ export interface Operations {
   readonly updateDid: {
     readonly path: { readonly number: string };
     readonly query: object;
-    readonly body: Schemas["DidChangeInput"];
+    readonly body: Schemas["DidChange"];
     readonly answer: Schemas["Did"];
   };
   readonly updateGateway: {
     readonly path: { readonly name: string };
     readonly query: object;
-    readonly body: Schemas["GatewayChangeInput"];
+    readonly body: Schemas["GatewayChange"];
     readonly answer: Schemas["Gateway"];
   };
   readonly updateGroup: {
     readonly path: { readonly name: string };
     readonly query: object;
-    readonly body: Schemas["GroupChangeInput"];
+    readonly body: Schemas["GroupChange"];
     readonly answer: Schemas["Group"];
   };
   readonly updateKey: {
@@ -2259,7 +2254,7 @@ export interface Operations {
   readonly updateOutboundRule: {
     readonly path: { readonly name: string };
     readonly query: object;
-    readonly body: Schemas["OutboundRuleChangeInput"];
+    readonly body: Schemas["OutboundRuleChange"];
     readonly answer: Schemas["OutboundRule"];
   };
   readonly updateTenant: {
@@ -2277,7 +2272,7 @@ export interface Operations {
   readonly updateTrunkEntry: {
     readonly path: { readonly trunk_id: string };
     readonly query: object;
-    readonly body: Schemas["TrunkEntryChangeInput"];
+    readonly body: Schemas["TrunkEntryChange"];
     readonly answer: Schemas["TrunkEntry"];
   };
   readonly updateUser: {

@@ -11,6 +11,8 @@ export interface ApiThreadOptions {
   readonly controlPath: string;
   readonly address: string;
   readonly port: number;
+  /** Of each user or key; undefined: request-limit.ts says. */
+  readonly requestsPerSecond: number | undefined;
   readonly version: string;
   /** The OpenTelemetry collector that spans of calls go to. */
   readonly otlp: { readonly endpoint: string; readonly headers: readonly string[] } | undefined;

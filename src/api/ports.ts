@@ -60,6 +60,8 @@ export interface ApiPorts {
   /** Signs tokens. */
   readonly key: Uint8Array;
   readonly nowMs: () => number;
+  /** Of each user or key; absent: request-limit.ts says. */
+  readonly requestsPerSecond?: number | undefined;
   readonly version: string;
   /** Where the built panel is, or would be; undefined: there is no panel. */
   readonly panelFolder?: string;

@@ -4,7 +4,9 @@
  */
 /** What a person, a panel and a nightly job together never reach. */
 export const REQUESTS_PER_SECOND = 1_000;
-export const BURST_REQUESTS = 2_000;
+/** So many seconds' worth may come at once. */
+const BURST_S = 2;
+export const BURST_REQUESTS = BURST_S * REQUESTS_PER_SECOND;
 const BUCKETS_MAX = 10_000;
 
 interface Bucket {
@@ -17,7 +19,7 @@ export interface RequestLimit {
   waitS(who: string, nowMs: number): number;
 }
 
-export function requestLimit(perSecond: number = REQUESTS_PER_SECOND, burst: number = BURST_REQUESTS): RequestLimit {
+export function requestLimit(perSecond: number = REQUESTS_PER_SECOND, burst: number = BURST_S * perSecond): RequestLimit {
   const buckets = new Map<string, Bucket>();
   return {
     waitS(who, nowMs) {

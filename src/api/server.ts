@@ -31,6 +31,7 @@ import { ApiProblem, type FieldError, PROBLEM_TYPE, type ProblemCode, problemBod
 import { questionRoutes } from "./question-routes.ts";
 import { idempotency } from "./idempotency.ts";
 import { DEPTH_MAX, isTooDeep } from "./json-depth.ts";
+import { requestLimit } from "./request-limit.ts";
 import { resourceDesk } from "./resource-desk.ts";
 import { resourceRoutes } from "./resource-routes.ts";
 import { guard } from "./sessions.ts";
@@ -100,7 +101,7 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
     },
     transformObject: jsonSchemaTransformObject,
   });
-  guard(app, ports);
+  guard(app, ports, requestLimit(ports.requestsPerSecond));
   auditing(app, ports);
   idempotency(app, ports);
   docsRoutes(app);

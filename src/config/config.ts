@@ -18,7 +18,15 @@ export interface NodeConfig {
   readonly invitesPerSecondPerSource: number;
   readonly traceBytesMax: number;
   /** Where the REST API listens; undefined: there is none. `asked`: the file says so, so that it must work. */
-  readonly api: { readonly address: string; readonly port: number; readonly asked: boolean } | undefined;
+  readonly api:
+    | {
+        readonly address: string;
+        readonly port: number;
+        readonly asked: boolean;
+        /** Of each user or key; absent: the API's own limit. */
+        readonly requestsPerSecond?: number;
+      }
+    | undefined;
   /** The OpenTelemetry collector that spans of calls go to; undefined: none do. */
   readonly otlp: { readonly endpoint: string; readonly headers: readonly string[] } | undefined;
   /** Whether webhooks may go to addresses of private networks. */

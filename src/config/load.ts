@@ -257,7 +257,12 @@ function locator(file: string, document: Extract<ReadDocument, { ok: true }>): (
 /** On by default, for this machine only. The environment may switch the default off, not what the file asks for. */
 function apiOf({ api }: NodeFields, env: LoadInput["env"]): NodeConfig["api"] {
   if (api?.enabled === false || (api === undefined && env["TANDEM_API"] === "off")) return undefined;
-  return Object.freeze({ address: api?.address ?? API_DEFAULT.address, port: api?.port ?? API_DEFAULT.port, asked: api !== undefined });
+  return Object.freeze({
+    address: api?.address ?? API_DEFAULT.address,
+    port: api?.port ?? API_DEFAULT.port,
+    asked: api !== undefined,
+    ...(api?.requests_per_second !== undefined && { requestsPerSecond: api.requests_per_second }),
+  });
 }
 const API_DEFAULT = { address: "127.0.0.1", port: 8080 };
 

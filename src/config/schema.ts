@@ -120,13 +120,18 @@ const readApi: Reader<ApiFields> = (value, reading) => {
     return read && { enabled: true, ...read };
   }
   const enabled = yesNo(value, reading);
-  return enabled === undefined ? undefined : { enabled, address: undefined, port: undefined };
+  return enabled === undefined ? undefined : { enabled, address: undefined, port: undefined, requests_per_second: undefined };
 };
-const apiFields = object({ address: maybe(address), port: maybe(integer(0, 65_535, "port; 0 lets the kernel choose")) });
+const apiFields = object({
+  address: maybe(address),
+  port: maybe(integer(0, 65_535, "port; 0 lets the kernel choose")),
+  requests_per_second: maybe(integer(1, 1_000_000, "requests of each user or key")),
+});
 export interface ApiFields {
   readonly enabled: boolean;
   readonly address: string | undefined;
   readonly port: number | undefined;
+  readonly requests_per_second: number | undefined;
 }
 
 const node = {
