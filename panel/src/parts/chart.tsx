@@ -93,7 +93,6 @@ export function Chart({ label, times, series, bars = false, height = 170 }: Prop
       plot.current = null;
     };
     // Anew only when what it looks like changes; numbers go in below.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [scheme, shape, bars, height, language]);
 
   useEffect(() => plot.current?.setData(data), [data]);
