@@ -150,7 +150,7 @@ export function storeContract({ name, open }: StoreUnderTest): void {
     });
     await store.insert(all);
     const bare = (number: string): string => number.replace(/^\+/, "");
-    for (let i = 0; i < 120; i++) {
+    for (let i = 0; i < 60; i++) {
       const maybe = <T>(make: () => T): T | undefined => (random.integer(3) === 0 ? make() : undefined);
       const fromMs = maybe(() => START_MS + random.integer(nowMs - START_MS));
       const toMs = maybe(() => START_MS + random.integer(nowMs - START_MS));
@@ -206,6 +206,15 @@ export function storeContract({ name, open }: StoreUnderTest): void {
     ]);
     assert.deepEqual(await store.totals({ by: "hour", ...question, tenant: "other" as TenantId }), []);
     assert.equal((await store.totals({ by: "hour", ...question, tenant: EVERY_TENANT })).length, 2);
+  });
+
+  on("whatever characters somebody sent are kept, or stand as unknown", async ({ store }) => {
+    const odd = sampleCdr(callIds[0]!, 0, { caller: "a\0b'\"\\%_\u{1f600}", endReason: "\u0001\u{10ffff}" });
+    assert.equal(await store.insert([odd]), 1);
+    const [kept] = await store.list({ limit: 1, number: odd.caller });
+    assert.ok([odd.caller, odd.caller.replace("\0", "\ufffd")].includes(kept!.caller));
+    assert.equal(kept!.endReason, odd.endReason);
+    assert.deepEqual(await store.list({ limit: 1, numberPrefix: "\0", peers: ["\0"] }), []);
   });
 
   on("tenants don't see each other", async ({ store }) => {

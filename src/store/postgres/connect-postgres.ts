@@ -74,9 +74,20 @@ function poolOf(url: string, max: number, queryMs: number | undefined): pg.Pool 
     options: "-c synchronous_commit=on",
     types: { getTypeParser: (oid, format) => (oid === INT8_OID ? Number : pg.types.getTypeParser(oid, format)) as never },
   });
+  pool.on("connect", (client) => {
+    const ask = client.query.bind(client) as (text: unknown, values?: unknown) => unknown;
+    client.query = ((text: unknown, values?: unknown) =>
+      ask(text, Array.isArray(values) ? values.map(withoutNul) : values)) as typeof client.query;
+  });
   // An idle connection that breaks is replaced by the next question.
   pool.on("error", () => {});
   return pool;
+}
+
+/** PostgreSQL has no text with a NUL: nothing is to be lost, and no question to fail, for what somebody sent. */
+function withoutNul(value: unknown): unknown {
+  if (typeof value === "string") return value.includes("\0") ? value.replaceAll("\0", "\ufffd") : value;
+  return Array.isArray(value) ? value.map(withoutNul) : value;
 }
 
 /** Apart, as filling in a new table may take longer than any question. */

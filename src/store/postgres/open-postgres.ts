@@ -63,7 +63,7 @@ async function insert(db: Kysely<Schema>, cdrs: readonly Cdr[]): Promise<number>
   for (const cdr of cdrs) if (!byId.has(cdr.callId)) byId.set(cdr.callId, cdr);
   const rows = new Map(Array.from(byId, ([id, cdr]) => [id, cdrToRows(cdr)]));
   const added: Cdr[] = [];
-  for (const some of parts(Array.from(rows.values(), ({ call }) => clean(call)))) {
+  for (const some of parts(Array.from(rows.values(), ({ call }) => call))) {
     const fresh = await db
       .insertInto("call")
       .values(some)
@@ -73,15 +73,15 @@ async function insert(db: Kysely<Schema>, cdrs: readonly Cdr[]): Promise<number>
     for (const { id } of fresh) added.push(byId.get(id)!);
   }
   const own = added.map(({ callId }) => rows.get(callId)!);
-  for (const some of parts(own.flatMap(({ legs }) => legs.map(clean)))) await db.insertInto("leg").values(some).execute();
-  for (const some of parts(own.flatMap(({ attempts }) => attempts.map(clean)))) await db.insertInto("attempt").values(some).execute();
-  for (const some of parts(added.flatMap((cdr) => peersOfCdr(cdr).map(clean))))
+  for (const some of parts(own.flatMap(({ legs }) => legs))) await db.insertInto("leg").values(some).execute();
+  for (const some of parts(own.flatMap(({ attempts }) => attempts))) await db.insertInto("attempt").values(some).execute();
+  for (const some of parts(added.flatMap((cdr) => peersOfCdr(cdr))))
     await db
       .insertInto("call_peer")
       .values(some)
       .onConflict((conflict) => conflict.doNothing())
       .execute();
-  for (const some of parts(totalsOf(added).map(clean)))
+  for (const some of parts(totalsOf(added)))
     await db
       .insertInto("call_total")
       .values(some)
@@ -99,14 +99,4 @@ async function insert(db: Kysely<Schema>, cdrs: readonly Cdr[]): Promise<number>
 
 function* parts<T>(rows: readonly T[]): Generator<readonly T[]> {
   for (let at = 0; at < rows.length; at += ROWS_MAX) yield rows.slice(at, at + ROWS_MAX);
-}
-
-/** PostgreSQL has no text with a NUL, and a CDR is not to be lost for what somebody sent. */
-function clean<Row extends object>(row: Row): Row {
-  if (!Object.values(row).some((value) => typeof value === "string" && value.includes("\0"))) return row;
-  const cleaned = Object.entries(row).map(([column, value]) => [
-    column,
-    typeof value === "string" ? value.replaceAll("\0", "\ufffd") : value,
-  ]);
-  return Object.fromEntries(cleaned) as Row;
 }
