@@ -23,7 +23,10 @@ export function openTls(snapshot: Snapshot, { clock, publish }: { readonly clock
         ? { type: "process", what: "certificates", detail: done }
         : { type: "process", what: "certificates failed", detail: `${problem}; those that were loaded before stay in use` },
     );
-  const problem = shelf.use(wishesOf(snapshot));
+  let { listeners } = snapshot;
+  const first = wishesOf(snapshot);
+  let known = JSON.stringify(first);
+  const problem = shelf.use(first);
   if (problem !== undefined) tell(problem, "");
   const look = (): void => {
     const changed = shelf.refresh();
@@ -34,7 +37,14 @@ export function openTls(snapshot: Snapshot, { clock, publish }: { readonly clock
   return {
     shelf,
     apply(next) {
-      const refused = shelf.use(wishesOf(next));
+      // A change of single resources keeps the listeners that there were; a reload looks at the files, too.
+      const whole = next.listeners !== listeners;
+      const wishes = wishesOf(next);
+      const text = JSON.stringify(wishes);
+      if (!whole && text === known) return;
+      listeners = next.listeners;
+      known = text;
+      const refused = shelf.use(wishes);
       if (refused !== undefined) tell(refused, "");
     },
     stop: () => timer.cancel(),

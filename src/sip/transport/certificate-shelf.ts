@@ -52,6 +52,8 @@ interface Loaded {
   readonly clients: ReadonlyMap<string, TlsClientTerms>;
   readonly byServerName: ReadonlyMap<string, TlsClientTerms>;
   readonly reports: readonly CertificateReport[];
+  /** Of listeners, by what they were made of: what stays as it was is not made again. */
+  readonly made: ReadonlyMap<string, TlsServerTerms>;
 }
 
 export class CertificateShelf implements TlsSource {
@@ -64,7 +66,7 @@ export class CertificateShelf implements TlsSource {
   constructor(readFile: (path: string) => string) {
     this.#readFile = readFile;
     this.#defaults = { context: secureContext({}), verify: true, wildcards: false, key: "", of: "" };
-    this.#loaded = { servers: new Map(), clients: new Map(), byServerName: new Map(), reports: [] };
+    this.#loaded = { servers: new Map(), clients: new Map(), byServerName: new Map(), reports: [], made: new Map() };
   }
 
   /** @returns what keeps the new wishes from being fulfilled: the former are in force then */
@@ -121,17 +123,28 @@ export class CertificateShelf implements TlsSource {
       return own;
     };
     const servers = new Map<string, TlsServerTerms>();
+    const made = new Map<string, TlsServerTerms>();
     for (const { listener, certificates, clientCa } of listeners) {
       const of = `listener ${listener}`;
       const ca = clientCa === undefined ? undefined : read(clientCa, of);
-      const all = certificates.map((files) => {
-        const own = readOwn(files, of);
+      const owns = certificates.map((files) => ({ own: readOwn(files, of), files }));
+      const key = hashOf([owns.map(({ own }) => own), ca]);
+      const former = this.#loaded.made.get(key);
+      if (former !== undefined) {
+        servers.set(listener, former);
+        made.set(key, former);
+        continue;
+      }
+      const all = owns.map(({ own, files }) => {
         return { own, leaf: new X509Certificate(own.certificate), context: contextOf(own, ca, files.certificate, of) };
       });
       if (all[0] === undefined) continue;
-      servers.set(listener, { own: all[0].own, clientCa: ca, contextFor: (name) => chosenBy(name, all) });
+      const terms = { own: all[0].own, clientCa: ca, contextFor: (name: string) => chosenBy(name, all) };
+      servers.set(listener, terms);
+      made.set(key, terms);
     }
     const clients = new Map<string, TlsClientTerms>();
+    const contexts = new Map(Array.from(this.#loaded.clients.values(), ({ key, context }) => [key, context]));
     const byServerName = new Map<string, TlsClientTerms>();
     for (const peer of peers) {
       const of = peer.title;
@@ -139,20 +152,19 @@ export class CertificateShelf implements TlsSource {
       const own = peer.own === undefined ? undefined : readOwn(peer.own, of);
       const { verify, wildcards } = peer;
       const plain = verify && !wildcards && ca === undefined && own === undefined;
-      const key = plain
-        ? ""
-        : createHash("sha256")
-            .update(JSON.stringify([verify, wildcards, ca, own]))
-            .digest("base64url")
-            .slice(0, 16);
-      const context = plain ? this.#defaults.context : contextOf(own, ca, peer.own?.certificate ?? peer.ca ?? "", of);
+      const key = plain ? "" : hashOf([verify, wildcards, ca, own]);
+      const known = plain ? this.#defaults.context : contexts.get(key);
+      const context = known ?? contextOf(own, ca, peer.own?.certificate ?? peer.ca ?? "", of);
+      contexts.set(key, context);
       const terms = { context, verify, wildcards, key, of };
       clients.set(peer.peer, terms);
       for (const name of peer.serverNames) if (!byServerName.has(name)) byServerName.set(name, terms);
     }
-    return { servers, clients, byServerName, reports };
+    return { servers, clients, byServerName, reports, made };
   }
 }
+
+const hashOf = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("base64url").slice(0, 22);
 
 function chosenBy(name: string, all: readonly { readonly leaf: X509Certificate; readonly context: SecureContext }[]) {
   return all.find(({ leaf }) => isFor(leaf, name, true))?.context;
