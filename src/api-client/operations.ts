@@ -127,7 +127,7 @@ export interface Schemas {
     readonly after: unknown;
     readonly request_id: string;
   };
-  readonly BulkDid: {
+  readonly BulkDidInput: {
     readonly number: string;
     readonly tenant?: string | undefined;
     readonly trunks?: readonly string[] | undefined;
@@ -334,7 +334,7 @@ export interface Schemas {
       | undefined;
     readonly managed_by: "api" | "apply" | "file";
   };
-  readonly DidChange: {
+  readonly DidChangeInput: {
     readonly number?: string | null | undefined;
     readonly tenant?: string | null | undefined;
     readonly trunks?: readonly string[] | null | undefined;
@@ -497,7 +497,7 @@ export interface Schemas {
     readonly next_on?: readonly number[] | undefined;
     readonly managed_by: "api" | "apply" | "file";
   };
-  readonly GatewayChange: {
+  readonly GatewayChangeInput: {
     readonly name?: string | null | undefined;
     readonly tenant?: string | null | undefined;
     readonly listener?: string | null | undefined;
@@ -655,7 +655,7 @@ export interface Schemas {
     readonly calls_max?: number | undefined;
     readonly managed_by: "api" | "apply" | "file";
   };
-  readonly GroupChange: {
+  readonly GroupChangeInput: {
     readonly name?: string | null | undefined;
     readonly tenant?: string | null | undefined;
     readonly gateways?:
@@ -735,7 +735,7 @@ export interface Schemas {
       | { readonly kind: "telegram"; readonly bot_token: string; readonly chat_id: string; readonly base_url?: string | undefined }
       | { readonly kind: "heartbeat"; readonly url: string };
   };
-  readonly NewDid: {
+  readonly NewDidInput: {
     readonly number: string;
     readonly tenant?: string | undefined;
     readonly trunks?: readonly string[] | undefined;
@@ -778,7 +778,7 @@ export interface Schemas {
         }
       | undefined;
   };
-  readonly NewGateway: {
+  readonly NewGatewayInput: {
     readonly name: string;
     readonly tenant?: string | undefined;
     readonly listener?: string | undefined;
@@ -892,7 +892,7 @@ export interface Schemas {
     readonly tls_client_names?: readonly string[] | undefined;
     readonly next_on?: readonly number[] | undefined;
   };
-  readonly NewGroup: {
+  readonly NewGroupInput: {
     readonly name: string;
     readonly tenant?: string | undefined;
     readonly gateways: readonly (
@@ -910,7 +910,7 @@ export interface Schemas {
       | undefined;
     readonly calls_max?: number | undefined;
   };
-  readonly NewOutboundRule: {
+  readonly NewOutboundRuleInput: {
     readonly name: string;
     readonly tenant?: string | undefined;
     readonly prefix?: string | undefined;
@@ -1048,7 +1048,7 @@ export interface Schemas {
       | undefined;
     readonly managed_by: "api" | "apply" | "file";
   };
-  readonly OutboundRuleChange: {
+  readonly OutboundRuleChangeInput: {
     readonly name?: string | null | undefined;
     readonly tenant?: string | null | undefined;
     readonly prefix?: string | null | undefined;
@@ -1309,7 +1309,7 @@ export interface Schemas {
       | undefined;
     readonly managed_by: "api" | "apply" | "file";
   };
-  readonly TrunkEntryChange: {
+  readonly TrunkEntryChangeInput: {
     readonly name?: string | null | undefined;
     readonly tenant?: string | null | undefined;
     readonly listener?: string | null | undefined;
@@ -1627,7 +1627,7 @@ export interface Operations {
     readonly path: object;
     readonly query: object;
     readonly body: {
-      readonly items?: readonly Schemas["BulkDid"][] | undefined;
+      readonly items?: readonly Schemas["BulkDidInput"][] | undefined;
       readonly delete?: readonly string[] | undefined;
       readonly on_existing?: "fail" | "replace" | undefined;
       readonly tenant?: string | undefined;
@@ -1652,17 +1652,22 @@ export interface Operations {
     readonly body: Schemas["NewAlertChannelInput"];
     readonly answer: Schemas["AlertChannel"];
   };
-  readonly createDid: { readonly path: object; readonly query: object; readonly body: Schemas["NewDid"]; readonly answer: Schemas["Did"] };
+  readonly createDid: {
+    readonly path: object;
+    readonly query: object;
+    readonly body: Schemas["NewDidInput"];
+    readonly answer: Schemas["Did"];
+  };
   readonly createGateway: {
     readonly path: object;
     readonly query: object;
-    readonly body: Schemas["NewGateway"];
+    readonly body: Schemas["NewGatewayInput"];
     readonly answer: Schemas["Gateway"];
   };
   readonly createGroup: {
     readonly path: object;
     readonly query: object;
-    readonly body: Schemas["NewGroup"];
+    readonly body: Schemas["NewGroupInput"];
     readonly answer: Schemas["Group"];
   };
   readonly createKey: {
@@ -1701,7 +1706,7 @@ export interface Operations {
   readonly createOutboundRule: {
     readonly path: object;
     readonly query: object;
-    readonly body: Schemas["NewOutboundRule"];
+    readonly body: Schemas["NewOutboundRuleInput"];
     readonly answer: Schemas["OutboundRule"];
   };
   readonly createTenant: {
@@ -2230,19 +2235,19 @@ export interface Operations {
   readonly updateDid: {
     readonly path: { readonly number: string };
     readonly query: object;
-    readonly body: Schemas["DidChange"];
+    readonly body: Schemas["DidChangeInput"];
     readonly answer: Schemas["Did"];
   };
   readonly updateGateway: {
     readonly path: { readonly name: string };
     readonly query: object;
-    readonly body: Schemas["GatewayChange"];
+    readonly body: Schemas["GatewayChangeInput"];
     readonly answer: Schemas["Gateway"];
   };
   readonly updateGroup: {
     readonly path: { readonly name: string };
     readonly query: object;
-    readonly body: Schemas["GroupChange"];
+    readonly body: Schemas["GroupChangeInput"];
     readonly answer: Schemas["Group"];
   };
   readonly updateKey: {
@@ -2254,7 +2259,7 @@ export interface Operations {
   readonly updateOutboundRule: {
     readonly path: { readonly name: string };
     readonly query: object;
-    readonly body: Schemas["OutboundRuleChange"];
+    readonly body: Schemas["OutboundRuleChangeInput"];
     readonly answer: Schemas["OutboundRule"];
   };
   readonly updateTenant: {
@@ -2272,7 +2277,7 @@ export interface Operations {
   readonly updateTrunkEntry: {
     readonly path: { readonly trunk_id: string };
     readonly query: object;
-    readonly body: Schemas["TrunkEntryChange"];
+    readonly body: Schemas["TrunkEntryChangeInput"];
     readonly answer: Schemas["TrunkEntry"];
   };
   readonly updateUser: {

@@ -30,6 +30,11 @@ export async function writeOpenApi(): Promise<boolean> {
 /** Routes only keep what they are given: whatever they take of it is a function that gives the same again. */
 function unusedPorts(): ApiPorts {
   const unused: unknown = new Proxy(() => unused, { get: (_, name) => (name === "then" ? undefined : unused) });
-  const own: Readonly<Record<string, unknown>> = { version: "0", key: new Uint8Array(32), panelFolder: undefined };
+  const own: Readonly<Record<string, unknown>> = {
+    version: "0",
+    key: new Uint8Array(32),
+    panelFolder: undefined,
+    requestsPerSecond: undefined,
+  };
   return new Proxy(own, { get: (ports, name) => (name in ports ? ports[String(name)] : unused) }) as unknown as ApiPorts;
 }
