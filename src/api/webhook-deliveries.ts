@@ -5,9 +5,9 @@ import { type Reach, reaches } from "./access.ts";
 import { liveEventBody } from "./event-routes.ts";
 
 /** A webhook hears nothing of what was before it. */
-export const wants = ({ events, active, tenant, createdAtMs }: Webhook, event: LiveEvent): boolean =>
+export const wants = ({ events, active, tenant, hearsFromMs }: Webhook, event: LiveEvent): boolean =>
   active &&
-  event.atMs >= createdAtMs &&
+  event.atMs >= hearsFromMs &&
   reaches({ reach: tenant as Reach }, event.tenant) &&
   (events.length === 0 || events.some((one) => event.type === one || event.type.startsWith(`${one}.`)));
 

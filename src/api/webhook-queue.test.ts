@@ -25,6 +25,7 @@ const webhook = (id: string, more: Partial<Webhook> = {}): Webhook => ({
   active: true,
   secretVersion: 1,
   createdAtMs: 0,
+  hearsFromMs: 0,
   ...more,
 });
 const event = (type: LiveEvent["type"], callId: string, more: Partial<LiveEvent> = {}): LiveEvent => ({
@@ -114,7 +115,7 @@ test("an event goes to each webhook of its tenant that wants it, signed as the d
     webhook("theirs", { tenant: "other" }),
     webhook("node", { tenant: "*", events: ["call"] }),
     webhook("off", { active: false }),
-    webhook("later", { createdAtMs: START_MS + 1 }),
+    webhook("later", { hearsFromMs: START_MS + 1 }),
   ]);
   queue.take([event("call.started", "c1")], "b.1");
   queue.take([event("call.started", "c1")], "b.1");

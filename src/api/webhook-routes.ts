@@ -145,6 +145,7 @@ export const webhookRoutes =
           active,
           secretVersion: 1,
           createdAtMs: nowMs(),
+          hearsFromMs: nowMs(),
         };
         await store.save(webhook);
         await changed();
@@ -193,7 +194,8 @@ export const webhookRoutes =
         const former = await find(principalOf(request), request.params.webhook_id);
         const { url = former.url, events = former.events, active = former.active } = request.body;
         checkUrl(request.body.url);
-        const next = { ...former, url, events, active };
+        const same = active === former.active && events.join() === former.events.join();
+        const next = { ...former, url, events, active, hearsFromMs: same ? former.hearsFromMs : nowMs() };
         await store.save(next);
         await changed();
         return view(next);

@@ -154,7 +154,7 @@ export interface WebhookRow {
   tenant: string;
   id: string;
   url: string;
-  /** JSON: a list of types. */
+  /** JSON: types, and from when on. */
   events: string;
   active: number;
   secret_version: number;

@@ -16,6 +16,8 @@ export interface Webhook {
   /** Its secret is worked out from this and the node's key: nothing of it is stored. */
   readonly secretVersion: number;
   readonly createdAtMs: number;
+  /** When it was made, or its events or whether it is active last changed: it hears nothing of what was before. */
+  readonly hearsFromMs: number;
 }
 
 export type DeliveryState = "pending" | "delivered" | "dead";
@@ -103,8 +105,9 @@ export function webhookStore(db: Kysely<Schema>): WebhookStore {
       if (tenant !== EVERY_TENANT) query = query.where("tenant", "=", tenant);
       return (await query.execute()).map(toWebhook);
     },
-    async save({ id, tenant, url, events, active, secretVersion, createdAtMs }) {
-      const values = { url, events: JSON.stringify(events), active: Number(active), secret_version: secretVersion };
+    async save({ id, tenant, url, events: types, active, secretVersion, createdAtMs, hearsFromMs }) {
+      const events = JSON.stringify({ types, hearsFromMs });
+      const values = { url, events, active: Number(active), secret_version: secretVersion };
       await db
         .insertInto("webhook")
         .values({ id, tenant, created_at_ms: createdAtMs, ...values })
@@ -228,15 +231,19 @@ export function webhookStore(db: Kysely<Schema>): WebhookStore {
 
 export const laneOf = (webhookId: string, subject: string): string => `${webhookId} ${subject}`;
 
-const toWebhook = ({ id, tenant, url, events, active, secret_version, created_at_ms }: WebhookRow): Webhook => ({
-  id,
-  tenant,
-  url,
-  events: JSON.parse(events) as readonly string[],
-  active: Boolean(active),
-  secretVersion: Number(secret_version),
-  createdAtMs: Number(created_at_ms),
-});
+function toWebhook({ id, tenant, url, events, active, secret_version, created_at_ms }: WebhookRow): Webhook {
+  const { types, hearsFromMs } = JSON.parse(events) as { readonly types: readonly string[]; readonly hearsFromMs: number };
+  return {
+    id,
+    tenant,
+    url,
+    events: types,
+    active: Boolean(active),
+    secretVersion: Number(secret_version),
+    createdAtMs: Number(created_at_ms),
+    hearsFromMs,
+  };
+}
 
 const toRow = (delivery: Delivery): WebhookDeliveryRow => ({
   tenant: delivery.tenant,

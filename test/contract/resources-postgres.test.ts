@@ -52,7 +52,16 @@ describe("PostgreSQL", { skip: skipWithout("initdb", "postgres") }, () => {
     const { db, close } = await openTables({ kind: "postgres", url: await server.newDatabase() });
     try {
       const webhooks = webhookStore(db);
-      const hook = { id: "w1", tenant: "t1", url: "https://a.example", events: ["call"], active: true, secretVersion: 1, createdAtMs: 5 };
+      const hook = {
+        id: "w1",
+        tenant: "t1",
+        url: "https://a.example",
+        events: ["call"],
+        active: true,
+        secretVersion: 1,
+        createdAtMs: 5,
+        hearsFromMs: 6,
+      };
       await webhooks.save(hook);
       await webhooks.save({ ...hook, active: false });
       assert.deepEqual(await webhooks.webhooks("t1"), [{ ...hook, active: false }]);
