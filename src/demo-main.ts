@@ -133,7 +133,7 @@ export async function demo(options: DemoOptions): Promise<number> {
 
 function startTandem(home: string, config: string) {
   const entry = fileURLToPath(new URL("./cli-main.ts", import.meta.url));
-  const env = { ...process.env, TANDEM_HOME: home, XDG_RUNTIME_DIR: home, NO_COLOR: "1", TANDEM_API: "off" };
+  const env = { ...process.env, TANDEM_HOME: home, XDG_RUNTIME_DIR: home, NO_COLOR: "1", TANDEM_API: "off", DATABASE_URL: "" };
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", entry, "start", "--config", config, "--home", home], {
     stdio: ["ignore", "pipe", "pipe"],
     env,

@@ -176,6 +176,7 @@ export async function startTandem(_t: Scope, lab: Lab, yaml: string, more: Reado
     `XDG_RUNTIME_DIR=${home}`,
     "NO_COLOR=1",
     "TANDEM_API=off",
+    "DATABASE_URL=",
     ...Object.entries(more).map(([name, value]) => `${name}=${value}`),
   ];
   const node = [process.execPath, "--disable-warning=ExperimentalWarning", join(ROOT, "src/cli-main.ts")];
