@@ -49,16 +49,22 @@ export function sealedResources(store: ResourceStore, secretsNow: () => Secrets)
   };
 }
 
+/** Keys are read where there is something sealed: most of what is asked for has no passwords. */
+function opener(secretsNow: () => Secrets): (record: StoredRecord) => StoredRecord {
+  let secrets: Secrets | undefined;
+  return (record) => (hasPasswords(record.body) ? openRecord((secrets ??= secretsNow()), record) : record);
+}
+
 export function sealedPages(pages: ResourcePages, secretsNow: () => Secrets): ResourcePages {
   return {
     ...pages,
     async page(wish) {
-      const secrets = secretsNow();
-      return (await pages.page(wish)).map((record) => openRecord(secrets, record));
+      const open = opener(secretsNow);
+      return (await pages.page(wish)).map(open);
     },
     async named(kind, name) {
       const { generation, record } = await pages.named(kind, name);
-      return { generation, record: record === undefined ? undefined : openRecord(secretsNow(), record) };
+      return { generation, record: record === undefined ? undefined : opener(secretsNow)(record) };
     },
   };
 }

@@ -10,6 +10,7 @@ import { apiRecords } from "./0006-api-records.ts";
 import { webhooks } from "./0007-webhooks.ts";
 import { alerts } from "./0009-alerts.ts";
 import { changeNumbers } from "./0011-change-numbers.ts";
+import { changeOrder } from "./0013-change-order.ts";
 
 /** Names are for ever: they stand in every database. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -22,6 +23,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0007-webhooks": webhooks,
   "0009-alerts": alerts,
   "0011-change-numbers": changeNumbers,
+  "0013-change-order": changeOrder,
 };
 
 export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS);

@@ -71,7 +71,7 @@ export function openSqliteApiRecords(path: string): ApiRecords {
 }
 
 /** So long the first of a batch waits for others. */
-const TOGETHER_MS = 10;
+const TOGETHER_MS = 20;
 
 /** Rows that come within a few milliseconds share a transaction, and so one wait for the disk. */
 function together<Row>(
