@@ -6,6 +6,7 @@ import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { CallSummary, OriginateReport, PlaceName, TransferReport } from "#call/control.ts";
 import { reaches, tenantAsked } from "./access.ts";
+import { noteAudit } from "./audit.ts";
 import type { ApiPorts } from "./ports.ts";
 import { ApiProblem, Problem, type ProblemCode, REFUSALS } from "./problem.ts";
 import { principalOf } from "./sessions.ts";
@@ -104,6 +105,7 @@ export const placeRoutes =
           webhookUrl: webhook_url,
         });
         if ("refused" in report) throw problemOf(report.refused);
+        noteAudit(request, { kind: "call", name: report.callId, after: { from_number, to_number, trunk, connect } });
         return reply
           .code(202)
           .header("location", `/api/calls/${report.callId}`)
@@ -128,11 +130,12 @@ export const placeRoutes =
         const { to, leg } = request.body;
         const principal = principalOf(request);
         const calls = await ports.ask<readonly CallSummary[]>({ type: "calls" });
-        if (!calls.some(({ callId, tenant }) => callId === call_id && reaches(principal, tenant)))
-          throw new ApiProblem("NOT_FOUND", `there is no call ${call_id}`);
+        const call = calls.find(({ callId, tenant }) => callId === call_id && reaches(principal, tenant));
+        if (call === undefined) throw new ApiProblem("NOT_FOUND", `there is no call ${call_id}`);
         const place = placeOf(typeof to !== "string" ? to : URI.test(to) ? { uri: to } : { number: to });
         const report = await ports.ask<TransferReport>({ type: "transfer", callId: call_id, place, leg });
         if ("refused" in report) throw problemOf(report.refused);
+        noteAudit(request, { kind: "call", name: call_id, tenant: call.tenant, after: { to, leg } });
         return reply.code(202).send({ call_id, status: "transferring" as const });
       },
     );
