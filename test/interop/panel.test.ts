@@ -26,6 +26,8 @@ const DID = "+15551234567";
 const GUIDE_DID = "+15557654321";
 const APPEARS_MS = 1_000;
 const WAIT_MS = 20_000;
+const ALL_LOOKS = process.env["PANEL_ALL"] === "1";
+const PAGES_MS = ALL_LOOKS ? 1_800_000 : 170_000;
 const PICTURES = process.env["PANEL_SCREENSHOTS"];
 const trying = recv(100, { optional: true });
 const ringing = recv(180, { optional: true });
@@ -208,11 +210,13 @@ describe("the panel", { skip: skipWithout("sipp", "chromium") }, () => {
     assert.deepEqual(errors, []);
   });
 
-  test("every page is whole: nothing serious for axe, nothing in the console, no sideways scrolling on a phone", async (t) => {
+  test("every page is whole: nothing serious for axe, nothing in the console, no sideways scrolling on a phone", {
+    timeout: PAGES_MS,
+  }, async (t) => {
     const { lab, tandem, url, password } = await setUp(t);
     await fill(lab, tandem, url);
     const problems: string[] = [];
-    for (const look of process.env["PANEL_ALL"] === "1" ? ALL : SAMPLE) {
+    for (const look of ALL_LOOKS ? ALL : SAMPLE) {
       const { page, context, errors } = await openPage(browser, url, look);
       await page.goto("/");
       await page.locator("button[type=submit]").waitFor();

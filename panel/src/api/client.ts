@@ -56,12 +56,15 @@ export async function askRaw(method: Method, path: string, { query, body, header
       throw new ApiError(0, {});
     });
     if (answer.ok) return answer;
-    if (answer.status === 401 && tries === 1 && token !== undefined) {
-      token = await accessToken(token);
+    const problem = new ApiError(answer.status, (await answer.json().catch(() => ({}))) as object);
+    // A wrong password says nothing of the token.
+    if (problem.status === 401 && problem.code !== "LOGIN_FAILED") {
+      const refused = token;
+      token = tries === 1 && refused !== undefined ? await accessToken(refused) : undefined;
       if (token !== undefined) continue;
+      logOut();
     }
-    if (answer.status === 401 && path !== "/api/auth/login") logOut();
-    throw new ApiError(answer.status, (await answer.json().catch(() => ({}))) as object);
+    throw problem;
   }
 }
 

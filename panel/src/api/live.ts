@@ -92,6 +92,8 @@ async function follow(signal: AbortSignal): Promise<void> {
         rest = read.rest;
         for (const { id, event, data } of read.frames) {
           if (id !== undefined) lastId = id;
+          // More happened than is still told.
+          if (event === "missed") outOfDate("/api/");
           renew({ ...(JSON.parse(data) as LiveEvent), type: event });
         }
       }

@@ -512,4 +512,10 @@ export const en = {
   "audit.replay": "sent again",
   "audit.preflight": "checked",
   "audit.change": "changed",
+
+  "password.title": "Change password",
+  "password.old": "Password so far",
+  "password.new": "New password",
+  "password.wrong": "This is not your password.",
+  "password.others": "Every other session of yours ends.",
 } as const;

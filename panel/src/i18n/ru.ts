@@ -524,4 +524,10 @@ export const ru: Dictionary = {
   "audit.replay": "отправил снова",
   "audit.preflight": "проверил",
   "audit.change": "изменил",
+
+  "password.title": "Сменить пароль",
+  "password.old": "Прежний пароль",
+  "password.new": "Новый пароль",
+  "password.wrong": "Это не ваш пароль.",
+  "password.others": "Все остальные ваши сеансы закончатся.",
 };

@@ -514,4 +514,10 @@ export const uz: Dictionary = {
   "audit.replay": "qayta yubordi",
   "audit.preflight": "tekshirdi",
   "audit.change": "oʻzgartirdi",
+
+  "password.title": "Parolni almashtirish",
+  "password.old": "Avvalgi parol",
+  "password.new": "Yangi parol",
+  "password.wrong": "Bu sizning parolingiz emas.",
+  "password.others": "Boshqa barcha seanslaringiz tugaydi.",
 };

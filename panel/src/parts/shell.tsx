@@ -2,7 +2,7 @@
 import { ActionIcon, Button, Group, Select, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
-import { Suspense, useEffect, useMemo, useState } from "react";
+import { Suspense, lazy, useEffect, useMemo, useState } from "react";
 import { ask } from "../api/client.ts";
 import { FeaturesContext, type Me, type OpenApi, makeFeatures, useFeatures } from "../api/features.ts";
 import { useLiveEvents } from "../api/live.ts";
@@ -12,6 +12,8 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { Loading, Problem } from "./basics.tsx";
 import { Icon, Logo } from "./icons.tsx";
 import { PLACES, isShown } from "./navigation.ts";
+
+const OwnPassword = lazy(async () => ({ default: (await import("./own-password.tsx")).OwnPassword }));
 
 export function Shell() {
   const known = useQuery({
@@ -79,7 +81,6 @@ function Navigation({ open, close, path }: { readonly open: boolean; readonly cl
       ),
     [features],
   );
-  const { me } = features;
   return (
     <nav
       className="frame-nav"
@@ -119,10 +120,7 @@ function Navigation({ open, close, path }: { readonly open: boolean; readonly cl
           <ThemeSwitch />
         </Group>
         <Group justify="space-between" wrap="nowrap" mt="xs" gap={4}>
-          <Text size="xs" c="dimmed" truncate title={`${me.name} · ${me.tenant}`} pl={4}>
-            {me.name.replace(/^user /, "")}
-            {me.tenant === "*" ? "" : ` · ${me.tenant}`}
-          </Text>
+          <UserName />
           <Button
             size="compact-xs"
             variant="subtle"
@@ -136,6 +134,37 @@ function Navigation({ open, close, path }: { readonly open: boolean; readonly cl
         </Group>
       </div>
     </nav>
+  );
+}
+
+/** Whoever logged in as a user may change his password here; a key has none. */
+function UserName() {
+  const { t } = useI18n();
+  const { me, has } = useFeatures();
+  const [opened, setOpened] = useState(false);
+  const text = `${me.name.replace(/^user /, "")}${me.tenant === "*" ? "" : ` · ${me.tenant}`}`;
+  if (!me.name.startsWith("user ") || !has("/api/auth/password", "post"))
+    return (
+      <Text size="xs" c="dimmed" truncate pl={4}>
+        {text}
+      </Text>
+    );
+  return (
+    <>
+      <Button
+        size="compact-xs"
+        variant="subtle"
+        color="gray"
+        c="dimmed"
+        maw={120}
+        title={t("password.title")}
+        aria-label={`${text}: ${t("password.title")}`}
+        onClick={() => setOpened(true)}
+      >
+        {text}
+      </Button>
+      <Suspense fallback={null}>{opened && <OwnPassword opened close={() => setOpened(false)} />}</Suspense>
+    </>
   );
 }
 
