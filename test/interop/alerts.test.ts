@@ -7,7 +7,7 @@ import { fakeWeb } from "../kit/fake-web.ts";
 import { loopbackLab, startTandem } from "../kit/lab.ts";
 import { labYaml } from "./lab-yaml.ts";
 
-const WAIT_MS = 40_000;
+const WAIT_MS = 60_000;
 const DEAD_PORT = 5999;
 const MAIL_PASSWORD = "letter-pass-5521";
 const BOT_TOKEN = "77:bot-token-9182";

@@ -18,7 +18,7 @@ import { labYaml } from "./lab-yaml.ts";
 const DID = "+15551234567";
 /** Who sipp says is calling. */
 const CALLER = "+4930123456";
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 const NODE = { api: { port: 0 }, webhooks: { allow_private: true } };
 const CALLING = uac([
   invite(),
