@@ -38,9 +38,14 @@ export function urlOf(path: string, query: Query = {}): string {
   return said.length === 0 ? path : `${path}?${new URLSearchParams(said.map(([name, value]) => [name, String(value)])).toString()}`;
 }
 
+const tokenOr = (refused?: string): Promise<string | undefined> =>
+  accessToken(refused).catch(() => {
+    throw new ApiError(0, {});
+  });
+
 /** The answer as it came; a token that has run out is renewed once. @throws ApiError */
 export async function askRaw(method: Method, path: string, { query, body, headers = {}, signal }: Asked = {}): Promise<Response> {
-  let token = await accessToken();
+  let token = await tokenOr();
   for (let tries = 1; ; tries++) {
     const answer = await fetch(urlOf(path, query), {
       method: method.toUpperCase(),
@@ -60,7 +65,7 @@ export async function askRaw(method: Method, path: string, { query, body, header
     // A wrong password says nothing of the token.
     if (problem.status === 401 && problem.code !== "LOGIN_FAILED") {
       const refused = token;
-      token = tries === 1 && refused !== undefined ? await accessToken(refused) : undefined;
+      token = tries === 1 && refused !== undefined ? await tokenOr(refused) : undefined;
       if (token !== undefined) continue;
       logOut();
     }

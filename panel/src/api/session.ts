@@ -36,7 +36,7 @@ export function logOut(): void {
   for (const listener of listeners) listener();
 }
 
-/** @param refused a token that the API has just refused; @returns undefined: nobody is logged in */
+/** @param refused a token that the API has just refused; @returns undefined: nobody is logged in; @throws when it can't be known now */
 export async function accessToken(refused?: string): Promise<string | undefined> {
   if (access !== undefined && access.token !== refused && Date.now() < access.untilMs - MARGIN_MS) return access.token;
   refreshing ??= refresh().finally(() => (refreshing = undefined));
@@ -55,7 +55,8 @@ async function refresh(): Promise<string | undefined> {
     takeTokens((await answer.json()) as Tokens);
     return access?.token;
   }
-  // Refused for good; anything else may pass.
-  if (answer.status === 401 || answer.status === 422) logOut();
+  // Anything else than a refusal may pass, and the session with it.
+  if (answer.status !== 401 && answer.status !== 422) throw new Error(`refresh: ${answer.status}`);
+  logOut();
   return undefined;
 }
