@@ -2,13 +2,14 @@
  * Call records as CSV (RFC 4180), a page at a time: each page is a question of its own to the database, so an export of
  * any length holds up no write and keeps nothing in memory. A slow reader is waited for.
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import type { CdrFilter, CdrPage } from "#store/cdr-store.ts";
 import type { CallRecord } from "./call-record.ts";
 import type { Cdr } from "#cdr/record.ts";
 
-/** So many are read in a few milliseconds: others of this thread come in between. */
-const PAGE = 200;
+/** So many are read in a few milliseconds, and as long it is the turn of this thread's others. */
+const PAGE = 100;
+const PAUSE_MS_MAX = 10;
 
 type Cell = string | number | null;
 const COLUMNS: Readonly<Record<string, (record: CallRecord) => Cell>> = {
@@ -57,15 +58,17 @@ export async function* csvOf(
   yield line(Object.keys(COLUMNS));
   let left = limit;
   for (let before: string | undefined; left > 0; ) {
+    const startedMs = performance.now();
     const { cdrs, next } = await page({ ...filter, before, limit: Math.min(PAGE, left) });
     left -= cdrs.length;
     const lines = cdrs.map((cdr) => {
       const record = shown(cdr);
       return line(Object.values(COLUMNS).map((cell) => cell(record)));
     });
+    const tookMs = performance.now() - startedMs;
     if (lines.length > 0) yield lines.join("");
     if (next === undefined) return;
     before = next;
-    await nextTurn();
+    await pause(Math.min(tookMs, PAUSE_MS_MAX));
   }
 }
