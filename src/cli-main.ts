@@ -641,6 +641,7 @@ command(
         }),
       record: async (callId) => (await readCdrs(global, { limit: 1, callId, number: undefined }))[0],
       trunks: () => running({ type: "trunks" }, async () => []),
+      refusals: () => running({ type: "refusals" }, async () => []),
     });
   },
 );

@@ -11,6 +11,7 @@ import { simulate } from "#call/simulate.ts";
 import type { TestTickets } from "#call/test-tickets.ts";
 import type { Publish } from "#observe/event.ts";
 import type { LadderRing } from "#observe/ladder-ring.ts";
+import type { RefusalsSink } from "#observe/recent-refusals.ts";
 import type { PeerTotalsSink } from "#observe/peer-totals.ts";
 import type { DialPlan } from "#routing/decision.ts";
 import type { Health } from "#routing/peer-health.ts";
@@ -46,6 +47,7 @@ export interface House {
   readonly startedAtMs: number;
   readonly counters: () => Readonly<Record<string, number>>;
   readonly peerTotals: PeerTotalsSink;
+  readonly refusals: RefusalsSink;
   /** For the API; whoever reaches the control port may have one. */
   readonly token: ControlAbilities["token"];
   /** The decision that a call would get; takes no group's turn. */
@@ -147,6 +149,7 @@ export function controlAbilities(house: House): ControlAbilities {
     write: house.write,
     token: house.token,
     trunks: trunkReports,
+    refusals: () => house.refusals.list(),
     limits: () => house.limits.report(),
     setLimits: (subject, name, limits) => house.limits.set(subject, name, limits),
     unlock: (subject, name) => house.limits.unlock(subject, name),

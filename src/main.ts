@@ -37,6 +37,7 @@ import { createCounters } from "#observe/counters.ts";
 import { openLadderRing } from "#observe/ladder-ring.ts";
 import { createLiveEvents } from "#observe/live-events.ts";
 import { createLog } from "#observe/log.ts";
+import { createRefusals } from "#observe/recent-refusals.ts";
 import { createPeerTotals } from "#observe/peer-totals.ts";
 import { maskCredentials } from "#observe/mask.ts";
 import { createPublisher } from "#observe/publish.ts";
@@ -164,8 +165,9 @@ const ladder = openLadderRing({
   onProblem: (reason) => log.line("warn", reason),
 });
 const peerTotals = createPeerTotals();
+const refusals = createRefusals();
 const live = createLiveEvents({ clock, boot: startedAtMs.toString(36) });
-const publisher = createPublisher([counters, ladder, log, peerTotals, live], clock, (sink, error) =>
+const publisher = createPublisher([counters, ladder, log, peerTotals, refusals, live], clock, (sink, error) =>
   log.line("error", `${sink.name} is cut off: ${String(error)}`),
 );
 const { publish } = publisher;
@@ -538,6 +540,7 @@ const abilities = controlAbilities({
     ...prefixed("journal", journal.counters),
   }),
   peerTotals,
+  refusals,
   token(role, tenant = EVERY_TENANT) {
     const nowMs = clock.wallMs();
     const token = signLocalToken(tokenKey(key), { name: "local", role, tenant }, nowMs, LOCAL_TOKEN_S);

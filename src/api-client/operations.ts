@@ -1097,6 +1097,13 @@ export interface Schemas {
       | null
       | undefined;
   };
+  readonly Refusal: {
+    readonly address: string;
+    readonly listener: string;
+    readonly reason: string;
+    readonly count: number;
+    readonly last_at: string;
+  };
   readonly RouteDecision: {
     readonly outcome: "dial" | "reject";
     readonly from_peer: string;
@@ -2091,6 +2098,12 @@ export interface Operations {
     readonly body: undefined;
     readonly answer: { readonly items: readonly Schemas["OutboundRule"][]; readonly next: string | null };
   };
+  readonly listRefusals: {
+    readonly path: object;
+    readonly query: object;
+    readonly body: undefined;
+    readonly answer: { readonly items: readonly Schemas["Refusal"][] };
+  };
   readonly listTenants: {
     readonly path: object;
     readonly query: object;
@@ -2367,6 +2380,7 @@ export const ROUTES = {
   listLimits: ["GET", "/api/limits"],
   listListeners: ["GET", "/api/listeners"],
   listOutboundRules: ["GET", "/api/outbound"],
+  listRefusals: ["GET", "/api/refusals"],
   listTenants: ["GET", "/api/tenants"],
   listTrunkStatus: ["GET", "/api/trunks/status"],
   listTrunks: ["GET", "/api/trunks"],

@@ -1,7 +1,7 @@
 /** Questions about what would happen: where a call would go, whether a trunk would work, how gateways are. */
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import type { GatewayReport, GatewaysReport, TrunkReport } from "#call/control.ts";
+import type { GatewayReport, GatewaysReport, RefusalReport, TrunkReport } from "#call/control.ts";
 import { EVERY_TENANT } from "#store/cdr-store.ts";
 import { type Principal, reaches } from "./access.ts";
 import { iso } from "./call-record.ts";
@@ -74,6 +74,10 @@ const Preflight = z.object({
   ok: z.boolean(),
   steps: z.array(z.object({ step: z.string(), result: z.enum(["pass", "fail", "skip"]), found: z.string(), advice: z.string() })),
 });
+
+const Refusal = z
+  .object({ address: z.string(), listener: z.string(), reason: z.string(), count: z.int(), last_at: z.string() })
+  .meta({ id: "Refusal" });
 
 const GatewayStatus = z
   .object({
@@ -184,6 +188,25 @@ export const questionRoutes =
         const found = (await gatewaysFor(principalOf(request))).find((one) => one.name === name);
         if (found === undefined) throw noPeer(name);
         return statusOf(found);
+      },
+    );
+
+    app.get(
+      "/api/refusals",
+      {
+        config: { scope: "calls:read" },
+        schema: {
+          operationId: "listRefusals",
+          tags: ["calls"],
+          summary: "Addresses that asked for a call lately and were not let in",
+          description: "Since the start, the last one first, at most 256. Only for whoever runs the deployment: others see none.",
+          response: { 200: z.object({ items: z.array(Refusal) }), ...REFUSALS },
+        },
+      },
+      async (request) => {
+        if (principalOf(request).reach !== EVERY_TENANT) return { items: [] };
+        const found = await ports.ask<readonly RefusalReport[]>({ type: "refusals" });
+        return { items: found.map(({ lastAtMs, ...one }) => ({ ...one, last_at: iso(lastAtMs) })) };
       },
     );
 

@@ -11,6 +11,7 @@ import type {
   LimitSubjectName,
   OriginateCommand,
   OriginateReport,
+  RefusalReport,
   StatusReport,
   TestCallTicket,
   TokenReport,
@@ -42,6 +43,7 @@ export interface ControlAbilities {
   gateways(): GatewaysReport;
   trunks(): readonly TrunkReport[];
   drainGateway(name: string, draining: boolean): Outcome<unknown>;
+  refusals(): readonly RefusalReport[];
   limits(): readonly LimitReport[];
   setLimits(subject: LimitSubjectName, name: string, limits: object | null): Outcome<LimitReport>;
   unlock(subject: LimitSubjectName, name: string): Outcome<LimitReport>;
@@ -122,6 +124,8 @@ async function perform(command: ControlCommand, abilities: ControlAbilities): Pr
       return done(abilities.trunks());
     case "drain-gateway":
       return abilities.drainGateway(command.name, command.draining);
+    case "refusals":
+      return done(abilities.refusals());
     case "limits":
       return done(abilities.limits());
     case "limit-set":
@@ -163,6 +167,7 @@ function readCommand(value: unknown): ControlCommand | undefined {
       const known = TOKEN_ROLES.find((one) => one === role);
       return known !== undefined && maybeText(tenant) ? { type, role: known, tenant: tenant ?? undefined } : undefined;
     }
+    case "refusals":
     case "limits":
       return { type };
     case "limit-set":

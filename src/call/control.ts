@@ -72,6 +72,8 @@ export type ControlCommand =
   | { readonly type: "trunks" }
   /** No new calls to this gateway or trunk, or again; running ones go on. */
   | { readonly type: "drain-gateway"; readonly name: string; readonly draining: boolean }
+  /** Who asked for a call lately and was not let in. */
+  | { readonly type: "refusals" }
   /** What tenants, trunks, gateways and sources have in use, and may. */
   | { readonly type: "limits" }
   /** Above tandem.yaml's, field by field. @param limits as routing/limits.ts has them; null: as tandem.yaml says again */
@@ -136,6 +138,13 @@ export interface CallSummary {
   readonly held: boolean;
 }
 
+export interface RefusalReport {
+  readonly address: string;
+  readonly listener: string;
+  readonly reason: string;
+  readonly count: number;
+  readonly lastAtMs: number;
+}
 export interface LegQuality {
   readonly leg: string;
   readonly peer: string;

@@ -1,6 +1,6 @@
 /** `tandem why [call]`: what went wrong in a call, with the evidence and what to do. */
 import type { Cdr } from "#cdr/record.ts";
-import type { TrunkReport } from "#call/control.ts";
+import type { RefusalReport, TrunkReport } from "#call/control.ts";
 import { type Finding, diagnose } from "#observe/diagnose.ts";
 import { type CommandContext, EXIT_FAILED, EXIT_OK } from "./context.ts";
 import { type Style, clockTime, paint, printable, seconds } from "./table.ts";
@@ -11,6 +11,8 @@ export interface WhyTools {
   record(callId: string): Promise<Cdr | undefined>;
   /** Empty where none runs. */
   trunks(): Promise<readonly TrunkReport[]>;
+  /** Likewise. */
+  refusals(): Promise<readonly RefusalReport[]>;
 }
 
 const COLOUR: Readonly<Record<Finding["severity"], Style>> = { error: "red", warning: "yellow", note: "cyan" };
@@ -24,10 +26,12 @@ export async function why(context: CommandContext, call: string | undefined, too
   const callId = found.callId ?? call;
   const cdr = callId === undefined ? undefined : await tools.record(callId);
   if (cdr === undefined && found.events.length === 0) {
+    const stranger = (await tools.refusals()).find(({ address }) => address === call);
+    if (stranger !== undefined) return tellWhy(context, { callId: undefined, cdr: undefined, findings: [notLetIn(stranger)] });
     context.warn(
       call === undefined
         ? "no call was traced yet"
-        : `nothing is known of "${call}"; give a call id (tandem cdr lists them), the beginning of one, or a SIP Call-ID`,
+        : `nothing is known of "${call}"; give a call id (tandem cdr lists them), the beginning of one, a SIP Call-ID, or the address that it came from`,
     );
     return EXIT_FAILED;
   }
@@ -36,6 +40,15 @@ export async function why(context: CommandContext, call: string | undefined, too
   );
   return tellWhy(context, { callId, cdr, findings: diagnose({ cdr, events: found.events, registrations }) });
 }
+
+/** Strangers leave no ladder. */
+const notLetIn = ({ address, listener, reason, count, lastAtMs }: RefusalReport): Finding => ({
+  code: "UNKNOWN_SOURCE",
+  severity: "error",
+  title: `Nobody here has the address ${address}`,
+  evidence: [{ text: `${count} requests on listener ${listener} were not let in, the last ${clockTime(lastAtMs)} UTC: ${reason}` }],
+  advice: `addresses: [${address}] at the trunk or gateway that it is, on listener ${listener}; digest: if its address changes`,
+});
 
 export interface Diagnosed {
   readonly callId: string | undefined;

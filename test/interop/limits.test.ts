@@ -183,6 +183,18 @@ test("a refusal by a gateway is diagnosed from its messages; a preflight of the 
   for (const gateway of lab.gateways)
     startSipp(lab, gateway, uas([recv("INVITE"), respond(488, "Not Acceptable Here", { retransmit: true }), recv("ACK")]), undefined);
   await runSipp(lab, lab.carrier, refused(488), `${lab.sbcPrivate.address}:5060`, { service: DID });
+  // Nobody knows the second carrier here: it gets silence, and whoever looks for its address is told why.
+  await runSipp(lab, lab.carrier2, uac([invite(), recv(404, { timeoutMs: 1_200 })]), `${lab.sbcPrivate.address}:5060`, {
+    service: DID,
+  });
+  const unknown = await tandem.cli<{ readonly findings: readonly { readonly code: string; readonly advice: string }[] }>(
+    "why",
+    lab.carrier2.address,
+  );
+  assert.deepEqual(
+    unknown.findings.map(({ code, advice }) => [code, advice.includes(lab.carrier2.address)]),
+    [["UNKNOWN_SOURCE", true]],
+  );
   const cdr = await lastOf(2);
   const page = (await api("GET", `/api/calls/${cdr.callId}`)).json;
   const [finding] = page["findings"] as readonly { code: string; evidence: readonly { text: string; message: number | null }[] }[];
