@@ -518,4 +518,6 @@ export const en = {
   "password.new": "New password",
   "password.wrong": "This is not your password.",
   "password.others": "Every other session of yours ends.",
+
+  "hint.trunkListener": "Our side: where its calls come in and leave.",
 } as const;

@@ -530,4 +530,6 @@ export const ru: Dictionary = {
   "password.new": "Новый пароль",
   "password.wrong": "Это не ваш пароль.",
   "password.others": "Все остальные ваши сеансы закончатся.",
+
+  "hint.trunkListener": "Наша сторона: куда приходят и откуда уходят звонки.",
 };

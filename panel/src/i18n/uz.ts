@@ -520,4 +520,6 @@ export const uz: Dictionary = {
   "password.new": "Yangi parol",
   "password.wrong": "Bu sizning parolingiz emas.",
   "password.others": "Boshqa barcha seanslaringiz tugaydi.",
+
+  "hint.trunkListener": "Biz tomon: qoʻngʻiroqlar qayerga keladi va qayerdan ketadi.",
 };

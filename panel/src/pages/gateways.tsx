@@ -13,6 +13,7 @@ import { Delete } from "../parts/delete.tsx";
 import { ResourceForm, type ResourceKind, itemPath, readStored } from "../parts/resource-form.tsx";
 import { ResourcePage } from "../parts/resource-page.tsx";
 import type { Values } from "../parts/schema-form.tsx";
+import { ListenerField } from "../parts/targets.tsx";
 import { TrunkState } from "./trunk-state.tsx";
 
 type Status = Answer<"/api/gateways/{name}/status">;
@@ -21,6 +22,7 @@ const KIND: ResourceKind = {
   path: "/api/gateways",
   item: "/api/gateways/{name}",
   id: "name",
+  special: { listener: (props) => <ListenerField {...props} /> },
   first: ["name", "uri", "listener", "addresses", "username", "password", "calls_max", "codecs", "probe", "maintenance"],
 };
 

@@ -7,13 +7,13 @@ import { useFeatures } from "../api/features.ts";
 import { outOfDate, useAnything, useApi } from "../api/queries.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Page, Problem, State } from "../parts/basics.tsx";
+import { useListeners, usualListener } from "../parts/targets.tsx";
 import { TONE_OF_STATUS, useActiveCalls } from "./calls.tsx";
 import { TrunkForm } from "./trunk-form.tsx";
 
 const NUMBER = /^\+[1-9][0-9]{6,14}$/;
 const DIDS = "/api/dids";
 const GATEWAYS = "/api/gateways";
-const LISTENERS = "/api/listeners";
 type Named = { readonly items: readonly { readonly name: string }[] };
 
 export function Guide() {
@@ -156,9 +156,7 @@ function NumberStep({ onDone }: { readonly onDone: (number: string) => void }) {
 
 function WhereStep({ number, onDone }: { readonly number: string; readonly onDone: () => void }) {
   const { t } = useI18n();
-  const { has } = useFeatures();
   const gateways = useAnything<Named>(GATEWAYS, { limit: 200 });
-  const listeners = useAnything<Named>(LISTENERS, undefined, { enabled: has(LISTENERS) });
   const names = gateways.data?.items.map(({ name }) => name) ?? [];
   const [kind, setKind] = useState<"old" | "new">();
   const isNew = (kind ?? (names.length > 0 ? "old" : "new")) === "new";
@@ -168,8 +166,8 @@ function WhereStep({ number, onDone }: { readonly number: string; readonly onDon
   const [listener, setListener] = useState<string>();
   const [error, setError] = useState<unknown>();
   const [busy, setBusy] = useState(false);
-  const listenerNames = listeners.data?.items.map((one) => one.name) ?? [];
-  const usual = listenerNames.find((one) => one === "public") ?? listenerNames[0];
+  const listenerNames = useListeners();
+  const usual = usualListener(listenerNames);
   const refused = (field: string): string | undefined =>
     error instanceof ApiError ? error.errors.find((one) => one.field === field || one.field.startsWith(`${field}.`))?.message : undefined;
   const save = async () => {

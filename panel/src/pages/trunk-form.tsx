@@ -7,6 +7,7 @@ import { type Answer, ApiError, type Body, api } from "../api/client.ts";
 import { outOfDate } from "../api/queries.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Card, Page, Problem } from "../parts/basics.tsx";
+import { useListeners, usualListener } from "../parts/targets.tsx";
 
 type Trunk = Answer<"/api/trunks/{trunk_id}">;
 type NewTrunk = Body<"/api/trunks", "post">;
@@ -31,6 +32,7 @@ interface Fields {
   max_concurrent_calls: number | string;
   calls_per_second_limit: number | string;
   backup_trunks: string[];
+  listener: string | null;
 }
 
 const fieldsOf = (trunk: Trunk | undefined): Fields => ({
@@ -51,17 +53,31 @@ const fieldsOf = (trunk: Trunk | undefined): Fields => ({
   max_concurrent_calls: trunk?.max_concurrent_calls ?? 100,
   calls_per_second_limit: trunk?.calls_per_second_limit ?? "",
   backup_trunks: [...(trunk?.backup_trunks ?? [])],
+  listener: trunk?.listener ?? null,
 });
 
 const maybe = (text: string): string | null => (text.trim() === "" ? null : text.trim());
 const number = (value: number | string): number | null => (value === "" ? null : Number(value));
 
 function bodyOf(fields: Fields, isNew: boolean): NewTrunk {
-  const { trunk_id, name, provider, password, proxy_port, calls_per_second_limit, max_concurrent_calls, username, realm, ...same } = fields;
+  const {
+    trunk_id,
+    name,
+    provider,
+    password,
+    listener,
+    proxy_port,
+    calls_per_second_limit,
+    max_concurrent_calls,
+    username,
+    realm,
+    ...same
+  } = fields;
   return {
     ...same,
     trunk_id: trunk_id.trim(),
     proxy_address: fields.proxy_address.trim(),
+    ...(listener !== null && { listener }),
     ...(name.trim() !== "" && { name: name.trim() }),
     ...(provider.trim() !== "" && { provider: provider.trim() }),
     ...(password !== "" && { password }),
@@ -88,6 +104,7 @@ export function TrunkForm({
   const { t } = useI18n();
   const [error, setError] = useState<unknown>();
   const [busy, setBusy] = useState(false);
+  const listenerNames = useListeners();
   const form = useForm<Fields>({
     initialValues: fieldsOf(trunk),
     validate: {
@@ -144,6 +161,15 @@ export function TrunkForm({
             <NumberInput label={t("field.proxy_port")} placeholder="5060" min={1} max={65535} {...form.getInputProps("proxy_port")} />
             <Select label={t("field.transport")} data={TRANSPORTS} {...form.getInputProps("transport")} />
           </Group>
+          {listenerNames.length > 1 && (
+            <Select
+              label={t("field.listener")}
+              description={t("hint.trunkListener")}
+              data={listenerNames}
+              placeholder={usualListener(listenerNames)}
+              {...form.getInputProps("listener")}
+            />
+          )}
           <TagsInput
             size="sm"
             label={t("field.allowed_ips")}

@@ -44,7 +44,7 @@ interface Props {
   readonly special?: Special;
 }
 
-const WIDE_KINDS = ["json", "special"];
+const WIDE_KINDS: readonly Kind[] = ["json"];
 
 export function SchemaForm({ schema, values, change, errors, first, hidden = [], locked = [], special = {} }: Props) {
   const { t } = useI18n();
@@ -60,7 +60,7 @@ export function SchemaForm({ schema, values, change, errors, first, hidden = [],
   }, [lateError]);
   const field = (name: string): ReactNode => {
     const one = resolve(document, properties[name]);
-    const kind = special[name] === undefined ? kindOf(one) : "special";
+    const kind = kindOf(one);
     return (
       <div key={name} style={WIDE_KINDS.includes(kind) ? { gridColumn: "1 / -1" } : undefined}>
         <Field

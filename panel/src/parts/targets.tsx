@@ -1,5 +1,6 @@
 /** Where a number or route leads: one gateway, group or trunk; and what a group is made of. Anything finer is written as JSON. */
 import { ActionIcon, Button, Group, Input, NumberInput, Select, Stack, Text } from "@mantine/core";
+import { useFeatures } from "../api/features.ts";
 import { useAnything } from "../api/queries.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Icon } from "./icons.tsx";
@@ -70,6 +71,36 @@ export function TargetField(props: FieldProps) {
         />
       </Group>
     </Input.Wrapper>
+  );
+}
+
+const LISTENERS = "/api/listeners";
+
+/** Names of the listeners; empty where this Tandem doesn't tell. */
+export function useListeners(): readonly string[] {
+  const { has } = useFeatures();
+  const query = useAnything<{ readonly items: readonly { readonly name: string }[] }>(LISTENERS, undefined, { enabled: has(LISTENERS) });
+  return query.data?.items.map(({ name }) => name) ?? [];
+}
+
+/** The one that is meant where none is said. */
+export const usualListener = (names: readonly string[]): string | undefined => names.find((name) => name === "public") ?? names[0];
+
+export function ListenerField({ label, value, set, error, required }: FieldProps) {
+  const { t } = useI18n();
+  const names = useListeners();
+  const chosen = typeof value === "string" && value !== "" ? value : null;
+  return (
+    <Select
+      label={label}
+      description={t("hint.listener")}
+      error={error}
+      withAsterisk={required}
+      data={[...new Set([...names, ...(chosen === null ? [] : [chosen])])]}
+      value={chosen}
+      placeholder={t("target.choose")}
+      onChange={(next) => set(next ?? undefined)}
+    />
   );
 }
 
