@@ -56,7 +56,8 @@ function limits(call: Examined): Finding | undefined {
   const { cdr } = call;
   if (cdr === undefined) return undefined;
   const full = reasonsOf(call).filter(({ reason }) => FULL.test(reason));
-  const whole = (cdr.outcome === "capacity" || cdr.outcome === "rate_limited") && cdr.attempts.length === 0;
+  const refused = cdr.outcome === "capacity" || cdr.outcome === "rate_limited" || cdr.endReason.startsWith("limit ");
+  const whole = refused && cdr.attempts.length === 0;
   if (full.length === 0 && !whole) return undefined;
   return {
     code: "LIMIT_REACHED",

@@ -374,6 +374,19 @@ test("a clean call has no finding, answered, cancelled early, or busy", () => {
   assert.deepEqual(diagnose({ cdr: undefined, events: stamped(begun) }), []);
 });
 
+test("the day's minutes are a limit, too, though they are refused with 403", () => {
+  const record = failed({
+    attempts: [],
+    outcome: "carrier_blocked",
+    sipStatus: 403,
+    endReason: "limit minutes_per_day: tenant a has talked 10 of 10 minutes today",
+  });
+  assert.deepEqual(
+    diagnose({ cdr: record, events: stamped([inviteIn(), started]) }).map(({ code }) => code),
+    ["LIMIT_REACHED"],
+  );
+});
+
 test("a challenge that was answered well is no finding", () => {
   const events = [...begun, challenge("in", "b1"), inviteOut({ headers: ["Authorization: Digest ***"] }), okIn(), okOut()];
   assert.deepEqual(diagnose({ cdr: cdr(), events: stamped(events) }), []);
