@@ -6,6 +6,7 @@ import { type Kysely, sql } from "kysely";
 import { DEFAULT_TENANT, type TenantId } from "#base/ids.ts";
 import type { Cdr } from "#cdr/record.ts";
 import type { EVERY_TENANT } from "./cdr-store.ts";
+import { tenantsOf } from "./find-calls.ts";
 import type { CallPeerRow, CallTotalRow, Schema } from "./schema.ts";
 
 export const HOUR_MS = 3_600_000;
@@ -22,7 +23,7 @@ export function totalsOf(cdrs: readonly Cdr[]): CallTotalRow[] {
   const totals = new Map<string, CallTotalRow>();
   const add = (cdr: Cdr, key: Pick<CallTotalRow, "kind" | "peer" | "direction" | "outcome">, durationMs: number, delayMs?: number) => {
     const hourMs = cdr.startedAtMs - (cdr.startedAtMs % HOUR_MS);
-    const id = `${String(hourMs).padStart(MS_DIGITS, "0")}-${key.kind}-${key.direction}-${key.outcome}-${key.peer}`;
+    const id = `${key.kind}-${String(hourMs).padStart(MS_DIGITS, "0")}-${key.direction}-${key.outcome}-${key.peer}`;
     let total = totals.get(`${cdr.tenant} ${id}`);
     if (total === undefined) {
       total = { tenant: cdr.tenant, id, hour_ms: hourMs, ...key, calls: 0, duration_ms: 0, delays: 0, delay_ms: 0 };
@@ -69,16 +70,30 @@ export interface CallTotal {
 }
 
 export async function readTotals(db: Kysely<Schema>, question: TotalsQuestion): Promise<CallTotal[]> {
-  const { by, tenant = DEFAULT_TENANT, fromMs, toMs } = question;
-  const digits = (ms: number): string => String(Math.max(0, Math.trunc(ms))).padStart(MS_DIGITS, "0");
+  const { tenant = DEFAULT_TENANT } = question;
+  const tenants = tenant === "*" ? await tenantsOf(db, "call_total") : [tenant];
+  const totals = new Map<string, { -readonly [K in keyof CallTotal]: CallTotal[K] }>();
+  for (const one of tenants)
+    for (const found of await totalsOfTenant(db, question, one)) {
+      const key = `${found.hourMs} ${found.direction} ${found.outcome} ${found.peer}`;
+      const total = totals.get(key);
+      if (total === undefined) totals.set(key, found);
+      else for (const sum of ["calls", "durationMs", "delays", "delayMs"] as const) total[sum] += found[sum];
+    }
+  return [...totals.values()].sort(
+    (a, b) => a.hourMs - b.hourMs || order(a.peer, b.peer) || order(a.direction, b.direction) || order(a.outcome, b.outcome),
+  );
+}
+
+async function totalsOfTenant(db: Kysely<Schema>, { by, fromMs, toMs }: TotalsQuestion, tenant: string): Promise<CallTotal[]> {
+  const kind = by === "hour" ? "call" : by;
+  const key = (ms: number): string => `${kind}-${String(Math.max(0, Math.trunc(ms))).padStart(MS_DIGITS, "0")}`;
   const sum = (column: string) => sql<number>`cast(sum(${sql.ref(column)}) as bigint)`;
-  let query = db
+  const rows = await db
     .selectFrom("call_total")
-    .where("id", ">=", digits(fromMs - (fromMs % HOUR_MS)))
-    .where("id", "<", digits(toMs))
-    .where("kind", "=", by === "hour" ? "call" : by);
-  if (tenant !== "*") query = query.where("tenant", "=", tenant);
-  const rows = await query
+    .where("tenant", "=", tenant)
+    .where("id", ">=", key(fromMs - (fromMs % HOUR_MS)))
+    .where("id", "<", key(toMs))
     .select([
       "peer",
       "direction",
@@ -91,18 +106,16 @@ export async function readTotals(db: Kysely<Schema>, question: TotalsQuestion): 
     .$if(by === "hour", (hourly) => hourly.select("hour_ms").groupBy("hour_ms"))
     .groupBy(["peer", "direction", "outcome"])
     .execute();
-  return rows
-    .map((row) => ({
-      peer: row.peer,
-      hourMs: row.hour_ms ?? 0,
-      direction: row.direction as CallTotal["direction"],
-      outcome: row.outcome,
-      calls: row.calls,
-      durationMs: row.duration_ms,
-      delays: row.delays,
-      delayMs: row.delay_ms,
-    }))
-    .sort((a, b) => a.hourMs - b.hourMs || order(a.peer, b.peer) || order(a.direction, b.direction) || order(a.outcome, b.outcome));
+  return rows.map((row) => ({
+    peer: row.peer,
+    hourMs: row.hour_ms ?? 0,
+    direction: row.direction as CallTotal["direction"],
+    outcome: row.outcome,
+    calls: row.calls,
+    durationMs: row.duration_ms,
+    delays: row.delays,
+    delayMs: row.delay_ms,
+  }));
 }
 
 const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

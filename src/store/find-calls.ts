@@ -16,8 +16,13 @@ type Db = Kysely<Schema>;
 
 /** No call id has a character above it: the end of a range of ids that begin alike. */
 const ABOVE_IDS = "~";
-/** Calls looked at for one page and tenant. */
-const SCAN_MAX = 30_000;
+/** Calls looked at for one page: in the order of time, and one by one. */
+const WALKED_MAX = 30_000;
+const LOOKED_UP_MAX = 8_000;
+/** Each tenant's share at least, where several are asked. */
+const SHARE_MIN = 1_000;
+/** An outcome that fewer calls have leads before a trunk. */
+const FEW = 2_000;
 const CHUNK_MIN = 256;
 const CHUNK_MAX = 4_096;
 /** Up to so many calls of a prefix are taken from its index; more are met soon enough by going through all. */
@@ -29,7 +34,7 @@ export async function findCalls(db: Db, filter: CdrFilter): Promise<CdrPage> {
   // Keys begin with the tenant: the newest of each in the order of its key, rather than a sort of all calls.
   const tenants = tenant === EVERY_TENANT ? await tenantsOf(db) : [tenant];
   const found: Found[] = [];
-  for (const one of tenants) found.push(await callsOf(db, filter, one, limit));
+  for (const one of tenants) found.push(await callsOf(db, filter, one, limit, tenants.length));
   // Below the highest place that some tenant was read to, not all is known yet.
   const floor = found.reduce((highest, { readTo }) => (readTo > highest ? readTo : highest), "");
   const known = found.flatMap(({ calls }) => calls).filter(({ id }) => id >= floor);
@@ -46,11 +51,11 @@ interface Found {
 }
 
 /** From one to the next by the key, as `distinct` would read every call. */
-async function tenantsOf(db: Db): Promise<string[]> {
+export async function tenantsOf(db: Db, table: "call" | "call_total" = "call"): Promise<string[]> {
   const tenants: string[] = [];
   for (;;) {
     const last = tenants.at(-1) ?? "";
-    const next = await db.selectFrom("call").select("tenant").where("tenant", ">", last).orderBy("tenant").limit(1).executeTakeFirst();
+    const next = await db.selectFrom(table).select("tenant").where("tenant", ">", last).orderBy("tenant").limit(1).executeTakeFirst();
     if (next === undefined) return tenants;
     tenants.push(next.tenant);
   }
@@ -67,15 +72,16 @@ interface Source {
 }
 type Condition = RawBuilder<SqlBool>;
 
-async function callsOf(db: Db, filter: CdrFilter, tenant: string, limit: number): Promise<Found> {
+async function callsOf(db: Db, filter: CdrFilter, tenant: string, limit: number, shares: number): Promise<Found> {
   const { before, callId, fromMs, toMs } = filter;
   const lowest = [callId, fromMs === undefined ? undefined : callIdFrom(fromMs)].reduce<string>(higher, "");
   const above = [before, callId === undefined ? undefined : callId + ABOVE_IDS, toMs === undefined ? undefined : callIdFrom(toMs)];
   let below = above.reduce<string>(lower, ABOVE_IDS);
-  const source = await sourceOf(db, filter, tenant, lowest);
+  const source = await sourceOf(db, filter, tenant, lowest, below);
+  const scanMax = Math.max(SHARE_MIN, Math.ceil((source.all ? WALKED_MAX : LOOKED_UP_MAX) / shares));
   const calls: CallRow[] = [];
   let count = source.rest.length === 0 ? limit : Math.max(CHUNK_MIN, limit);
-  for (let scanned = 0; scanned < SCAN_MAX; ) {
+  for (let scanned = 0; scanned < scanMax; ) {
     const ids = below > lowest ? await source.candidates(below, count) : [];
     const rows = ids.length === 0 ? [] : await fitting(db, tenant, ids, source, limit - calls.length);
     calls.push(...rows);
@@ -91,7 +97,7 @@ const higher = (a: string, b: string | undefined): string => (b !== undefined &&
 const lower = (a: string, b: string | undefined): string => (b !== undefined && b < a ? b : a);
 
 /** The narrowest first. */
-async function sourceOf(db: Db, filter: CdrFilter, tenant: string, lowest: string): Promise<Source> {
+async function sourceOf(db: Db, filter: CdrFilter, tenant: string, lowest: string, below: string): Promise<Source> {
   const { number, numberPrefix, peers, outcomes } = filter;
   const conditions = new Map<string, Condition>();
   if (number !== undefined) conditions.set("number", has(spellings(number)));
@@ -127,35 +133,31 @@ async function sourceOf(db: Db, filter: CdrFilter, tenant: string, lowest: strin
     if (rare !== undefined)
       return sourceWithout((before, count) => Promise.resolve(rare.filter((id) => id >= lowest && id < before).slice(0, count)), "prefix");
   }
-  if (peers !== undefined)
-    return sourceWithout(
-      (before, count) =>
-        merged(
-          count,
-          peers.map((peer) =>
-            db
-              .selectFrom("call_peer")
-              .select("call_id as id")
-              .where("tenant", "=", tenant)
-              .where("peer", "=", peer)
-              .where("call_id", ">=", lowest)
-              .where("call_id", "<", before)
-              .orderBy("call_id", "desc")
-              .limit(count)
-              .execute(),
-          ),
-        ),
-      "peers",
+  const ofPeers: Candidates = (before, count) =>
+    merged(
+      count,
+      (peers ?? []).map((peer) =>
+        db
+          .selectFrom("call_peer")
+          .select("call_id as id")
+          .where("tenant", "=", tenant)
+          .where("peer", "=", peer)
+          .where("call_id", ">=", lowest)
+          .where("call_id", "<", before)
+          .orderBy("call_id", "desc")
+          .limit(count)
+          .execute(),
+      ),
     );
-  if (outcomes !== undefined)
-    return sourceWithout(
-      (before, count) =>
-        merged(
-          count,
-          outcomes.map((one) => calls(before, count).where("outcome", "=", one).execute()),
-        ),
-      "outcomes",
+  const ofOutcomes: Candidates = (before, count) =>
+    merged(
+      count,
+      (outcomes ?? []).map((one) => calls(before, count).where("outcome", "=", one).execute()),
     );
+  // Of two, the one that has few; where both have many, a page is soon full.
+  const few = peers !== undefined && outcomes !== undefined && (await ofOutcomes(below, FEW)).length < FEW;
+  if (peers !== undefined && !few) return sourceWithout(ofPeers, "peers");
+  if (outcomes !== undefined) return sourceWithout(ofOutcomes, "outcomes");
   return sourceWithout((before, count) => merged(count, [calls(before, count).execute()]));
 }
 

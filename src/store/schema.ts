@@ -135,7 +135,7 @@ export interface CallPeerRow {
 /** Calls of one hour (call-totals.ts). */
 export interface CallTotalRow {
   tenant: string;
-  /** hour ms "-" kind "-" direction "-" outcome "-" peer */
+  /** kind "-" hour ms "-" direction "-" outcome "-" peer */
   id: string;
   hour_ms: number;
   /** "call": all of the hour; "trunk", "gateway": from and to one of them. */

@@ -45,7 +45,7 @@ const HOUR_MS = 3_600_000;
 const hourOf = (column: string): string => `${column} - ${column} % ${HOUR_MS}`;
 const totals = (kind: string, peer: string, direction: string, from: string, of: string, hour: string, delay: string): string =>
   `insert into call_total (tenant, id, hour_ms, kind, peer, direction, outcome, calls, duration_ms, delays, delay_ms)
-   select tenant, cast(hour_ms as text) || '-' || kind || '-' || direction || '-' || outcome || '-' || peer,
+   select tenant, kind || '-' || cast(hour_ms as text) || '-' || direction || '-' || outcome || '-' || peer,
      hour_ms, kind, peer, direction, outcome, count(*), sum(duration_ms), count(delay_ms), coalesce(sum(delay_ms), 0)
    from (select ${of}.tenant as tenant, ${hourOf(hour)} as hour_ms, ${kind} as kind, ${peer} as peer, ${direction} as direction,
      ${of}.outcome as outcome, ${of === "attempt" ? "case when attempt.outcome = 'answered' then call.duration_ms else 0 end" : "call.duration_ms"} as duration_ms,
