@@ -25,6 +25,7 @@ import { createHealth } from "#routing/peer-health.ts";
 import { planCall } from "#routing/plan-dial.ts";
 import type { Snapshot } from "#routing/snapshot.ts";
 import { warmIndex } from "#routing/snapshot-index.ts";
+import { openSqliteStore } from "#store/sqlite/open-sqlite.ts";
 import { type LiveApply, applyLive } from "./apply-live.ts";
 
 const PER_GROUP = 5;
@@ -116,6 +117,8 @@ async function apply(text: string, folder: string): Promise<Applied> {
     home,
   });
   if (!listeners.ok) throw new Error(JSON.stringify(listeners.problems));
+  // A running Tandem has its database.
+  await (await openSqliteStore(join(home, "tandem.db"))).close();
   const sha256 = createHash("sha256").update(resources).digest("hex");
   return timed(async () => {
     const { outcome, loaded } = await applyApart(new URL("../../src/apply-main.ts", import.meta.url), {
