@@ -520,4 +520,9 @@ export const en = {
   "password.others": "Every other session of yours ends.",
 
   "hint.trunkListener": "Our side: where its calls come in and leave.",
+
+  "field.disabled": "Disabled",
+  "choice.owner": "Owner",
+  "choice.operator": "Operator",
+  "choice.viewer": "Viewer",
 } as const;

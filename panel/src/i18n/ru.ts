@@ -532,4 +532,9 @@ export const ru: Dictionary = {
   "password.others": "Все остальные ваши сеансы закончатся.",
 
   "hint.trunkListener": "Наша сторона: куда приходят и откуда уходят звонки.",
+
+  "field.disabled": "Отключён",
+  "choice.owner": "Владелец",
+  "choice.operator": "Оператор",
+  "choice.viewer": "Наблюдатель",
 };

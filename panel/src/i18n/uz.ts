@@ -522,4 +522,9 @@ export const uz: Dictionary = {
   "password.others": "Boshqa barcha seanslaringiz tugaydi.",
 
   "hint.trunkListener": "Biz tomon: qoʻngʻiroqlar qayerga keladi va qayerdan ketadi.",
+
+  "field.disabled": "Oʻchirilgan",
+  "choice.owner": "Ega",
+  "choice.operator": "Operator",
+  "choice.viewer": "Kuzatuvchi",
 };

@@ -1,14 +1,13 @@
 /** What raises an alarm, and from when on. */
-import { Anchor, Button, Checkbox, Modal } from "@mantine/core";
+import { Anchor, Checkbox, Modal } from "@mantine/core";
 import { useMemo, useState } from "react";
-import { type Answer, api, ask } from "../api/client.ts";
-import { bodySchema, useFeatures } from "../api/features.ts";
+import { type Answer, api } from "../api/client.ts";
+import { useFeatures } from "../api/features.ts";
 import { outOfDate, useApi } from "../api/queries.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import { Card, Loaded, Problem, State } from "../parts/basics.tsx";
 import { type Column, DataTable } from "../parts/data-table.tsx";
-import { SchemaForm, type Values } from "../parts/schema-form.tsx";
-import { fieldErrors } from "../parts/field-errors.ts";
+import { ChangeForm } from "../parts/change-form.tsx";
 
 type Rule = Answer<"/api/alerts/rules">["items"][number];
 
@@ -79,38 +78,16 @@ export function Rules() {
         title={editing === undefined ? "" : maybe(`rule.${editing.rule}`, editing.title)}
         closeButtonProps={{ "aria-label": t("action.close") }}
       >
-        {editing !== undefined && <RuleForm rule={editing} onDone={() => setEditing(undefined)} />}
+        {editing !== undefined && (
+          <ChangeForm
+            path="/api/alerts/rules/{rule}"
+            of={{ rule: editing.rule }}
+            values={editing}
+            stale="/api/alerts/rules"
+            onDone={() => setEditing(undefined)}
+          />
+        )}
       </Modal>
     </Card>
-  );
-}
-
-function RuleForm({ rule, onDone }: { readonly rule: Rule; readonly onDone: () => void }) {
-  const { t } = useI18n();
-  const { document } = useFeatures();
-  const schema = bodySchema(document, "/api/alerts/rules/{rule}", "put");
-  const [values, setValues] = useState<Values>(
-    Object.fromEntries(Object.keys(schema.properties ?? {}).map((name) => [name, rule[name as keyof Rule]])),
-  );
-  const [error, setError] = useState<unknown>();
-  const save = () =>
-    ask("put", `/api/alerts/rules/${rule.rule}`, { body: values }).then(() => {
-      outOfDate("/api/alerts/rules");
-      onDone();
-    }, setError);
-  return (
-    <form
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        void save();
-      }}
-    >
-      <SchemaForm schema={schema} values={values} change={setValues} errors={fieldErrors(error)} />
-      <Problem error={error} shown={Object.keys(schema.properties ?? {})} />
-      <Button type="submit" mt="md">
-        {t("action.save")}
-      </Button>
-    </form>
   );
 }

@@ -1,5 +1,5 @@
 /** Gateways: how each is, and what it is. */
-import { Anchor, Stack, Text } from "@mantine/core";
+import { Anchor, Checkbox, Stack, Text } from "@mantine/core";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
@@ -12,7 +12,7 @@ import { type Column, DataTable } from "../parts/data-table.tsx";
 import { Delete } from "../parts/delete.tsx";
 import { ResourceForm, type ResourceKind, itemPath, readStored } from "../parts/resource-form.tsx";
 import { ResourcePage } from "../parts/resource-page.tsx";
-import type { Values } from "../parts/schema-form.tsx";
+import { type FieldProps, JsonField, type Values } from "../parts/schema-form.tsx";
 import { ListenerField } from "../parts/targets.tsx";
 import { TrunkState } from "./trunk-state.tsx";
 
@@ -22,7 +22,7 @@ const KIND: ResourceKind = {
   path: "/api/gateways",
   item: "/api/gateways/{name}",
   id: "name",
-  special: { listener: (props) => <ListenerField {...props} /> },
+  special: { listener: (props) => <ListenerField {...props} />, probe: (props) => <ProbeField {...props} /> },
   first: ["name", "uri", "listener", "addresses", "username", "password", "calls_max", "codecs", "probe", "maintenance"],
 };
 
@@ -133,6 +133,13 @@ export function GatewayPage() {
       </Stack>
     </Page>
   );
+}
+
+/** On or off; how often and what counts as an answer is JSON. */
+function ProbeField(props: FieldProps) {
+  const { label, value, set, error } = props;
+  if (typeof value === "object" && value !== null) return <JsonField {...props} />;
+  return <Checkbox label={label} error={error} checked={value === true} onChange={({ currentTarget }) => set(currentTarget.checked)} />;
 }
 
 /** What was said of it, and nothing of what wasn't. */
