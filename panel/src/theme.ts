@@ -40,6 +40,7 @@ export const theme = createTheme({
     PasswordInput: PasswordInput.extend({ defaultProps: { size: "sm" } }),
     NumberInput: NumberInput.extend({ defaultProps: { size: "sm", hideControls: true } }),
     Select: Select.extend({ defaultProps: { size: "sm", allowDeselect: false } }),
+    Modal: { styles: { title: { fontWeight: 600 } } },
     Textarea: Textarea.extend({ defaultProps: { size: "sm" } }),
   },
 });

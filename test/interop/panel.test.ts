@@ -209,6 +209,14 @@ describe("the panel", { skip: skipWithout("sipp", "chromium") }, () => {
     await page.getByRole("dialog").getByRole("button", { name: "Hang up" }).click();
     assert.equal((await caller.finish()).successful, 1);
     await page.getByText("hung up by user owner", { exact: true }).waitFor();
+    await page.getByRole("link", { name: "Route simulator" }).click();
+    await page.getByLabel("Called number").fill(DID);
+    await page.getByRole("button", { name: "Where would it go?" }).click();
+    await page.getByText("The call is put through").waitFor();
+    await page.getByRole("link", { name: "Call records" }).click();
+    await page.getByText("Answered").first().waitFor();
+    await page.locator("main tbody a").first().click();
+    await page.getByText("hung up by user owner", { exact: true }).waitFor();
     // A session outlives a reload, and leaving ends it.
     await page.reload();
     await page.getByText("hung up by user owner", { exact: true }).waitFor();
