@@ -343,6 +343,7 @@ export class Lane implements AttemptOwner {
       localContact: contactOf(token, host, face?.portOf(target.transport), target.transport, planned.requestUri),
       branchPrefix: token,
       maxForwards: this.#maxForwards(),
+      ...(peer.nat && { behindNat: true }),
     };
     const leg = new Leg(call, this.#owner.side, name, peer, {
       sipCallId: token,

@@ -40,6 +40,9 @@ export class Leg implements DialogUser {
     this.facts = facts;
   }
 
+  get behindNat(): boolean {
+    return this.peer.nat;
+  }
   onReinvite(invite: IncomingInvite): void {
     this.#owner.onReinvite(this, invite);
   }

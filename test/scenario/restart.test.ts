@@ -248,3 +248,19 @@ for (const endedBy of ["caller", "callee"] as const) {
     }
   });
 }
+
+test("a gateway behind NAT hears ACK, re-INVITE and BYE where it was seen, after a restart too", async () => {
+  const stage = new Stage({ gateway: { nat: true } });
+  const gateway = stage.gateway(1);
+  gateway.newInvite = () => ({ localTag: "inside", localContact: "sip:inside@192.168.1.20:5060" });
+  const call = await stage.answered();
+  assert.ok(gateway.heard.includes("ACK"));
+  crash(stage);
+  gateway.onReinvited = (invite) => invite.answer(audio(G1, 6100, { version: 2 }), gateway.dialogUser);
+  stage.carrier.reinvite(call.dialog!, audio(CARRIER, 4100, { version: 2 }));
+  await stage.wait(10);
+  assert.ok(stage.carrier.heard.includes("re-INVITE answered"));
+  call.dialog!.bye();
+  assert.deepEqual(await stage.quiet(), []);
+  assert.match(stage.wireTo("g1", "BYE"), /^BYE sip:inside@192\.168\.1\.20:5060 /);
+});

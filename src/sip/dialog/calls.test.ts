@@ -382,6 +382,42 @@ test("an address in Contact that we can't reach as it says is answered where the
   }
 });
 
+test("both ways, whoever stands behind NAT is met where it was seen, and a crossed answer is ended there too", () => {
+  const inside = "sip:b@10.9.9.9:5060";
+  for (const behindNat of [true, false]) {
+    const { clock, alice, bob } = two();
+    bob.newInvite = () => ({ localTag: "b", localContact: inside });
+    bob.onCall = () => void bob.answer();
+    const call = alice.call(bob, { behindNat });
+    clock.advance(100);
+    alice.request(call.dialog!, "INFO");
+    clock.advance(100);
+    call.dialog!.bye();
+    clock.run();
+    // Otherwise the Contact is believed, and only a BYE that fails there tries where the peer was seen.
+    assert.deepEqual(bob.heard, behindNat ? ["INVITE", "ACK", "INFO", "BYE"] : ["INVITE", "BYE"]);
+  }
+  const { clock, alice, bob, end } = two();
+  const called = { ...bob.dialogUser, behindNat: true };
+  bob.onCall = (invite) => void (bob.dialog = invite.answer(sdp("answer"), called));
+  alice.call(bob, { localContact: inside });
+  clock.advance(100);
+  bob.dialog!.bye();
+  clock.advance(100);
+  assert.deepEqual(alice.heard, ["answered", "BYE"]);
+  end();
+
+  const crossed = two();
+  crossed.bob.newInvite = () => ({ localTag: "b", localContact: inside });
+  const outgoing = crossed.alice.call(crossed.bob, { behindNat: true });
+  crossed.clock.advance(30);
+  crossed.bob.answer();
+  outgoing.invite.abandon();
+  crossed.clock.advance(200);
+  assert.deepEqual(crossed.bob.heard, ["INVITE", "ACK", "BYE"]);
+  crossed.end();
+});
+
 test("names in Contact go through the locator; what it can't resolve goes where the peer was seen", async () => {
   const clock = new VirtualClock();
   const network = new VirtualNetwork({ clock, quality: { delayMs: 10 } });

@@ -9,7 +9,7 @@ import type { Timer } from "#base/clock.ts";
 import type { HeaderField, OutgoingResponse, ReceivedRequest, ReceivedResponse } from "#sip/message/message.ts";
 import type { ClientOutcome, ClientUser, ServerTransaction } from "#sip/transaction/transactions.ts";
 import type { Flow, Target } from "#sip/transport/transport.ts";
-import { belongsTo, countRequest, nextSequence, refreshTarget, requestInDialog } from "./dialog.ts";
+import { belongsTo, countRequest, nextSequence, refreshTarget, requestInDialog, seenAt } from "./dialog.ts";
 import type { DialogEnd, DialogHost } from "./dialog-host.ts";
 import type { DigestRetry } from "./digest-retry.ts";
 import { PendingInvite } from "./incoming-invite.ts";
@@ -145,7 +145,7 @@ export class ConfirmedDialog implements Dialog, DialogEnd {
     if (request.method === "BYE") return this.#receiveBye(transaction, counted);
     const user = this.#user;
     if (user === undefined) return respondInDialog(transaction, 481, "Call/Transaction Does Not Exist");
-    this.#become(counted);
+    this.#become(seenAt(counted, transaction.flow));
     const refusal = inspectRequest(request, transaction.flow.transport, this.#host.policy);
     if (refusal !== undefined) return refuse(transaction, refusal, this.#state.localTag);
     if (request.method === "INVITE") return this.#receiveReinvite(transaction, user);

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { ReceivedRequest, ReceivedResponse } from "#sip/message/message.ts";
 import { parseMessage } from "#sip/message/parse-message.ts";
 import type { Flow, Target } from "#sip/transport/transport.ts";
-import { belongsTo, countRequest, dialogOfUac, dialogOfUas, refreshTarget, requestInDialog, withoutTag } from "./dialog.ts";
+import { belongsTo, countRequest, dialogOfUac, dialogOfUas, refreshTarget, requestInDialog, seenAt, withoutTag } from "./dialog.ts";
 import { nextHop } from "./next-hop.ts";
 import { NO_PARTS } from "./respond.ts";
 import type { DialogState, InviteParameters } from "./user-agent.ts";
@@ -165,6 +165,26 @@ test("requests take loose routes as they are, and turn them round for a strict r
     "sip:p1;x=1",
     ["<sip:p2;lr>", "<sip:a@198.51.100.7:5080>"],
   ]);
+});
+
+test("whoever stands behind NAT is met where its last request came from, whatever address it names", () => {
+  const uas = { ...dialogOfUas(request(INVITE), flow, "ours", "sip:o@h", true), behindNat: true };
+  const asked: string[] = [];
+  const locate = (uri: string): readonly Target[] => (asked.push(uri), []);
+  const hop = (remoteTarget: string, routeSet: readonly string[] = []) => nextHop({ ...uas, remoteTarget, routeSet }, { locate });
+  for (const own of ["sip:a@10.0.0.1:5060", "sip:a@10.0.0.1;transport=tcp", "sip:a@[fd00::1]", "sips:a@10.0.0.1"])
+    assert.deepEqual(hop(own), uas.target);
+  assert.deepEqual(hop("sip:a@10.0.0.1", ["<sip:10.0.0.2;lr>"]), uas.target);
+  assert.deepEqual(asked, []);
+  // A name is a server's, which is where it says.
+  hop("sip:a@10.0.0.1", ["<sip:proxy.example.com;lr>"]);
+  assert.deepEqual(asked, ["sip:proxy.example.com;lr"]);
+
+  const moved = seenAt(uas, { ...flow, remotePort: flow.remotePort + 1 });
+  assert.equal(moved.target.port, uas.target.port + 1);
+  assert.equal(seenAt(uas, flow), uas);
+  const { behindNat: _, ...open } = uas;
+  assert.equal(seenAt(open, { ...flow, remotePort: 9 }), open);
 });
 
 test("a request in the dialog goes to the first route or the remote target, by address where there is one", async () => {

@@ -52,6 +52,7 @@ export function dialogOfUac(parameters: InviteParameters, response: ReceivedResp
     routeSet: response.headerValues("Record-Route").toReversed(),
     localContact: parameters.localContact,
     target: targetOf(flow),
+    ...(parameters.behindNat === true && { behindNat: true }),
     confirmed,
     peerAllows: allowsOf(response) ?? [],
   });
@@ -80,6 +81,13 @@ export function refreshTarget(state: DialogState, message: ReceivedCommon, flow:
   const target = targetOf(flow);
   const unchanged = contact === state.remoteTarget && sameTarget(target, state.target) && sameList(allows, state.peerAllows);
   return unchanged ? state : compacted({ ...state, remoteTarget: contact, target, peerAllows: allows });
+}
+
+/** A NAT gives another port when it likes; whoever stands behind it is where his last request came from. */
+export function seenAt(state: DialogState, flow: Flow): DialogState {
+  if (state.behindNat !== true) return state;
+  const target = targetOf(flow);
+  return sameTarget(target, state.target) ? state : { ...state, target };
 }
 
 /** The state whose localSequence is that of the next request. */

@@ -18,6 +18,8 @@ import type { Dialog, DialogState, DialogUser, IncomingInvite, RequestParts } fr
 /** §13.3.1.1: "MUST send a non-100 provisional response at every minute", against proxies that cancel. */
 const PROVISIONAL_REPEAT_MS = 60_000;
 
+const natOf = ({ behindNat }: DialogUser) => (behindNat === true ? { behindNat } : {});
+
 export class PendingInvite implements IncomingInvite, DialogEnd, Cancellable {
   readonly request: ReceivedRequest;
   readonly flow: Flow;
@@ -62,7 +64,7 @@ export class PendingInvite implements IncomingInvite, DialogEnd, Cancellable {
 
   answer(parts: RequestParts, user: DialogUser, credentials?: Account): Dialog {
     const digest = credentials === undefined ? undefined : new DigestRetry(credentials, this.#host.random);
-    this.#dialog ??= this.#host.openDialog({ ...this.#earlyState(), confirmed: true }, user, undefined, digest);
+    this.#dialog ??= this.#host.openDialog({ ...this.#earlyState(), ...natOf(user), confirmed: true }, user, undefined, digest);
     const dialog = this.#dialog;
     if (this.#settle()) {
       if (this.#isInitial) {

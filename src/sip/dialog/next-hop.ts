@@ -2,7 +2,8 @@
  * Where a request inside a dialog goes (RFC 3261 §12.2.1.1, §8.1.2): to the first route or the remote
  * target. An address that the peer's transport reaches is used as it stands; names, and addresses that want
  * another transport or address family, go through the Locator (RFC 3263); what can't be resolved or reached
- * goes where the peer was last seen: an ACK that never leaves ends the call.
+ * goes where the peer was last seen: an ACK that never leaves ends the call. So does whatever a peer behind NAT
+ * names by address; what it names by name is a server's in front of it.
  */
 import { isIP } from "node:net";
 import { parseUri } from "#sip/message/parse-uri.ts";
@@ -29,6 +30,8 @@ export function nextHop(state: DialogState, locator: Locator): Target | Promise<
   const uri = parseUri(text);
   if (!uri.ok || (uri.value.scheme !== "sip" && uri.value.scheme !== "sips")) return state.target;
   const address = (uri.value.parameters.get("maddr") ?? uri.value.host).replace(/^\[|\]$/g, "");
+  // Deviation: §12.2.1.1 wants the Contact's address, which a peer behind NAT that doesn't know it has from its own side.
+  if (state.behindNat === true && isIP(address) !== 0) return state.target;
   const numeric = isIP(address) === 0 ? undefined : numericTarget(uri.value, address, state.target);
   if (numeric?.transport === state.target.transport && isIP(address) === isIP(state.target.address)) return numeric;
   const located = locator.locate(text, state.target.listener);

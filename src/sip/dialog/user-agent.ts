@@ -28,6 +28,8 @@ export interface DialogState {
   readonly localContact: string;
   /** Where our next request goes when remoteTarget and routeSet name no other place (and, for NAT, where the peer was seen). */
   readonly target: Target;
+  /** The addresses that the peer names lead nowhere from here: requests go to `target`. */
+  readonly behindNat?: boolean;
   readonly confirmed: boolean;
   /** Methods of the peer's Allow; empty when it sent none. */
   readonly peerAllows: readonly string[];
@@ -59,6 +61,8 @@ export interface InviteParameters extends RequestParts {
   /** Unique prefix for this attempt's branches; the agent appends a counter per request. */
   readonly branchPrefix: string;
   readonly maxForwards: number;
+  /** See DialogState. */
+  readonly behindNat?: boolean;
   /** CSeq; 1 where it is absent. */
   readonly sequence?: number;
   /** 401 and 407 are answered with it, and the request goes out again with the next CSeq (§22). Never journaled. */
@@ -122,6 +126,8 @@ export interface ReinviteUser {
 
 /** What happens inside a dialog; the owner gives one with `answer`, `accept` or `restore`. */
 export interface DialogUser {
+  /** Asked by `answer`; see DialogState. */
+  readonly behindNat?: boolean;
   /** Re-INVITE or initial. §14.2 is done already: 491 while our INVITE is pending, 500 while another of theirs is. */
   onReinvite(invite: IncomingInvite): void;
   /** INFO, UPDATE, REFER, NOTIFY, MESSAGE, OPTIONS …, CSeq checked; answer it with `respondInDialog`. */
