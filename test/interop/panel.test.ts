@@ -11,7 +11,7 @@ import { type TestContext, after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import type { TokenReport } from "#call/control.ts";
 import { FIRST_LOAD_BYTES_MAX, PANEL_DIST, buildPanel, firstLoadBytes } from "../dev/panel.ts";
-import { type Look, openBrowser, openPage, overflowPx, seriousFindings } from "../kit/browser.ts";
+import { type Look, openBrowser, openPage, seriousFindings, tooWide } from "../kit/browser.ts";
 import { type Lab, type RunningTandem, loopbackLab, startTandem } from "../kit/lab.ts";
 import { skipWithout } from "../kit/peers.ts";
 import { runSipp, startSipp } from "../kit/sipp.ts";
@@ -37,6 +37,12 @@ const WIDE: Look = { language: "en", theme: "light", widthPx: 1280 };
 const ALL: readonly Look[] = (["en", "ru", "uz"] as const).flatMap((language) =>
   (["light", "dark"] as const).flatMap((theme) => [1280, 360].map((widthPx): Look => ({ language, theme, widthPx }))),
 );
+/** PANEL_LOOK=uz-light-360: that one alone. */
+const looks = (): readonly Look[] => {
+  const wanted = process.env["PANEL_LOOK"];
+  if (wanted !== undefined) return ALL.filter(({ language, theme, widthPx }) => `${language}-${theme}-${widthPx}` === wanted);
+  return ALL_LOOKS ? ALL : SAMPLE;
+};
 const SAMPLE: readonly Look[] = [WIDE, { language: "ru", theme: "dark", widthPx: 360 }];
 
 const DICTIONARIES = { en, ru, uz };
@@ -233,7 +239,7 @@ describe("the panel", { skip: skipWithout("sipp", "chromium") }, () => {
     const { lab, tandem, url, password } = await setUp(t);
     await fill(lab, tandem, url);
     const problems: string[] = [];
-    for (const look of ALL_LOOKS ? ALL : SAMPLE) {
+    for (const look of looks()) {
       const { page, context, errors } = await openPage(browser, url, look);
       await page.goto("/");
       await page.locator("button[type=submit]").waitFor();
@@ -248,8 +254,7 @@ describe("the panel", { skip: skipWithout("sipp", "chromium") }, () => {
         await goTo(page, path);
         await picture(page, path === "/" ? "overview" : path.slice(1).replaceAll(/[/+]/g, "-"), look);
         problems.push(...(await seriousFindings(page)));
-        const over = await overflowPx(page);
-        if (over > 1) problems.push(`${page.url()}: ${over} px wider than a window of ${look.widthPx} px`);
+        problems.push(...(await tooWide(page)).map((what) => `${page.url()}: ${what}`));
       }
       for (const [path, button] of FORMS) {
         await goTo(page, path);

@@ -76,6 +76,11 @@ export async function seriousFindings(page: Page): Promise<readonly string[]> {
     );
 }
 
-/** Wider than its window: somebody on a phone would have to scroll sideways. */
-export const overflowPx = (page: Page): Promise<number> =>
-  page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") as Promise<number>;
+/** What is wider than its window, so that somebody on a phone would have to scroll sideways. */
+export const tooWide = (page: Page): Promise<readonly string[]> =>
+  page.evaluate(`(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    if (scrollWidth <= clientWidth + 1) return [];
+    const out = [...document.body.querySelectorAll("*")].filter((one) => one.getBoundingClientRect().right > clientWidth + 1 && one.closest(".table-box") === null);
+    return [(scrollWidth - clientWidth) + " px too wide: " + out.slice(0, 4).map((one) => one.outerHTML.slice(0, 160)).join(" | ")];
+  })()`) as Promise<readonly string[]>;
