@@ -219,6 +219,7 @@ const journal = openJournal({
   clock,
   publish,
   liveCalls: () => calls.live(),
+  onRecord: () => store.recordWritten(),
   onSegmentOpened: (path) => store.segmentOpened(path),
   onSegmentClosed: (path) => store.segmentClosed(path),
 });
@@ -472,9 +473,21 @@ async function openListeners(): Promise<OpenTransportLayer> {
 
 /** A person sees each line at once; for machines a few lines share a write, which costs as much as a line. */
 function logDestination(): DestinationStream {
-  return process.stderr.isTTY
-    ? pino.destination({ fd: 2, sync: true })
-    : pino.destination({ fd: 2, sync: false, minLength: LOG_WRITE_BYTES, periodicFlush: LOG_DELAY_MS });
+  if (process.stderr.isTTY) return pino.destination({ fd: 2, sync: true });
+  const destination = pino.destination({ fd: 2, sync: false, minLength: LOG_WRITE_BYTES });
+  let flushing = false;
+  const flush = (): void => {
+    flushing = false;
+    destination.flush();
+  };
+  return {
+    write(line) {
+      destination.write(line);
+      if (flushing) return;
+      flushing = true;
+      clock.after(LOG_DELAY_MS, flush);
+    },
+  };
 }
 
 /** A mistake of ours in one message must not end the other calls. */

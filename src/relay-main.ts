@@ -71,14 +71,14 @@ interface Engine {
   readonly sockets: PacketSockets & { settle: () => void };
   listen(path: string, link: ControllerLink): Promise<ControlListener>;
   setCoalescing(maxUs: number): void;
-  /** Timers of this thread have to be on time. */
-  setPunctual(punctual: boolean): void;
+  /** How late timers and messages of this thread may be: a few ms, some, or what nobody minds. */
+  setPace(pace: "punctual" | "busy" | "resting"): void;
   /** Starts the loop that never ends. */
   run(): void;
 }
 
 async function koffiEngine(socketsMax: number, descriptorsMax: number, coalesceUs: number): Promise<Engine> {
-  const [{ EpollLoop, TURN_MS }, { listenInLoop }] = await Promise.all([
+  const [{ EpollLoop, IDLE_TURN_MS, TURN_MS }, { listenInLoop }] = await Promise.all([
     import("#media/relay/epoll-loop.ts"),
     import("#media/relay/epoll-control.ts"),
   ]);
@@ -89,8 +89,8 @@ async function koffiEngine(socketsMax: number, descriptorsMax: number, coalesceU
     setCoalescing: (maxUs) => {
       sockets.coalescing.maxUs = maxUs;
     },
-    setPunctual: (punctual) => {
-      sockets.turnMs = punctual ? TICK_MS : TURN_MS;
+    setPace: (pace) => {
+      sockets.turnMs = pace === "punctual" ? TICK_MS : pace === "busy" ? TURN_MS : IDLE_TURN_MS;
     },
     run: () => {
       const turn = (): void => {
@@ -111,7 +111,7 @@ async function dgramEngine(socketsMax: number): Promise<Engine> {
     sockets: new DgramSockets({ socketsMax }),
     listen: listenOverNet,
     setCoalescing: () => {},
-    setPunctual: () => {},
+    setPace: () => {},
     run: () => {},
   };
 }
@@ -145,7 +145,12 @@ export async function runRelay(options: RelayOptions, tell: (message: RelayMessa
     sessions: relay.sessionIds(),
     workers: options.workers,
   });
+  let resting = false;
   const settle = (): void => {
+    if (resting && relay.size > 0) {
+      resting = false;
+      engine.setPace("busy");
+    }
     relay.settle();
     journal.flush(relay);
     link.flush();
@@ -160,12 +165,13 @@ export async function runRelay(options: RelayOptions, tell: (message: RelayMessa
     if (player.size > 0) return;
     clearInterval(ticking);
     ticking = undefined;
-    engine.setPunctual(false);
+    engine.setPace("busy");
   };
   const play = (wanted: Play): void => {
     if (!player.play(wanted, performance.now())) return log("too much plays already: a tone is left out");
     if (ticking !== undefined) return;
-    engine.setPunctual(true);
+    resting = false;
+    engine.setPace("punctual");
     ticking = setInterval(tick, TICK_MS);
   };
   const link = new ControllerLink({ hello, settle, coalesce: (maxUs) => engine.setCoalescing(maxUs), play });
@@ -189,6 +195,11 @@ export async function runRelay(options: RelayOptions, tell: (message: RelayMessa
   setInterval(() => {
     relay.scan();
     settle();
+    // Of several workers the first has to hear at once that another failed.
+    if (!resting && relay.size === 0 && ticking === undefined && options.workers === 1) {
+      resting = true;
+      engine.setPace("resting");
+    }
     if (link.connected || relay.size > 0) idleSinceMs = sockets.nowMs;
     if (sockets.nowMs - idleSinceMs >= IDLE_EXIT_MS === idle) return;
     idle = !idle;

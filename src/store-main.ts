@@ -6,11 +6,12 @@ import { systemClock } from "#base/clock.ts";
 import { LADDER_FOLDER, readLadder } from "#observe/read-ladder.ts";
 import { houseAt, keepFresh, openCdrStore, resealStored } from "#store/database.ts";
 import type { StoreThreadOptions, ToStore } from "#store/store-messages.ts";
+import { StoreRest } from "#store/store-rest.ts";
 import { createStoreThread } from "#store/store-thread.ts";
 
 assert(parentPort !== null, "store-main.ts runs as a worker thread");
 const port = parentPort;
-const { home } = workerData as StoreThreadOptions;
+const { home, rest } = workerData as StoreThreadOptions;
 
 // Messages that come meanwhile wait in the port until it has a listener.
 const house = houseAt(home, process.env);
@@ -18,6 +19,7 @@ const store = await openCdrStore(house.database);
 const thread = createStoreThread({
   store,
   clock: systemClock,
+  rest: new StoreRest(rest),
   post: (message) => port.postMessage(message),
   readLadder: (call) => readLadder(join(home, LADDER_FOLDER), call),
 });

@@ -62,6 +62,8 @@ export interface JournalOptions {
   readonly onSegmentOpened?: (path: string) => void;
   /** Nothing in that segment is needed but its ended calls; whoever folded them deletes it. Oldest first. */
   readonly onSegmentClosed?: (path: string) => void;
+  /** After each record; costs as much as a record may. */
+  readonly onRecord?: () => void;
   readonly files?: JournalFiles;
 }
 
@@ -185,6 +187,7 @@ class SegmentedJournal implements OpenJournal {
     segment.size += length;
     this.counters.records++;
     this.counters.bytes += length;
+    this.#options.onRecord?.();
     return true;
   }
 

@@ -39,13 +39,19 @@ export class JournalTail {
     }
   }
 
-  /** Makes what was written so far survive a power loss. */
-  sync(): void {
-    if (this.#fd === undefined) return;
+  /** Makes what was written so far survive a power loss. @returns false when that was so already */
+  sync(): boolean {
+    if (this.#fd === undefined) return false;
     const { size } = fstatSync(this.#fd);
-    if (size === this.#syncedBytes) return;
+    if (size === this.#syncedBytes) return false;
     fdatasyncSync(this.#fd);
     this.#syncedBytes = size;
+    return true;
+  }
+
+  /** Whether nothing was written since `sync` and `read`, but for what is torn. */
+  get unchanged(): boolean {
+    return this.#fd === undefined || fstatSync(this.#fd).size === this.#syncedBytes;
   }
 
   /** The calls that ended since the offset, a window at a time. */

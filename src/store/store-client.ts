@@ -7,6 +7,7 @@ import type { Clock, Timer } from "#base/clock.ts";
 import type { Publish } from "#observe/event.ts";
 import type { CallTotal, TotalsQuestion } from "./call-totals.ts";
 import type { CdrFilter, ConfigChange } from "./cdr-store.ts";
+import { StoreRest } from "./store-rest.ts";
 import type { Answers, FromStore, LadderAnswer, Question, StoreThreadOptions, ToStore } from "./store-messages.ts";
 import type { Cdr } from "#cdr/record.ts";
 
@@ -26,6 +27,8 @@ export interface StorePort {
   /** Given to `openJournal` as onSegmentOpened and onSegmentClosed. */
   segmentOpened(path: string): void;
   segmentClosed(path: string): void;
+  /** As onRecord: the thread sleeps while nothing is written. */
+  recordWritten(): void;
   /** Newest first; calls that ended before the question are in it. @throws StoreError, as all questions do */
   cdrs(filter: CdrFilter): Promise<readonly Cdr[]>;
   saveConfig(change: ConfigChange): Promise<void>;
@@ -65,6 +68,7 @@ class StoreClient implements StorePort {
   /** Segments not folded yet → whether they are closed: a new thread is told them again. */
   readonly #segments = new Map<string, boolean>();
   readonly #pending = new Map<number, Pending>();
+  readonly #rest = new StoreRest();
   #questions = 0;
   /** Undefined until the first start, and what it will be told then. */
   #worker: Worker | undefined;
@@ -89,6 +93,10 @@ class StoreClient implements StorePort {
   segmentClosed(path: string): void {
     this.#segments.set(path, true);
     this.#tell({ type: "segment-closed", path });
+  }
+
+  recordWritten(): void {
+    if (this.#rest.end()) this.#tell({ type: "wake" });
   }
 
   cdrs(filter: CdrFilter): Promise<readonly Cdr[]> {
@@ -132,7 +140,9 @@ class StoreClient implements StorePort {
   }
 
   #start(): Worker {
-    const workerData: StoreThreadOptions = { home: this.#options.home };
+    // A thread that died while it rested left its word behind.
+    this.#rest.end();
+    const workerData: StoreThreadOptions = { home: this.#options.home, rest: this.#rest.memory };
     const worker = new Worker(this.#options.entry ?? new URL("../store-main.ts", import.meta.url), { workerData, name: "store" });
     worker.on("message", (message: FromStore) => this.#receive(message));
     let reason = "it ended";

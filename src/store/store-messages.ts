@@ -7,6 +7,8 @@ import type { CdrFilter, ConfigChange } from "./cdr-store.ts";
 /** Given to the worker as workerData. */
 export interface StoreThreadOptions {
   readonly home: string;
+  /** See store-rest.ts. */
+  readonly rest: SharedArrayBuffer;
 }
 
 export type Question =
@@ -36,6 +38,8 @@ export interface Answers {
 export type ToStore =
   | { readonly type: "segment-opened"; readonly path: string }
   | { readonly type: "segment-closed"; readonly path: string }
+  /** A record was written while the thread rested. */
+  | { readonly type: "wake" }
   | { readonly type: "ask"; readonly id: number; readonly question: Question }
   | { readonly type: "close" };
 

@@ -16,6 +16,7 @@ import type { CdrStore } from "./cdr-store.ts";
 import { openSqliteStore } from "./sqlite/open-sqlite.ts";
 import { StoreError, startStore } from "./store-client.ts";
 import type { FromStore } from "./store-messages.ts";
+import { StoreRest } from "./store-rest.ts";
 import { createStoreThread } from "./store-thread.ts";
 
 const ids = new CallIds(() => Date.UTC(2026, 0, 2), seededRandom(3));
@@ -51,7 +52,7 @@ function tempDir(t: TestContext): string {
 }
 
 /** The thread's body in this thread, its clock moved by hand. */
-function world(dir: string, store: CdrStore) {
+function world(dir: string, store: CdrStore, rest?: StoreRest) {
   const posted: FromStore[] = [];
   let due: (() => void)[] = [];
   const clock = {
@@ -65,6 +66,7 @@ function world(dir: string, store: CdrStore) {
   const thread = createStoreThread({
     store,
     clock,
+    ...(rest !== undefined && { rest }),
     post: (message) => posted.push(message),
     readLadder: () => ({ callId: undefined, candidates: [], events: [] }),
   });
@@ -83,7 +85,7 @@ function world(dir: string, store: CdrStore) {
     onSegmentOpened: (path) => thread.receive({ type: "segment-opened", path }),
     onSegmentClosed: (path) => thread.receive({ type: "segment-closed", path }),
   });
-  return { thread, journal, posted, pass, settle };
+  return { thread, journal, posted, pass, settle, due: () => due.length };
 }
 
 test("a record that the database refuses is told, and keeps no other waiting", async (t) => {
@@ -265,4 +267,42 @@ test("a store thread that can't open its database is told of and tried again; th
   journal.close();
   assert.equal(existsSync(listSegments(dir)[0]!), true);
   assert.ok(readFileSync(listSegments(dir)[0]!).length > 0);
+});
+
+test("without a record the thread rests, and the first one wakes it whatever is going on just then", async (t) => {
+  const dir = tempDir(t);
+  const store = await openSqliteStore(join(dir, "tandem.db"));
+  const rest = new StoreRest();
+  const { journal, pass, thread, due } = world(dir, store, rest);
+  const passes = async (): Promise<void> => {
+    for (let n = 0; n < 25; n++) await pass();
+  };
+  await passes();
+  assert.equal(due(), 0);
+  // Written, and not told yet: whoever writes first after that has nothing to tell any more.
+  const [first, second] = [ids.next(), ids.next()];
+  journal.end(cdrOf(first));
+  assert.equal(rest.end(), true);
+  assert.equal(rest.end(), false);
+  thread.receive({ type: "wake" });
+  assert.equal(due(), 2);
+  await pass();
+  await pass();
+  assert.deepEqual(
+    (await store.list({ limit: 10 })).map(({ callId }) => callId),
+    [first],
+  );
+  await passes();
+  assert.equal(due(), 0);
+  // A question stores what is there without being woken, and the message that comes late does no harm.
+  journal.end(cdrOf(second));
+  thread.receive({ type: "ask", id: 1, question: { type: "cdrs", filter: { limit: 10 } } });
+  await pass();
+  assert.equal((await store.list({ limit: 10 })).length, 2);
+  thread.receive({ type: "wake" });
+  thread.receive({ type: "wake" });
+  assert.equal(due(), 2);
+  await passes();
+  assert.equal(due(), 0);
+  journal.close();
 });

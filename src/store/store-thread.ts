@@ -4,6 +4,7 @@
  * Every 50 ms it syncs the journal's segments, stores the calls that ended in them in one transaction, and
  * deletes segments that signalling closed: oldest first, and after the newer one is synced, because that
  * holds the copies of the live calls. Any crash in between is harmless: a call id is stored once.
+ * After a second without a record it rests until the next one (store-rest.ts).
  */
 import type { Clock, Timer } from "#base/clock.ts";
 import type { Cdr } from "#cdr/record.ts";
@@ -11,15 +12,22 @@ import { segmentNumber } from "#journal/segments.ts";
 import type { CdrStore } from "./cdr-store.ts";
 import { JournalTail } from "./journal-tail.ts";
 import { LadderKeeper } from "./ladder-keeper.ts";
+import type { StoreRest } from "./store-rest.ts";
 import type { Answers, FromStore, LadderAnswer, Question, ToStore } from "./store-messages.ts";
 
 const PASS_MS = 50;
+/** Passes without a record before it rests. */
+const IDLE_PASSES = 20;
+/** Woken by a record: the message took its time, and 50 ms are promised. */
+const WAKE_PASS_MS = 40;
 /** After a failure: the disk is full, the database locked. */
 const RETRY_MS = 1_000;
 
 export interface StoreThreadParts {
   readonly store: CdrStore;
   readonly clock: Clock;
+  /** Undefined: it never rests. */
+  readonly rest?: StoreRest;
   readonly post: (message: FromStore) => void;
   readonly readLadder: (call: string | undefined) => LadderAnswer;
 }
@@ -40,6 +48,8 @@ class JournalFolder implements StoreThread {
   #timer: Timer | undefined;
   #syncTimer: Timer | undefined;
   #passing = false;
+  #idlePasses = 0;
+  #resting = false;
   /** Everything that touches the database waits for what came before it. */
   #turn: Promise<void> = Promise.resolve();
   #failing = false;
@@ -59,6 +69,7 @@ class JournalFolder implements StoreThread {
   }
 
   receive(message: ToStore): void {
+    if (message.type === "segment-opened" || message.type === "segment-closed") this.#wake();
     switch (message.type) {
       case "segment-opened":
         return this.#guard(() => void this.#tail(message.path));
@@ -66,6 +77,8 @@ class JournalFolder implements StoreThread {
         return this.#guard(() => {
           this.#tail(message.path).closed = true;
         });
+      case "wake":
+        return this.#wake();
       case "ask":
         return this.#inTurn(() => this.#answer(message.id, message.question));
       case "close":
@@ -91,9 +104,38 @@ class JournalFolder implements StoreThread {
       this.#inTurn(async () => {
         await this.#pass();
         if (!this.#failing) await this.#keepLadders();
-        if (!this.#closed) this.#passLater(this.#failing ? RETRY_MS : PASS_MS);
+        if (!this.#closed && !this.#rests()) this.#passLater(this.#failing ? RETRY_MS : PASS_MS);
       }),
     );
+  }
+
+  /** @returns true when it sleeps until it is woken */
+  #rests(): boolean {
+    const { rest } = this.#parts;
+    if (rest === undefined || this.#failing || this.#keeper.pending > 0 || ++this.#idlePasses < IDLE_PASSES) return false;
+    rest.begin();
+    // Where signalling was first to take the word back, its message is on the way.
+    this.#resting = this.#unchanged() || !rest.end();
+    if (this.#resting) this.#syncTimer?.cancel();
+    else this.#idlePasses = 0;
+    return this.#resting;
+  }
+
+  #unchanged(): boolean {
+    try {
+      return this.#tails.every(({ unchanged, closed }) => unchanged && !closed);
+    } catch {
+      return false;
+    }
+  }
+
+  #wake(): void {
+    this.#idlePasses = 0;
+    if (!this.#resting || this.#closed) return;
+    this.#resting = false;
+    this.#parts.rest?.end();
+    this.#passLater(WAKE_PASS_MS);
+    this.#syncLater();
   }
 
   /** What a database far away is waited for must not keep calls from the disk. */
@@ -105,7 +147,7 @@ class JournalFolder implements StoreThread {
     });
   }
   #sync(): void {
-    for (const tail of this.#tails) tail.sync();
+    for (const tail of this.#tails) if (tail.sync()) this.#idlePasses = 0;
   }
 
   /** Never rejects: what fails is told once and tried again. */
@@ -135,6 +177,7 @@ class JournalFolder implements StoreThread {
     for (;;) {
       const ended = tail.read();
       if (ended.cdrs.length > 0) {
+        this.#idlePasses = 0;
         await this.#insert(ended.cdrs);
         this.#keeper.note(ended.cdrs);
       }
@@ -222,6 +265,7 @@ class JournalFolder implements StoreThread {
   #fail(error: unknown): void {
     if (!this.#failing) this.#parts.post({ type: "problem", reason: reasonOf(error) });
     this.#failing = true;
+    this.#wake();
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * The packet loop on Linux: one epoll set with the RTP sockets and the controller's socket, so that a
- * command needs no thread hop and no turn of Node's loop. `turn` blocks for at most 20 ms; its caller
+ * command needs no thread hop and no turn of Node's loop. `turn` blocks for 20 ms, 250 at rest; its caller
  * comes back by setImmediate, so that messages, timers and signals of the thread are still seen.
  *
  * One recv per ready socket and wake-up: a second one that finds nothing costs more than asking epoll
@@ -13,6 +13,8 @@ import type { OpenFailure, Opened, PacketSockets, PacketUser, SocketId, SocketSp
 
 /** A worker that never returns to Node's loop can't be told or ended. */
 export const TURN_MS = 20;
+/** Without a session and another worker: packets and commands wake it all the same, and so do signals. */
+export const IDLE_TURN_MS = 250;
 const EVENTS_MAX = 1024;
 /** From one wake-up to the next, in delays: a batch that took long itself is followed by a shorter sleep. */
 const CYCLE_DELAYS = 1.5;
@@ -188,10 +190,9 @@ export class EpollLoop implements PacketSockets {
   turn(): void {
     const epoll = this.#epoll;
     const events = epoll.events;
-    const { turnMs } = this;
-    const endMs = performance.now() + turnMs;
+    const startMs = performance.now();
     do {
-      const ready = epoll.wait(turnMs);
+      const ready = epoll.wait(this.turnMs);
       const wokeMs = performance.now();
       this.nowMs = Math.floor(wokeMs);
       if (ready === 0) break;
@@ -202,7 +203,8 @@ export class EpollLoop implements PacketSockets {
       const spentUs = (performance.now() - wokeMs) * 1000;
       const restUs = Math.min(delayUs, CYCLE_DELAYS * delayUs - spentUs);
       if (restUs >= DELAY_MIN_US) ffi.usleep(restUs | 0);
-    } while (this.nowMs < endMs);
+      // Read anew, as what came may want shorter turns.
+    } while (this.nowMs - startMs < this.turnMs);
   }
 
   #dispatch(fd: number, flags: number): void {
