@@ -106,7 +106,12 @@ class Bench {
       for (const name of this.#names) sides.push(await this.#start(name));
       // Until the compiler is done, after some 50,000 calls: a switch is started once and runs for months.
       for (const side of sides)
-        await play(side.ends, { ratePerSecond: WARM_RATE, calls: WARM_RATE * warmSeconds, holdMs: HOLD_MS }, this.#folder, this.#sippPrefix);
+        await play(
+          side.ends,
+          { ratePerSecond: WARM_RATE, calls: WARM_RATE * warmSeconds, holdMs: HOLD_MS },
+          this.#folder,
+          this.#sippPrefix,
+        );
       for (let round = 1; round <= rounds; round++) {
         for (const rate of RATES) for (const side of sides) await this.#cost(side, rate, this.#plan.seconds, `round ${round}`);
       }
