@@ -2,36 +2,23 @@
  * What the journal gets of a call, from how it stands (`recovery.ts` has the shapes, and reads them back), and what its
  * record says of attempts that died with a process. Pure.
  */
-import type { CdrAttempt, CdrSkip } from "#cdr/record.ts";
+import type { CdrAttempt } from "#cdr/record.ts";
 import type { DialogState } from "#sip/dialog/user-agent.ts";
-import type { CallEnding } from "./cdr-of-call.ts";
+import type { CallState } from "./call-state.ts";
 import type { Leg } from "./leg.ts";
-import type { MediaState } from "./media-session.ts";
 import type { Moves } from "./moves.ts";
-import type { AttemptSection, CallSections, CoreSection, IncomingSection } from "./recovery.ts";
+import type { AttemptSection, CallSections } from "./recovery.ts";
 import type { SetUp } from "./set-up.ts";
 
-/** A call as it stands. */
-export interface Standing {
-  readonly core: CoreSection | undefined;
-  readonly ending: CallEnding | undefined;
-  readonly incoming: IncomingSection | undefined;
-  readonly setUp: SetUp | undefined;
-  readonly a: Leg | undefined;
-  readonly b: Leg | undefined;
-  readonly media: MediaState | undefined;
-  readonly answered: { readonly answeredAtMs: number; readonly setupMs: number } | undefined;
-  readonly attempts: readonly CdrAttempt[];
-  readonly skipped: readonly CdrSkip[];
-  readonly moves: Pick<Moves, "left" | "swapped" | "everSwapped" | "setUp">;
-}
+type Moved = Pick<Moves, "left" | "swapped" | "everSwapped" | "setUp">;
 
 /**
  * @param whole also what never changes
  * @param dialogA where the caller's dialog is just being made
  */
-export function sectionsOf(call: Standing, whole: boolean, dialogA: DialogState | undefined): CallSections {
-  const { a, b, media, answered, attempts, skipped, moves } = call;
+export function sectionsOf(call: CallState, moves: Moved, whole: boolean, dialogA: DialogState | undefined): CallSections {
+  const { a, b, answered, attempts, skipped } = call;
+  const media = call.media.state;
   const core: Pick<CallSections, "core" | "ended"> = {
     ...(whole && call.core !== undefined ? { core: call.core } : {}),
     ...(call.ending === undefined ? {} : { ended: call.ending }),
@@ -63,7 +50,7 @@ export function sectionsOf(call: Standing, whole: boolean, dialogA: DialogState 
 }
 
 /** Who "a" is, where he is not the caller. */
-function firstOf(a: Leg | undefined, answered: Standing["answered"], moves: Standing["moves"]): Pick<CallSections, "first"> {
+function firstOf(a: Leg | undefined, answered: CallState["answered"], moves: Moved): Pick<CallSections, "first"> {
   if (a === undefined || answered === undefined) return {};
   // Once they have changed places it must be said, also when they have done so twice.
   if (a.name === "a" && moves.left.length === 0 && !moves.everSwapped) return {};
@@ -73,7 +60,7 @@ function firstOf(a: Leg | undefined, answered: Standing["answered"], moves: Stan
 }
 
 /** Of a call that is answered `answered` has it. */
-export function triedOf({ b, setUp, skipped }: Standing, attempts: readonly CdrAttempt[]): Pick<CallSections, "tried"> {
+export function triedOf({ b, setUp, skipped }: CallState, attempts: readonly CdrAttempt[]): Pick<CallSections, "tried"> {
   const nothing = b !== undefined || attempts.length === 0;
   return nothing ? {} : { tried: { attempts, skipped: setUp?.skipped ?? skipped } };
 }

@@ -4,7 +4,11 @@ import type { Outcome } from "#cdr/outcome.ts";
 import type { Cdr, CdrAttempt, CdrLeg, CdrSkip } from "#cdr/record.ts";
 import type { SessionStats, SideStats } from "#media/engine.ts";
 import type { Peer } from "#routing/snapshot.ts";
+import type { Call } from "./call.ts";
+import type { CallState } from "./call-state.ts";
 import type { LegFacts } from "./leg.ts";
+import type { Moves } from "./moves.ts";
+import type { CoreSection } from "./recovery.ts";
 
 /** How the call ended; serialisable, so that the journal can hold it between BYE and CDR. */
 export interface CallEnding {
@@ -37,6 +41,36 @@ export interface CallRecord {
   readonly attempts: readonly CdrAttempt[];
   readonly skipped: readonly CdrSkip[];
 }
+
+type RecordedCall = Pick<Call, "id" | "source"> & {
+  readonly ports: { readonly signer: Pick<Call["ports"]["signer"], "node"> };
+  readonly moves: Pick<Moves, "left">;
+};
+
+/** @param core its own, which it has */
+export function recordOf({ id, source, ports, moves: { left } }: RecordedCall, is: CallState, core: CoreSection): CallRecord {
+  const now = [is.a, is.b]
+    .filter((leg) => leg !== undefined)
+    .map(({ name, peer, facts, side }) => ({ name, peer, facts, codec: is.media.codec(side) }));
+  return {
+    callId: id,
+    tenant: is.tenant,
+    node: ports.signer.node,
+    direction: source.kind === "trunk" ? "inbound" : "outbound",
+    caller: core.caller,
+    called: core.called,
+    route: core.route,
+    generation: core.generation,
+    decision: core.decision,
+    startedAtMs: core.startedAtMs,
+    answeredAtMs: is.answered?.answeredAtMs,
+    legs: left.length === 0 ? now : [...left, ...now].toSorted((one, other) => numberOf(one.name) - numberOf(other.name)),
+    attempts: is.attempts,
+    skipped: is.skipped,
+  };
+}
+/** Of a leg's name: "a" is 0, "b2" 2. */
+const numberOf = (name: string): number => Number(name.slice(1));
 
 export function cdrOf(call: CallRecord, ending: CallEnding, stats: SessionStats | undefined): Cdr {
   return {
