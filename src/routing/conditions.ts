@@ -2,6 +2,7 @@
  * Does a rule apply to this caller at this time? Pure; local time comes from the time zone database of the
  * runtime (Intl), so daylight saving is its business.
  */
+import { readingsOf } from "./number-readings.ts";
 import type { Conditions, TimeWindow } from "./snapshot.ts";
 
 /** Undefined: they hold. Else why not, in words. @param caller canonical number, "" when withheld @param nowMs epoch milliseconds */
@@ -31,9 +32,12 @@ export function matchesCaller(patterns: readonly string[], caller: string): bool
   );
 }
 
-/** The prefix that forbids the number. */
-export const blockingPrefix = (prefixes: readonly string[] | undefined, number: string): string | undefined =>
-  prefixes?.find((prefix) => number.startsWith(prefix));
+/** The prefix that forbids the number, however it is written. */
+export function blockingPrefix(prefixes: readonly string[] | undefined, number: string): string | undefined {
+  if (prefixes === undefined || prefixes.length === 0) return undefined;
+  const readings = readingsOf(number);
+  return prefixes.find((prefix) => readings.some((one) => one.startsWith(prefix)));
+}
 
 const MINUTE_MS = 60_000;
 const DAY_MINUTES = 1_440;

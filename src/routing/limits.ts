@@ -4,6 +4,7 @@
  * is `admission/limit-book.ts`.
  */
 import { costlyRange, countryOf } from "./countries.ts";
+import { readingsOf } from "./number-readings.ts";
 
 export const LIMIT_SUBJECTS = ["tenant", "trunk", "gateway", "source"] as const;
 export type LimitSubject = (typeof LIMIT_SUBJECTS)[number];
@@ -64,8 +65,16 @@ function longestIn(prefixes: readonly string[] | undefined, number: string): str
   return found;
 }
 
-/** Why calls to a number may not leave, in words that begin with "denied:"; undefined: they may. */
+/** Why calls to a number may not leave, in words that begin with "denied:"; undefined: they may. However it is written. */
 export function destinationDenied(limits: Limits, number: string, whose: string): string | undefined {
+  for (const reading of readingsOf(number)) {
+    const denied = readingDenied(limits, reading, whose);
+    if (denied !== undefined) return reading === number ? denied : `${denied} (${number} may be ${reading})`;
+  }
+  return undefined;
+}
+
+function readingDenied(limits: Limits, number: string, whose: string): string | undefined {
   const allowed = longestIn(limits.allowedPrefixes, number);
   const denied = longestIn(limits.deniedPrefixes, number);
   if (denied !== undefined && denied.length >= (allowed?.length ?? -1)) return `denied: ${denied}… by limits of ${whose}`;

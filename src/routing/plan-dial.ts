@@ -8,6 +8,7 @@ import { blockingPrefix, matchesCaller, whyNotNow } from "./conditions.ts";
 import type { DialPlan, PeerHealth, PlannedAttempt, Skipped } from "./decision.ts";
 import { inTryOrder } from "./groups.ts";
 import { type LimitPolicy, NO_LIMITS, destinationDenied, limitsOf } from "./limits.ts";
+import { toCanonical } from "./numbers.ts";
 import { asDialled, mayShow, numberFrom, numberToward } from "./peer-numbers.ts";
 import { BACKUP_ON } from "./peer-rules.ts";
 import type { Did, GatewayGroup, HuntTimes, OutboundRule, Peer, RouteTarget, Snapshot } from "./snapshot.ts";
@@ -294,11 +295,13 @@ function whyNotThere(
   const { tenant } = source;
   const locked = healthOf(peer.name)?.locked;
   if (locked !== undefined) return locked;
-  return (
-    destinationDenied(limitsOf(limits, "tenant", tenant), called, `tenant ${tenant}`) ??
-    destinationDenied(limitsOf(limits, "trunk", peer.name), called, `trunk ${peer.name}`) ??
-    (source.kind === "gateway" ? destinationDenied(limitsOf(limits, "gateway", source.name), called, `gateway ${source.name}`) : undefined)
-  );
+  const denied = (number: string): string | undefined =>
+    destinationDenied(limitsOf(limits, "tenant", tenant), number, `tenant ${tenant}`) ??
+    destinationDenied(limitsOf(limits, "trunk", peer.name), number, `trunk ${peer.name}`) ??
+    (source.kind === "gateway" ? destinationDenied(limitsOf(limits, "gateway", source.name), number, `gateway ${source.name}`) : undefined);
+  // What is no whole number yet becomes one at the carrier, by the carrier's own prefixes.
+  const there = toCanonical(called, peer.numbers);
+  return (there === called ? undefined : denied(there)) ?? denied(called);
 }
 
 function attemptTo(peer: Peer, input: PlanInput, called: string, caller: string): PlannedAttempt {
