@@ -34,7 +34,8 @@ bring_node() {
   say "tandem: bringing Node $NODE_PINNED (once, into $cache)"
   rm -rf "$cache/new" && mkdir -p "$cache/new" && echo '{"private":true}' > "$cache/new/package.json" || fail "$cache/new cannot be written"
   (cd "$cache/new" && npm install --no-audit --no-fund --no-save --loglevel=error "$package@$NODE_PINNED" >&2) || fail "npm could not install $package@$NODE_PINNED: is the npm registry reachable?"
-  mkdir -p "$(dirname "$NODE")" && mv "$cache/new/node_modules/$package/bin/node" "$NODE" && rm -rf "$cache/new"
+  mkdir -p "$(dirname "$NODE")" && mv "$cache/new/node_modules/$package/LICENSE" "$cache/node-$NODE_PINNED/" 2>/dev/null
+  mv "$cache/new/node_modules/$package/bin/node" "$NODE" && rm -rf "$cache/new"
 }
 
 find_node() {

@@ -7,6 +7,7 @@ import { runBench, benchNames } from "./bench.ts";
 import { runFuzz, runSoak } from "./long.ts";
 import { makeNew } from "./new.ts";
 import { buildPanel } from "./panel.ts";
+import { makeRelease } from "./release.ts";
 import { writeClient } from "./client.ts";
 import { writeOpenApi } from "./openapi.ts";
 
@@ -70,6 +71,15 @@ dev
   .command("panel")
   .description("build the panel into panel/dist; its first load is measured")
   .action(async () => exitWith(await buildPanel()));
+
+dev
+  .command("release")
+  .description("an archive for machines without internet: src/, dependencies, the built panel, Node; with its SHA-256")
+  .option("--to <folder>", "where it is put", "release")
+  .option("--built-panel", "take the panel as it was last built")
+  .action(async (options: { to: string; builtPanel?: boolean }) =>
+    exitWith((await makeRelease({ to: options.to, builtPanel: options.builtPanel === true })) !== undefined),
+  );
 
 dev
   .command("new <kind> <name>")
