@@ -1,5 +1,6 @@
 /** Every page and its path. Pages are loaded when somebody goes there. */
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { NotFound, PageFailed } from "./parts/nothing.tsx";
 import { Shell } from "./parts/shell.tsx";
 
 const root = createRootRoute({ component: Shell });
@@ -131,6 +132,8 @@ export const router = createRouter({
     limits,
   ]),
   defaultPreload: "intent",
+  defaultNotFoundComponent: NotFound,
+  defaultErrorComponent: PageFailed,
   defaultPreloadStaleTime: 0,
 });
 

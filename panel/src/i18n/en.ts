@@ -525,4 +525,8 @@ export const en = {
   "choice.owner": "Owner",
   "choice.operator": "Operator",
   "choice.viewer": "Viewer",
+
+  "nav.docs": "API reference",
+  "page.notFound": "No such page",
+  "page.notFoundHint": "Nothing is at this address.",
 } as const;

@@ -537,4 +537,8 @@ export const ru: Dictionary = {
   "choice.owner": "Владелец",
   "choice.operator": "Оператор",
   "choice.viewer": "Наблюдатель",
+
+  "nav.docs": "Справочник API",
+  "page.notFound": "Такой страницы нет",
+  "page.notFoundHint": "По этому адресу ничего нет.",
 };

@@ -527,4 +527,8 @@ export const uz: Dictionary = {
   "choice.owner": "Ega",
   "choice.operator": "Operator",
   "choice.viewer": "Kuzatuvchi",
+
+  "nav.docs": "API maʼlumotnomasi",
+  "page.notFound": "Bunday sahifa yoʻq",
+  "page.notFoundHint": "Bu manzilda hech narsa yoʻq.",
 };

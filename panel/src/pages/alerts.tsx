@@ -16,12 +16,12 @@ const toneOf = ({ severity, cleared_at }: Alert) => (cleared_at !== null ? "idle
 
 export function Alerts() {
   const { t } = useI18n();
-  const { has } = useFeatures();
+  const { has, may } = useFeatures();
   return (
     <Page title={t("nav.alerts")}>
       <Stack gap="md">
         <List />
-        {has("/api/alerts/channels") && <Channels />}
+        {has("/api/alerts/channels") && may("alerts:write") && <Channels />}
         {has("/api/alerts/rules") && <Rules />}
       </Stack>
     </Page>

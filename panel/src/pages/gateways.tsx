@@ -207,7 +207,11 @@ function Health({ status }: { readonly status: Status }) {
         <Tile name={t("overview.now")} value={`${format.number(status.active_calls)} / ${format.number(status.max_concurrent_calls)}`} />
         <Tile
           name={t("gateway.probes")}
-          value={status.is_probed ? t("gateway.probed") : t("gateway.notProbed")}
+          value={
+            <Text component="span" fw={600}>
+              {status.is_probed ? t("gateway.probed") : t("gateway.notProbed")}
+            </Text>
+          }
           note={status.reason || undefined}
         />
       </div>

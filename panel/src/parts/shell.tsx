@@ -115,6 +115,10 @@ function Navigation({ open, close, path }: { readonly open: boolean; readonly cl
         </div>
       ))}
       <div style={{ marginTop: "auto", paddingTop: "1.5rem" }}>
+        <a href="/docs/" className="nav-link" style={{ marginBottom: 6 }}>
+          <Icon name="docs" />
+          {t("nav.docs")}
+        </a>
         <Group gap={6} wrap="nowrap">
           <LanguageSelect />
           <ThemeSwitch />
