@@ -6,7 +6,8 @@ import { EVERY_TENANT } from "#store/cdr-store.ts";
 import { demand, tenantFor } from "./access.ts";
 import { noteAudit } from "./audit.ts";
 import type { ApiPorts } from "./ports.ts";
-import { REFUSALS } from "./problem.ts";
+import { FILE_PARTS_MAX, hasTooManyParts } from "./json-depth.ts";
+import { ApiProblem, REFUSALS } from "./problem.ts";
 import { type ResourceDesk, REQUEST_FILE } from "./resource-desk.ts";
 import { principalOf } from "./sessions.ts";
 
@@ -74,6 +75,8 @@ export const applyRoutes =
         const principal = principalOf(request);
         demand(principal, "trunks:write");
         const { text, prune, commit, expected_generation } = request.body;
+        if (hasTooManyParts(text))
+          throw new ApiProblem("BODY_TOO_LARGE", `text: more than ${FILE_PARTS_MAX} lines and values: send it in parts, without prune`);
         const tenant = principal.reach === EVERY_TENANT ? request.body.tenant : tenantFor(principal, request.body.tenant);
         // A tenant's problems are told by field: those of others have their places in the house.
         const file = principal.reach === EVERY_TENANT ? request.body.file : REQUEST_FILE;

@@ -59,3 +59,10 @@ test("every bad line is named", () => {
 test("no cell runs as a formula", () => {
   assert.match(didLine({ number: "+1", to: ['=cmd("x")'] }), /,"'=cmd/);
 });
+
+test("empty lines and cells beyond number fill no memory", () => {
+  const { entries, errors } = readDidCsv(`number,to\n${"\n".repeat(3_000_000)}+1,group ai\n`, 10);
+  assert.deepEqual([entries.length, errors.length], [1, 0]);
+  assert.match(readDidCsv(`number,to\n${",".repeat(3_000_000)}`, 10).errors[0]!.message, /more than 100 cells/);
+  assert.match(readDidCsv(`number,to\n${"1,a\n".repeat(1_000_000)}`, 10).errors[0]!.message, /more than 10 numbers/);
+});

@@ -44,13 +44,13 @@ export function readDidCsv(text: string, rowsMax: number): CsvEntries {
   const bare = text.replace(/^\uFEFF/, "");
   const heading = /^[^\r\n]*/.exec(bare)![0];
   const separator = SEPARATORS.map((one) => ({ one, count: heading.split(one).length })).sort((a, b) => b.count - a.count)[0]!.one;
-  const { rows, error } = rowsOf(bare, separator);
+  const { rows, error } = rowsOf(bare, separator, rowsMax + 1);
   if (error !== undefined) return failed(error.line, "", error.message);
   const columns = (rows[0]?.cells ?? []).map((name) => name.trim().toLowerCase());
   const unknown = columns.find((name) => !COLUMNS.some((column) => column === name));
   if (!columns.includes("number") || unknown !== undefined || new Set(columns).size < columns.length)
     return failed(1, unknown ?? "", `the first line names the columns: ${COLUMNS.join(", ")}; number and to are needed`);
-  const body = rows.slice(1).filter(({ cells }) => cells.some((cell) => cell.trim() !== ""));
+  const body = rows.slice(1);
   if (body.length > rowsMax) return failed(body[rowsMax]!.line, "", `more than ${rowsMax} numbers: send the file in parts`);
   const errors: FieldError[] = [];
   const entries: Entry[] = [];
@@ -105,15 +105,23 @@ interface Row {
   readonly cells: readonly string[];
 }
 
+/** Of a line; more would only fill memory. */
+const CELLS_MAX = 100;
+
+/** @param rowsMax that are read, without empty ones; one more says that there are more */
 function rowsOf(
   text: string,
   separator: string,
+  rowsMax: number,
 ): { readonly rows: readonly Row[]; readonly error?: { readonly line: number; readonly message: string } } {
   const rows: Row[] = [];
   let cells: string[] = [];
   let line = 1;
   let begins = 1;
   let at = 0;
+  const take = (row: Row): void => {
+    if (rows.length === 0 || row.cells.some((one) => one.trim() !== "")) rows.push(row);
+  };
   while (at < text.length) {
     let cell = "";
     if (text[at] === '"') {
@@ -130,6 +138,7 @@ function rowsOf(
       cell = text.slice(from, at);
     }
     cells.push(cell);
+    if (cells.length > CELLS_MAX) return { rows, error: { line: begins, message: `more than ${CELLS_MAX} cells` } };
     if (text[at] === separator) {
       at++;
       // A separator at the very end has an empty cell behind it.
@@ -138,11 +147,12 @@ function rowsOf(
     }
     if (text[at] === "\r" && text[at + 1] === "\n") at++;
     at++;
-    rows.push({ line: begins, cells });
+    take({ line: begins, cells });
+    if (rows.length > rowsMax) return { rows };
     cells = [];
     begins = ++line;
   }
-  if (cells.length > 0) rows.push({ line: begins, cells });
+  if (cells.length > 0) take({ line: begins, cells });
   return { rows };
 }
 

@@ -30,7 +30,7 @@ import type { ApiPorts } from "./ports.ts";
 import { ApiProblem, type FieldError, PROBLEM_TYPE, type ProblemCode, problemBody } from "./problem.ts";
 import { questionRoutes } from "./question-routes.ts";
 import { idempotency } from "./idempotency.ts";
-import { DEPTH_MAX, isTooDeep } from "./json-depth.ts";
+import { whyNotRead } from "./json-depth.ts";
 import { requestLimit } from "./request-limit.ts";
 import { resourceDesk } from "./resource-desk.ts";
 import { resourceRoutes } from "./resource-routes.ts";
@@ -63,13 +63,12 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
   app.setSerializerCompiler(serializerCompiler);
   // A POST without a body often comes with the header all the same.
   const parseJson = app.getDefaultJsonParser("error", "error");
-  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) =>
-    body === ""
-      ? done(null)
-      : isTooDeep(body as string)
-        ? done(new ApiProblem("BODY_UNREADABLE", `brackets stand in each other more than ${DEPTH_MAX} deep`))
-        : parseJson(request, body as string, done),
-  );
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body === "") return done(null);
+    const reason = whyNotRead(body as string);
+    if (reason !== undefined) return done(new ApiProblem("BODY_UNREADABLE", reason));
+    parseJson(request, body as string, done);
+  });
   app.addHook("onSend", async (request, reply) => {
     reply.header("x-request-id", request.id);
     if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
