@@ -3,13 +3,15 @@ import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { APPLY_BYTES_MAX, type ApplyReport } from "#config/apply-apart.ts";
 import { EVERY_TENANT } from "#store/cdr-store.ts";
-import { demand, tenantFor } from "./access.ts";
+import { readDocument } from "#config/document.ts";
+import { type Principal, demand, tenantFor } from "./access.ts";
 import { noteAudit } from "./audit.ts";
 import type { ApiPorts } from "./ports.ts";
 import { FILE_PARTS_MAX, hasTooManyParts } from "./json-depth.ts";
 import { ApiProblem, REFUSALS } from "./problem.ts";
 import { type ResourceDesk, REQUEST_FILE } from "./resource-desk.ts";
 import { principalOf } from "./sessions.ts";
+import { assertWithinTenant } from "./tenant-bounds.ts";
 
 const tags = ["resources"];
 const Place = z.object({ file: z.string(), line: z.int(), field: z.string(), message: z.string(), remedy: z.string() });
@@ -78,6 +80,7 @@ export const applyRoutes =
         if (hasTooManyParts(text))
           throw new ApiProblem("BODY_TOO_LARGE", `text: more than ${FILE_PARTS_MAX} lines and values: send it in parts, without prune`);
         const tenant = principal.reach === EVERY_TENANT ? request.body.tenant : tenantFor(principal, request.body.tenant);
+        if (principal.reach !== EVERY_TENANT) await assertBounds(principal, text);
         // A tenant's problems are told by field: those of others have their places in the house.
         const file = principal.reach === EVERY_TENANT ? request.body.file : REQUEST_FILE;
         const outcome = await ports.applyFile({ text, file, tenant, prune, commit, expectedGeneration: expected_generation });
@@ -97,6 +100,14 @@ export const applyRoutes =
         return { ...outcome, message: problems[0]?.message ?? "nothing was changed", problems };
       },
     );
+    /** What can't be read is told by whoever applies it. */
+    async function assertBounds(principal: Principal, text: string): Promise<void> {
+      const document = readDocument(text);
+      if (!document.ok || typeof document.value !== "object" || document.value === null) return;
+      const sections = document.value as Readonly<Record<string, unknown>>;
+      await assertWithinTenant(principal, sections, { pages: ports.pages, file: desk.file }, PLACE);
+    }
+
     app.get(
       "/api/export",
       {
@@ -119,6 +130,7 @@ export const applyRoutes =
     );
   };
 
+const PLACE = (section: string, index: number, field: string): string => `${section}[${index}].${field}`;
 const summaryOf = ({ generation, added, changed, removed }: ApplyReport) => ({
   generation,
   added,

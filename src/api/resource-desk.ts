@@ -8,6 +8,7 @@ import { RESOURCE_KINDS, type ResourceKind, SECTION_OF_KIND, type StoredRecord }
 import { EVERY_TENANT } from "#store/cdr-store.ts";
 import { type Principal, reaches } from "./access.ts";
 import { type FileEntries, fileEntries } from "./file-entries.ts";
+import { assertWithinTenant } from "./tenant-bounds.ts";
 import type { ApiPorts } from "./ports.ts";
 import { ApiProblem, type FieldError, type ProblemCode } from "./problem.ts";
 
@@ -51,6 +52,7 @@ export function resourceDesk(ports: Pick<ApiPorts, "pages" | "change">): Resourc
   async function attempt(principal: Principal, work: () => Promise<Change>) {
     for (let tries = 1; ; tries++) {
       const { placeOf, rename, refusal = "BODY_INVALID", generation, ...wish } = await work();
+      await assertWithinTenant(principal, wish.sections, { pages: ports.pages, file }, (_, __, field) => (rename ?? String)(field));
       const outcome = await ports.change({ ...wish, expectedGeneration: generation });
       if (outcome.ok) return outcome.report;
       if (outcome.code !== "CONFLICT") throw await refused(principal, outcome, refusal, placeOf, rename);
