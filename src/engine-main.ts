@@ -8,9 +8,22 @@ import { connectSpreadEngine } from "#media/embedded/spread-engine.ts";
 import type { MediaEngine, PortPool, SessionId } from "#media/engine.ts";
 import { connectRtpengines } from "#media/ng/ng-engine.ts";
 import type { Publish } from "#observe/event.ts";
+import type { Snapshot } from "#routing/snapshot.ts";
 
 /** RTP and RTCP on both sides. */
 const SOCKETS_PER_CALL = 4;
+
+/** Where each listener's audio goes. */
+export const portPools = ({ listeners }: Snapshot): readonly PortPool[] =>
+  Array.from(listeners.values(), ({ name, mediaAddress, mediaAdvertised, mediaPortMin, mediaPortMax, device, mediaDscp }) => ({
+    name,
+    bindAddress: mediaAddress,
+    advertisedAddress: mediaAdvertised,
+    portMin: mediaPortMin,
+    portMax: mediaPortMax,
+    ...(device === undefined ? {} : { device }),
+    ...(mediaDscp === undefined ? {} : { dscp: mediaDscp }),
+  }));
 
 export interface OpenEngine extends MediaEngine {
   readonly connected: boolean;
