@@ -6,6 +6,7 @@
  * PANEL_LOOK=uz-light-360: in that one alone.
  */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import type { TokenReport } from "#call/control.ts";
@@ -121,6 +122,30 @@ describe("the panel's pages", { skip: skipWithout("sipp", "chromium") }, () => {
         .getByRole("button", { name: /^(Add|Create|Save|Delete|Hang up|Activate|Deactivate|Unlock|Test|Import)\b/ });
       assert.equal(await pressed.count(), 0, path);
     }
+    assert.deepEqual(errors, []);
+  });
+
+  test("numbers come in by CSV, are found, changed and go out again", async (t) => {
+    const { lab, url, password } = await setUp(t, withApi);
+    const { page, context, errors } = await openPage(browser, url, WIDE);
+    lab.atEnd(() => context.close());
+    await logIn(page, password);
+    await goTo(page, "/numbers");
+    const rows = Array.from({ length: 120 }, (_, i) => `+49891000${String(i).padStart(3, "0")},gateway ai1`);
+    await page
+      .locator("input[type=file]")
+      .setInputFiles({ name: "n.csv", mimeType: "text/csv", buffer: Buffer.from(`number,to\n${rows.join("\n")}\n`) });
+    await page.getByText("120 added, 0 changed, 0 as before").waitFor();
+    await page.getByRole("searchbox", { name: en["action.search"] }).fill("+49891000119");
+    await page.getByRole("button", { name: "+49891000119", exact: true }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("combobox", { name: "Goes to: Gateway" }).click();
+    await page.getByRole("option", { name: "ai2" }).click();
+    await dialog.getByRole("button", { name: en["action.save"] }).click();
+    await page.getByRole("cell", { name: "gateway ai2" }).waitFor();
+    const saved = page.waitForEvent("download");
+    await page.getByRole("button", { name: "CSV", exact: true }).click();
+    assert.match(readFileSync(await (await saved).path(), "utf8"), /\+49891000119,.*ai2/);
     assert.deepEqual(errors, []);
   });
 
