@@ -71,7 +71,9 @@ test("what is imported from all sources passes the check", () => {
   assert.deepEqual(trunks.get("vodafone")!.addresses, ["10.230.73.220", "10.230.74.0/24"]);
   assert.deepEqual(gateways.get("first")!.addresses, ["198.51.100.7"]);
   assert.deepEqual(gateways.get("second")!.callsMax, 20);
-  assert.deepEqual([...dids.keys()], ["+15551230001", "+15551230002", "4930555*", "reception", "*", "+15551230006"]);
+  // Numbers have no order of their own.
+  const numbers = ["+15551230001", "+15551230002", "4930555*", "reception", "*", "+15551230006"];
+  assert.deepEqual([...dids.keys()].sort(), numbers.sort());
 });
 
 test("listeners come from listen and substdef, the local file first, and share out rtpengine's ports", () => {
