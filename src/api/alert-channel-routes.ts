@@ -130,10 +130,15 @@ export const alertChannelRoutes =
       },
     );
     const SECRETS = ["password", "bot_token"];
+    const PLACES = ["host", "port", "security", "username", "base_url"];
+    const placeIn = (of: Readonly<Record<string, unknown>>, field: string): unknown => of[field];
     function settingsAfter(former: StoredChannel, given: Readonly<Record<string, unknown>>): ChannelSettings {
       const before: Record<string, unknown> = settingsOf(former.body) ?? {};
       const kept = Object.fromEntries(SECRETS.filter((field) => before[field] !== undefined).map((field) => [field, before[field]]));
-      const read = ChannelSettings.safeParse({ ...kept, ...given, kind: former.kind });
+      const withoutThem = ChannelSettings.safeParse({ ...kept, ...given, kind: former.kind });
+      // A secret goes where it was meant to go: whoever moves the channel says it again.
+      const moved = withoutThem.success && PLACES.some((field) => placeIn(withoutThem.data, field) !== before[field]);
+      const read = moved ? ChannelSettings.safeParse({ ...given, kind: former.kind }) : withoutThem;
       if (!read.success) {
         const errors = read.error.issues.map(({ path, message }) => ({ field: `settings.${path.join(".")}`, message }));
         throw new ApiProblem("BODY_INVALID", `${errors[0]?.field}: ${errors[0]?.message}`, { errors });

@@ -12,7 +12,7 @@ import type { Entry, StoredRecord } from "#config/stored-resources.ts";
 import { identityId } from "#store/identity-store.ts";
 import type { ApiPorts } from "./ports.ts";
 import { REFUSALS } from "./problem.ts";
-import { principalOf } from "./sessions.ts";
+import { addressOf, principalOf } from "./sessions.ts";
 
 /** Older entries are taken out when the API starts. */
 export const AUDIT_KEPT_MS = 400 * 86_400_000;
@@ -74,7 +74,7 @@ export function auditing(app: FastifyInstance, ports: Pick<ApiPorts, "records" |
         tenant: note?.tenant ?? principal?.reach ?? "*",
         atMs,
         who: note?.who ?? principal?.name ?? "",
-        address: request.ip,
+        address: addressOf(request),
         action,
         kind: note?.kind ?? "",
         name: note?.name ?? request.url.split("?")[0]!.slice(0, 200),

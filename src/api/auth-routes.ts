@@ -9,7 +9,8 @@ import { LoginLimit } from "./login-limit.ts";
 import { hashPassword, verifyPassword } from "./passwords.ts";
 import type { ApiPorts } from "./ports.ts";
 import { ApiProblem, REFUSALS } from "./problem.ts";
-import { principalOf } from "./sessions.ts";
+import { addressOf, principalOf } from "./sessions.ts";
+import { UsedRefreshes } from "./used-refreshes.ts";
 import { REFRESH_LIFETIME_MS, TOKEN_LIFETIME_S, USER_PREFIX, hashOfSecret, newSecret, signToken } from "./tokens.ts";
 
 export const Password = z.string().min(10, "at least 10 characters").max(200);
@@ -47,6 +48,7 @@ export const authRoutes =
   async (app) => {
     const { identities, nowMs } = ports;
     const limit = new LoginLimit();
+    const used = new UsedRefreshes();
     const auth = ["auth"];
 
     app.post(
@@ -63,7 +65,7 @@ export const authRoutes =
       },
       async (request) => {
         const { username, password } = request.body;
-        const keys = [`address ${request.ip}`, `user ${username}`];
+        const keys = [`address ${addressOf(request)}`, `user ${username}`];
         const waitS = limit.waitS(keys, nowMs());
         if (waitS > 0) throw new ApiProblem("TOO_MANY_LOGINS", `wrong too often; try again in ${waitS} s`, { retryAfterS: waitS });
         // Counted before it is looked at: many at once are many.
@@ -90,7 +92,10 @@ export const authRoutes =
         },
       },
       async (request) => {
-        const found = await identities.takeRefresh(hashOfSecret(request.body.refresh_token), nowMs());
+        const hash = hashOfSecret(request.body.refresh_token);
+        const found = await identities.takeRefresh(hash, nowMs());
+        if (found !== undefined) used.note(hash, found.userName, nowMs());
+        else await endStolen(used.userOf(hash, nowMs()));
         const user = found === undefined ? undefined : await identities.userNamed(found.userName);
         if (user === undefined || user.disabled)
           throw new ApiProblem("UNAUTHENTICATED", "this refresh token was used or is too old; log in again");
@@ -131,7 +136,7 @@ export const authRoutes =
         const { password, new_password } = request.body;
         const user = name.startsWith(USER_PREFIX) ? await identities.userNamed(name.slice(USER_PREFIX.length)) : undefined;
         if (user === undefined) throw new ApiProblem("FORBIDDEN", `${name} has no password: only users have one`);
-        const keys = [`address ${request.ip}`, `user ${user.name}`];
+        const keys = [`address ${addressOf(request)}`, `user ${user.name}`];
         const waitS = limit.waitS(keys, nowMs());
         if (waitS > 0) throw new ApiProblem("TOO_MANY_LOGINS", `wrong too often; try again in ${waitS} s`, { retryAfterS: waitS });
         limit.failed(keys, nowMs());
@@ -142,6 +147,13 @@ export const authRoutes =
         return tokensFor(user);
       },
     );
+
+    /** Two have the same token, and one of them has new ones: whoever is the user logs in again (RFC 9700 §4.14.2). */
+    async function endStolen(userName: string | undefined): Promise<void> {
+      const user = userName === undefined ? undefined : await identities.userNamed(userName);
+      // As a change of the password does, which stays.
+      if (user !== undefined) await identities.changeUser(user.name, { passwordHash: user.passwordHash, tokensFromMs: nowMs() });
+    }
 
     async function tokensFor(user: StoredUser): Promise<z.infer<typeof Tokens>> {
       const refresh = newSecret();

@@ -6,6 +6,7 @@ import type { ServerResponse } from "node:http";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { LiveEvent, LiveEventType } from "#observe/event.ts";
+import { EVERY_TENANT } from "#store/cdr-store.ts";
 import { type Principal, reaches } from "./access.ts";
 import type { ApiPorts } from "./ports.ts";
 import { ApiProblem, REFUSALS } from "./problem.ts";
@@ -27,6 +28,8 @@ export const LIVE_EVENT_TYPES = [
 
 export const EVENT_STREAM = "text/event-stream";
 const LISTENERS_MAX = 500;
+/** So that one tenant leaves room for others, and for who runs the deployment. */
+const LISTENERS_OF_TENANT_MAX = 100;
 const HEARTBEAT_MS = 15_000;
 /** A token that was taken back or ran out ends here at the latest. */
 const STREAM_MS_MAX = 15 * 60_000;
@@ -145,6 +148,13 @@ export const eventRoutes =
   ({ live }: Pick<ApiPorts, "live">): FastifyPluginAsyncZod =>
   async (app) => {
     let open = 0;
+    const ofTenant = new Map<string, number>();
+    const listening = (reach: string, by: 1 | -1): void => {
+      open += by;
+      const left = (ofTenant.get(reach) ?? 0) + by;
+      if (left === 0) ofTenant.delete(reach);
+      else ofTenant.set(reach, left);
+    };
     app.get(
       "/api/events",
       {
@@ -161,14 +171,19 @@ export const eventRoutes =
       async (request, reply) => {
         if (open >= LISTENERS_MAX)
           throw new ApiProblem("TOO_MANY_LISTENERS", `${LISTENERS_MAX} listen already; close some, or share one`, { retryAfterS: 30 });
+        const { reach } = principalOf(request);
+        if (reach !== EVERY_TENANT && (ofTenant.get(reach) ?? 0) >= LISTENERS_OF_TENANT_MAX)
+          throw new ApiProblem("TOO_MANY_LISTENERS", `${LISTENERS_OF_TENANT_MAX} of ${reach} listen already; close some, or share one`, {
+            retryAfterS: 30,
+          });
         const { types, call_id: callId } = request.query;
         const stream = new Stream(reply.raw, {
           principal: principalOf(request),
           types: types?.split(",").map((type) => type.trim()),
           callId,
         });
-        open++;
-        stream.atEnd(() => open--);
+        listening(reach, 1);
+        stream.atEnd(() => listening(reach, -1));
         reply.hijack();
         reply.raw.writeHead(200, {
           "content-type": EVENT_STREAM,

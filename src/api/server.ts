@@ -45,6 +45,7 @@ import { webhookRoutes } from "./webhook-routes.ts";
 
 const BODY_BYTES_MAX = 1024 * 1024;
 const REQUEST_MS_MAX = 60_000;
+const CONNECTIONS_MAX = 2_000;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
@@ -52,6 +53,8 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_MS_MAX,
+    // A proxy on this machine says whom it speaks for: else ten wrong passwords lock out everybody behind it.
+    trustProxy: "loopback",
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 100 },
     // What a proxy in front gave it, if that can't do harm in a log.
     genReqId: ({ headers }) =>
@@ -59,6 +62,8 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
     // What is left out must not be filled in or taken away silently.
     ajv: { customOptions: { removeAdditional: false, useDefaults: false, coerceTypes: false } },
   });
+  // Descriptors are calls', too.
+  app.server.maxConnections = CONNECTIONS_MAX;
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   // A POST without a body often comes with the header all the same.

@@ -38,7 +38,7 @@ export async function readBearer(key: Uint8Array, bearer: string, store: Identit
   if (payload === undefined) return undefined;
   const { sub = "", role, tenant, iat = 0 } = payload;
   if (!isRole(role) || typeof tenant !== "string" || tenant === "") return undefined;
-  if (sub.startsWith(USER_PREFIX)) return readUser(sub.slice(USER_PREFIX.length), iat, store);
+  if (sub.startsWith(USER_PREFIX)) return readUser(sub.slice(USER_PREFIX.length), tenant, iat, store);
   return { name: sub, reach: tenant as Reach, scopes: new Set(SCOPES_OF_ROLE[role]) };
 }
 
@@ -73,10 +73,11 @@ async function proved(key: Uint8Array, bearer: string, nowMs: number): Promise<J
   }
 }
 
-/** What he may now, not when he logged in. */
-async function readUser(name: string, issuedAtS: number, store: IdentityStore): Promise<Principal | undefined> {
+/** What he may now, not when he logged in; who was made later by the same name is somebody else. */
+async function readUser(name: string, tenant: string, issuedAtS: number, store: IdentityStore): Promise<Principal | undefined> {
   const user = await store.userNamed(name);
-  if (user === undefined || user.disabled || !isRole(user.role) || issuedAtS < Math.floor(user.tokensFromMs / 1000)) return undefined;
+  if (user === undefined || user.disabled || !isRole(user.role) || user.tenant !== tenant) return undefined;
+  if (issuedAtS < Math.floor(Math.max(user.tokensFromMs, user.createdAtMs) / 1000)) return undefined;
   return { name: USER_PREFIX + name, reach: user.tenant as Reach, scopes: new Set(SCOPES_OF_ROLE[user.role]) };
 }
 

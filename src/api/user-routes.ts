@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { IdentityStore, StoredKey, StoredUser } from "#store/identity-store.ts";
-import { type Principal, ROLES, SCOPES, reaches, tenantFor } from "./access.ts";
+import { type Principal, ROLES, type Role, SCOPES, SCOPES_OF_ROLE, isRole, reaches, tenantFor } from "./access.ts";
 import { noteAudit } from "./audit.ts";
 import { Password, newIdentityId } from "./auth-routes.ts";
 import { hashPassword } from "./passwords.ts";
@@ -63,6 +63,7 @@ export const userRoutes =
       },
       async (request, reply) => {
         const { name, password, role, tenant } = request.body;
+        demandRole(principalOf(request), role);
         const user: StoredUser = {
           id: newIdentityId(nowMs()),
           tenant: tenantFor(principalOf(request), tenant),
@@ -94,6 +95,8 @@ export const userRoutes =
       async (request) => {
         const { role, password, disabled } = request.body;
         const before = await userFor(identities, principalOf(request), request.params.name);
+        // Also whose password is changed: whoever knows it may what he may.
+        for (const one of [role, before.role]) if (isRole(one)) demandRole(principalOf(request), one);
         if ((role ?? before.role) !== "owner" || disabled === true) await assertNotLastOwner(identities, before);
         await identities.changeUser(before.name, {
           ...(role !== undefined && { role }),
@@ -224,6 +227,12 @@ export const keyRoutes =
       },
     );
   };
+
+/** Nobody gives what he has not himself: a key may have fewer scopes than any role. @throws ApiProblem */
+function demandRole({ name, scopes }: Principal, role: Role): void {
+  const more = SCOPES_OF_ROLE[role].find((scope) => !scopes.has(scope));
+  if (more !== undefined) throw new ApiProblem("FORBIDDEN", `${name} has not ${more} himself, which a user with role ${role} has`);
+}
 
 async function userFor(identities: IdentityStore, principal: Principal, name: string): Promise<StoredUser> {
   const user = await identities.userNamed(name);
