@@ -154,7 +154,6 @@ const app = await buildApi({
   webhooks: webhooks.ports,
   alerts: alerts.ports,
   insight: createInsight({ ask, home, configFile: async () => (await ask<StatusReport>({ type: "status" })).configFile }),
-  trunks: () => pages.ofKind("trunk"),
   cdrs,
   identities,
   key,

@@ -1,7 +1,6 @@
 /** What the API is given: the switch behind the call-control port, and the store. */
 import type { ControlCommand } from "#call/control.ts";
 import type { ApplyOutcome } from "#config/apply-apart.ts";
-import type { StoredRecord } from "#config/stored-resources.ts";
 import type { ApiRecords } from "#store/api-records.ts";
 import type { CdrStore } from "#store/cdr-store.ts";
 import type { IdentityStore } from "#store/identity-store.ts";
@@ -10,12 +9,6 @@ import type { Insight } from "./insight.ts";
 import type { AlertPorts } from "./alert-routes.ts";
 import type { LiveHub } from "./live-hub.ts";
 import type { WebhookPorts } from "./webhook-routes.ts";
-
-export interface StoredTrunks {
-  /** Of all resources: a change says what it was worked out from. */
-  readonly generation: number;
-  readonly records: readonly StoredRecord[];
-}
 
 export interface ResourceChangeWish {
   /** Entries as tandem.yaml has them, by section. */
@@ -46,7 +39,6 @@ export interface ApiPorts {
   applyFile(wish: FileWish): Promise<ApplyOutcome>;
   /** All that is stored, as `tandem export` writes it, passwords hidden. @param tenant undefined: every tenant's */
   exportYaml(tenant: string | undefined): Promise<string>;
-  trunks(): Promise<StoredTrunks>;
   readonly pages: ResourcePages;
   readonly records: ApiRecords;
   readonly cdrs: Pick<CdrStore, "list" | "page" | "totals">;

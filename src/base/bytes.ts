@@ -20,6 +20,4 @@ export const malformed = (reason: string, offset = 0) => ({ ok: false, reason, o
 
 export const wireToBytes = (wire: string): Buffer => Buffer.from(wire, "latin1");
 export const bytesToWire = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice();
-/** For logs and people. Bytes that are not UTF-8 become U+FFFD. */
-export const wireToText = (wire: string): string => Buffer.from(wire, "latin1").toString("utf8");
 export const textToWire = (text: string): string => Buffer.from(text, "utf8").latin1Slice();

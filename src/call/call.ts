@@ -10,7 +10,7 @@
 import type { Timer } from "#base/clock.ts";
 import type { CallId, TenantId } from "#base/ids.ts";
 import type { Cdr } from "#cdr/record.ts";
-import type { Outcome } from "#cdr/outcome.ts";
+import { type Outcome, outcomeOf } from "#cdr/outcome.ts";
 import type { TandemEvent } from "#observe/event.ts";
 import type { DialPlan } from "#routing/decision.ts";
 import type { CallUnderWay } from "#routing/loops.ts";
@@ -206,7 +206,8 @@ export class Call implements LegOwner {
     });
     if (plan.type === "dial") return true;
     const { status, reason, tone } = plan;
-    const ending = { status, q850: q850Of(status), outcome: outcomeOfRejection(status), reason };
+    // A plan that says 503 says maintenance (RFC 3261 §21.5.4), not that we are full.
+    const ending = { status, q850: q850Of(status), outcome: status === 503 ? "failed" : outcomeOf(status), reason } as const;
     const invite = this.#is.invite;
     const refuse = (): void => this.#refuse(ending, [], "us");
     if (tone !== undefined && invite !== undefined && canHear(this, invite)) refuseAudibly(this, invite, tone, refuse);
@@ -497,16 +498,3 @@ export class Call implements LegOwner {
     this.ports.clock.after(SAID_MS, () => this.guard(() => finishCall(this, this.#is, ending, undefined)));
   }
 }
-
-const outcomeOfRejection = (status: number): Outcome =>
-  status === 404
-    ? "invalid_number"
-    : status === 403
-      ? "carrier_blocked"
-      : status === 486
-        ? "busy"
-        : status === 480
-          ? "no_answer"
-          : status >= 600 || status === 433
-            ? "rejected"
-            : "failed";

@@ -301,13 +301,3 @@ export interface StatusReport {
   readonly registrations: { readonly registered: number; readonly of: number };
   readonly counters: Readonly<Record<string, number>>;
 }
-
-/**
- * What a call runs when it is told what to do rather than bridged: verbs, menus and agents fulfil it.
- * Declared here so that `call/` needs to know none of them. Reserved: nothing builds one yet.
- */
-export interface CallProgram {
-  readonly name: string;
-  /** Serialisable state, journaled with the call. */
-  readonly state: unknown;
-}

@@ -15,7 +15,7 @@ import type { Commit, LocalMedia, MediaEngine, PrepareSide, Prepared, RemoteMedi
 import type { Peer } from "#routing/snapshot.ts";
 import { codecsOf, isSpeech } from "#sdp/codecs.ts";
 import type { MediaDescription, SessionDescription } from "#sdp/description.ts";
-import { sameMedia } from "#sdp/offer-answer.ts";
+import { sameMedia } from "#sdp/same-media.ts";
 import { parseSdp } from "#sdp/parse-sdp.ts";
 import { relayDescription } from "#sdp/relay-description.ts";
 import { audioIndexOf, remoteMediaOf } from "#sdp/remote-media.ts";

@@ -1,6 +1,6 @@
 /**
  * How a call or attempt ended, in one word: the same in CDR, API, metrics and events.
- * Found from SIP status, Q.850 cause (RFC 3326 Reason) and vendor header; two exhaustive tables lead back.
+ * Found from SIP status, Q.850 cause (RFC 3326 Reason) and vendor header; an exhaustive table leads back to the status.
  */
 
 export const OUTCOMES = [
@@ -35,22 +35,6 @@ export const sipStatusOf: Readonly<Record<Outcome, number>> = {
   timeout: 408,
   cancelled: 487,
   failed: 500,
-};
-
-export const httpStatusOf: Readonly<Record<Outcome, number>> = {
-  answered: 200,
-  busy: 409,
-  no_answer: 504,
-  rejected: 409,
-  invalid_number: 422,
-  carrier_blocked: 403,
-  rate_limited: 429,
-  capacity: 503,
-  auth_failed: 502,
-  media_failed: 502,
-  timeout: 504,
-  cancelled: 409,
-  failed: 502,
 };
 
 /** Q.850 causes that say more than the SIP status they came with. */

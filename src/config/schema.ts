@@ -411,7 +411,6 @@ export type GatewayFields = Of<typeof gateway>;
 export type GroupFields = Of<typeof group>;
 export type DidFields = Of<typeof did>;
 export type OutboundFields = Of<typeof outbound>;
-export type FileFields = Of<typeof file>;
 
 export const SECTIONS = Object.keys(file);
 /** Every section on its own, so that a problem in one leaves the others readable. */

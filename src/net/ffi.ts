@@ -77,7 +77,6 @@ const ERRNO_NAMES = new Map(Object.entries(koffi.os.errno).map(([name, value]) =
 /** "EADDRINUSE" for people. */
 export const errnoName = (value: number): string => ERRNO_NAMES.get(value) ?? `errno ${value}`;
 
-export const AF_UNSPEC = 0;
 export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
@@ -184,7 +183,6 @@ export const SOCKADDR_UNSPEC = new Uint8Array(SOCKADDR_IN_BYTES);
 export const EPOLLIN = 0x001;
 export const EPOLLOUT = 0x004;
 export const EPOLL_ADD = 1;
-export const EPOLL_DEL = 2;
 export const EPOLL_MOD = 3;
 /** struct epoll_event is packed on x86-64 and on no other machine. In 32-bit words: events, [gap,] data. */
 export const EPOLL_EVENT_WORDS = process.arch === "x64" ? 3 : 4;

@@ -20,16 +20,3 @@ export function directionOf(session: SessionDescription, media: MediaDescription
 }
 
 const isUnspecified = (address: string | undefined): boolean => address === "0.0.0.0" || address === "::";
-
-/** The same stream seen from the other end. */
-export function reverseDirection(direction: Direction): Direction {
-  if (direction === "sendonly") return "recvonly";
-  if (direction === "recvonly") return "sendonly";
-  return direction;
-}
-
-/** The sender of the description does not want to hear us. */
-export function isHold(session: SessionDescription, media: MediaDescription): boolean {
-  const direction = directionOf(session, media);
-  return direction === "sendonly" || direction === "inactive";
-}

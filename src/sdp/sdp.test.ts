@@ -3,10 +3,10 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import { codecsOf, harmlessFmtp, isSpeech } from "./codecs.ts";
 import type { SessionDescription } from "./description.ts";
-import { directionOf, isHold, reverseDirection } from "./direction.ts";
-import { NOTHING_NEGOTIATED, intersectCodecs, negotiate, sameMedia, versionFor } from "./offer-answer.ts";
+import { directionOf } from "./direction.ts";
 import { MEDIA_MAX, parseSdp } from "./parse-sdp.ts";
 import { audioIndexOf, remoteMediaOf } from "./remote-media.ts";
+import { sameMedia } from "./same-media.ts";
 import { writeSdp } from "./write-sdp.ts";
 
 const sdp = (...lines: string[]): SessionDescription => {
@@ -149,7 +149,7 @@ test("no bytes make the parser throw", () => {
       read.value.media.forEach((media, index) => {
         codecsOf(media).map(harmlessFmtp);
         remoteMediaOf(read.value, index);
-        isHold(read.value, media);
+        directionOf(read.value, media);
       });
     }),
   );
@@ -189,11 +189,6 @@ test("the direction is the stream's, else the session's, else sendrecv; c=0.0.0.
   assert.equal(direction(sdp(...HEAD, "a=sendonly", "m=audio 1 RTP/AVP 0", "a=inactive")), "inactive");
   assert.equal(direction(audio("c=IN IP4 0.0.0.0")), "sendonly");
   assert.equal(direction(audio("c=IN IP4 0.0.0.0", "a=recvonly")), "inactive");
-  assert.deepEqual(
-    ["sendrecv", "sendonly", "recvonly", "inactive"].map((d) => isHold(audio(`a=${d}`), audio(`a=${d}`).media[0]!)),
-    [false, true, false, true],
-  );
-  assert.equal(reverseDirection("sendonly"), "recvonly");
 });
 
 test("where packets go: c= of stream or session, a=rtcp, rtcp-mux (RFC 3605, RFC 5761)", () => {
@@ -228,40 +223,6 @@ test("a refresh says the same of media, whatever its o= and s= say (RFC 4028 §7
   assert.ok(sameMedia(audio(), again));
   assert.ok(!sameMedia(audio(), audio("a=sendonly")));
   assert.ok(!sameMedia(audio(), sdp(...HEAD, "m=audio 4002 RTP/AVP 0 101")));
-});
-
-test("codecs in common have the numbers and the order of the first", () => {
-  const own = sdp(...HEAD, "m=audio 1 RTP/AVP 8 0 96", "a=rtpmap:96 opus/48000/2");
-  const other = sdp(...HEAD, "m=audio 1 RTP/AVP 111 0", "a=rtpmap:111 OPUS/48000/2");
-  assert.deepEqual(
-    intersectCodecs(own.media[0]!, other.media[0]!).map(({ payloadType }) => payloadType),
-    [0, 96],
-  );
-});
-
-test("offers and answers alternate; a failed offer leaves what was in force (RFC 3264 §4, §8)", () => {
-  const held = audio("a=sendonly");
-  const step = (
-    state: typeof NOTHING_NEGOTIATED,
-    ...event: Parameters<typeof negotiate> extends [unknown, infer E] ? [E] : never
-  ): typeof NOTHING_NEGOTIATED => {
-    const next = negotiate(state, event[0]);
-    assert.ok(next.ok);
-    return next.value;
-  };
-  const offered = step(NOTHING_NEGOTIATED, { type: "offer-sent", description: audio() });
-  assert.equal(offered.version, 1);
-  assert.deepEqual(negotiate(offered, { type: "offer-received", description: held }), { ok: false, reason: "glare" });
-  assert.deepEqual(negotiate(offered, { type: "answer-sent", description: held }), { ok: false, reason: "unexpected-answer" });
-  const up = step(offered, { type: "answer-received", description: audio("a=recvonly") });
-  assert.equal(versionFor(up, audio()), 1);
-  const again = step(up, { type: "offer-sent", description: held });
-  assert.equal(again.version, 2);
-  const back = step(again, { type: "rolled-back" });
-  assert.deepEqual(back.local, audio());
-  assert.deepEqual(negotiate(back, { type: "offer-sent", description: { ...audio(), media: [] } }), { ok: false, reason: "fewer-streams" });
-  const theirs = step(back, { type: "offer-received", description: held });
-  assert.deepEqual(step(theirs, { type: "answer-sent", description: audio() }).remote, held);
 });
 
 test("the longest description costs milliseconds, whatever it repeats", () => {

@@ -10,7 +10,7 @@ import assert from "node:assert/strict";
 import { parseArgs } from "node:util";
 import { seededRandom } from "#base/random.ts";
 import { codecsOf, harmlessFmtp } from "#sdp/codecs.ts";
-import { sameMedia } from "#sdp/offer-answer.ts";
+import { sameMedia } from "#sdp/same-media.ts";
 import { parseSdp } from "#sdp/parse-sdp.ts";
 import { relayDescription } from "#sdp/relay-description.ts";
 import { remoteMediaOf } from "#sdp/remote-media.ts";
@@ -26,7 +26,6 @@ import { parseUri, writeUri } from "#sip/message/parse-uri.ts";
 import { writeVia } from "#sip/message/parse-via.ts";
 import { q850CauseOf } from "#sip/message/reason.ts";
 import { serializeRequest, serializeResponse, toOutgoing } from "#sip/message/serialize.ts";
-import { uriEquals } from "#sip/message/uri-equals.ts";
 import { mutate } from "./mutate.ts";
 import { loadSeeds } from "./seeds.ts";
 
@@ -61,8 +60,7 @@ function readMessage(wire: string, tally: Tally): void {
     if (checkResponse(read.value)) tally.accepted++;
   } else {
     const refusal = checkRequest(read.value);
-    const uri = read.value.uri();
-    if (uri.ok) assert.ok(uriEquals(uri.value, uri.value));
+    read.value.uri();
     const response = serializeResponse(buildResponse(read.value, refusal?.status ?? 180, undefined, { toTag: "t", received: RECEIVED }));
     assert.ok(parseMessage(response).ok, "a response of ours must be a message");
     if (refusal === undefined) tally.accepted++;

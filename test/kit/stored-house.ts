@@ -10,7 +10,6 @@ import { exportYaml } from "#config/export-yaml.ts";
 import { loadText } from "#config/load.ts";
 import { type ApplyRequest, fieldsOf, logText, planApply } from "#config/plan-apply.ts";
 import { hashOf } from "#store/resource-store.ts";
-import { openRecordReader } from "#store/sqlite/record-reader.ts";
 import { openSqliteStore } from "#store/sqlite/open-sqlite.ts";
 import { openSqliteApiRecords } from "#store/sqlite/sqlite-api-records.ts";
 import { openSqliteIdentities } from "#store/sqlite/sqlite-identities.ts";
@@ -26,11 +25,9 @@ export async function storedHouse(t: Pick<TestContext, "after">, yaml: string) {
   const resources = await openSqliteResources(database);
   const pages = openSqliteResourcePages(database);
   const records = openSqliteApiRecords(database);
-  const trunkRecords = openRecordReader(database);
   const identities = openSqliteIdentities(database);
   t.after(async () => {
     await identities.close();
-    await trunkRecords.close();
     for (const one of [resources, pages, records, cdrs]) await one.close();
     rmSync(folder, { recursive: true });
   });
@@ -83,7 +80,6 @@ export async function storedHouse(t: Pick<TestContext, "after">, yaml: string) {
     applyFile: ({ text, file, tenant, prune, commit, expectedGeneration }) =>
       apply({ text, file, tenant, prune }, commit, expectedGeneration),
     exportYaml: async (tenant) => exportYaml((await resources.state()).records, { tenant, secrets: false }),
-    trunks: () => trunkRecords.ofKind("trunk"),
     pages,
     records,
     identities,

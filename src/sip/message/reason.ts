@@ -3,7 +3,7 @@ import { type Parsed, malformed, parsed } from "#base/bytes.ts";
 import { isToken, parseDecimal } from "./characters.ts";
 import type { ReceivedCommon } from "./message.ts";
 import { parseParameters } from "./parse-parameters.ts";
-import { quote, unquote } from "./quoted-string.ts";
+import { unquote } from "./quoted-string.ts";
 
 export interface Reason {
   /** "Q.850", "SIP", "preemption" … as written. */
@@ -49,10 +49,4 @@ export function q850CauseOf(message: ReceivedCommon): number | undefined {
     if (reason.protocol.toUpperCase() === "Q.850" && cause !== undefined && cause >= 1 && cause <= Q850_CAUSE_MAX) return cause;
   }
   return undefined;
-}
-
-export function writeReason(reason: Reason): string {
-  const cause = reason.cause === undefined ? "" : `;cause=${reason.cause}`;
-  const text = reason.text === undefined ? "" : `;text=${quote(reason.text)}`;
-  return reason.protocol + cause + text;
 }
