@@ -11,7 +11,7 @@ import { FILE_PARTS_MAX, hasTooManyParts } from "./json-depth.ts";
 import { ApiProblem, REFUSALS } from "./problem.ts";
 import { type ResourceDesk, REQUEST_FILE } from "./resource-desk.ts";
 import { principalOf } from "./sessions.ts";
-import { assertWithinTenant } from "./tenant-bounds.ts";
+import { errorsBeyondTenant } from "./tenant-bounds.ts";
 
 const tags = ["resources"];
 const Place = z.object({ file: z.string(), line: z.int(), field: z.string(), message: z.string(), remedy: z.string() });
@@ -80,7 +80,8 @@ export const applyRoutes =
         if (hasTooManyParts(text))
           throw new ApiProblem("BODY_TOO_LARGE", `text: more than ${FILE_PARTS_MAX} lines and values: send it in parts, without prune`);
         const tenant = principal.reach === EVERY_TENANT ? request.body.tenant : tenantFor(principal, request.body.tenant);
-        if (principal.reach !== EVERY_TENANT) await assertBounds(principal, text);
+        const beyond = principal.reach === EVERY_TENANT ? [] : await beyondTenant(principal, text, request.body.file);
+        if (beyond.length > 0) return { ok: false as const, code: "CONFIGURATION" as const, message: beyond[0]!.message, problems: beyond };
         // A tenant's problems are told by field: those of others have their places in the house.
         const file = principal.reach === EVERY_TENANT ? request.body.file : REQUEST_FILE;
         const outcome = await ports.applyFile({ text, file, tenant, prune, commit, expectedGeneration: expected_generation });
@@ -101,11 +102,17 @@ export const applyRoutes =
       },
     );
     /** What can't be read is told by whoever applies it. */
-    async function assertBounds(principal: Principal, text: string): Promise<void> {
+    async function beyondTenant(principal: Principal, text: string, file: string): Promise<z.infer<typeof Place>[]> {
       const document = readDocument(text);
-      if (!document.ok || typeof document.value !== "object" || document.value === null) return;
+      if (!document.ok || typeof document.value !== "object" || document.value === null) return [];
       const sections = document.value as Readonly<Record<string, unknown>>;
-      await assertWithinTenant(principal, sections, { pages: ports.pages, file: desk.file }, PLACE);
+      const lines = new Map<string, number>();
+      const errors = await errorsBeyondTenant(principal, sections, { pages: ports.pages, file: desk.file }, (section, index, field) => {
+        const place = `${section}[${index}].${field}`;
+        lines.set(place, document.lineOf([section, index, ...field.split(".")]));
+        return place;
+      });
+      return errors.map(({ field, message }) => ({ file, line: lines.get(field) ?? 0, field, message, remedy: "" }));
     }
 
     app.get(
@@ -130,7 +137,6 @@ export const applyRoutes =
     );
   };
 
-const PLACE = (section: string, index: number, field: string): string => `${section}[${index}].${field}`;
 const summaryOf = ({ generation, added, changed, removed }: ApplyReport) => ({
   generation,
   added,

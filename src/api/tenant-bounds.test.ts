@@ -35,8 +35,17 @@ test("a tenant names no file, takes no address of others, and keeps what stood t
   await refused("PUT", "/api/trunks/mine", { proxy_address: "198.51.100.7" }, /proxy_address/);
   await refused("POST", "/api/gateways", { name: "all", uri: "sip:192.0.2.78", addresses: ["0.0.0.0/0"] }, /addresses/);
   const text = 'gateways: [{ name: g, uri: "sip:192.0.2.78", username: u, "password_\\u0066ile": /etc/shadow }]';
-  await refused("POST", "/api/apply", { text }, /gateways\[0\]\.password_file/);
-  await refused("POST", "/api/apply", { text: "trunks: [{ name: t, addresses: 198.51.100.1 }]" }, /trunks\[0\]\.addresses/);
+  for (const [applied, field] of [
+    [text, "gateways[0].password_file"],
+    ["trunks: [{ name: t, addresses: 198.51.100.1 }]", "trunks[0].addresses"],
+  ] as const) {
+    const { json } = await ask("POST", "/api/apply", { text: applied, commit: true }, evil);
+    const { ok, problems } = json as {
+      readonly ok: boolean;
+      readonly problems: readonly { readonly field: string; readonly line: number }[];
+    };
+    assert.deepEqual([ok, problems[0]?.field, problems[0]?.line], [false, field, 1]);
+  }
 
   const host = await ask("PUT", "/api/trunks/mine/entry", { addresses: ["198.51.100.7"] });
   assert.equal(host.status, 200, host.text);

@@ -20,14 +20,23 @@ export interface BoundsPorts {
   readonly file: () => Promise<FileEntries>;
 }
 
-/** @param placeOf names a field as the client does @throws ApiProblem */
-export async function assertWithinTenant(
+type PlaceOf = (section: string, index: number, field: string) => string;
+
+/** @throws ApiProblem */
+export async function assertWithinTenant(principal: Principal, sections: Sections, ports: BoundsPorts, placeOf: PlaceOf): Promise<void> {
+  const errors = await errorsBeyondTenant(principal, sections, ports, placeOf);
+  const [first] = errors;
+  if (first !== undefined) throw new ApiProblem("BODY_INVALID", `${first.field}: ${first.message}`, { errors });
+}
+
+/** @param placeOf names a field as the client does */
+export async function errorsBeyondTenant(
   { reach }: Principal,
   sections: Sections,
   { pages, file }: BoundsPorts,
-  placeOf: (section: string, index: number, field: string) => string,
-): Promise<void> {
-  if (reach === EVERY_TENANT) return;
+  placeOf: PlaceOf,
+): Promise<readonly FieldError[]> {
+  if (reach === EVERY_TENANT) return [];
   const errors: FieldError[] = [];
   let foreign: readonly StoredRecord[] | undefined;
   for (const kind of KINDS) {
@@ -52,8 +61,7 @@ export async function assertWithinTenant(
         add(shared.field, `${shared.text}: calls from there are somebody else's already; who runs the deployment can let both have it`);
     }
   }
-  const [first] = errors;
-  if (first !== undefined) throw new ApiProblem("BODY_INVALID", `${first.field}: ${first.message}`, { errors });
+  return errors;
 }
 
 const textOf = ({ listener, networks, certificates }: ReturnType<typeof claimsOf>): readonly unknown[] => [
