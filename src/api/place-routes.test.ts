@@ -93,6 +93,7 @@ test("a body that says nothing, too much or two places asks nothing", async () =
     { ...wish, colour: "red" },
     { ...wish, connect: {} },
     { ...wish, connect: { group: "a", number: "+1" } },
+    { ...wish, connect: { uri: "sip:%0d%0aX-Evil:%201@example.com" } },
     { ...wish, webhook_url: "file:///etc/passwd" },
     { ...wish, to_number: "<script>" },
     { ...wish, timeout_s: 1 },

@@ -18,6 +18,13 @@ const RING_S_MIN = 5;
 const RING_S_MAX = 300;
 
 const URI = /^(sips?|tel):[^@;?]+/i;
+/** Of a URI, unescaped: what can stand in a Request-URI and in a log. */
+const USER = /^[\x21-\x7e]{1,64}$/;
+const UriText = z
+  .string()
+  .max(URL_CHARS_MAX)
+  .regex(URI, "sip:number@host or tel:number")
+  .refine((uri) => USER.test(userOf(uri)), "its number is 1 to 64 printable characters");
 const Dialled = z
   .string()
   .min(1)
@@ -30,12 +37,7 @@ export const Place = z
     group: PeerName.optional(),
     gateway: PeerName.optional(),
     number: Dialled.optional().describe("By the outbound rules."),
-    uri: z
-      .string()
-      .max(URL_CHARS_MAX)
-      .regex(URI, "sip:number@host or tel:number")
-      .optional()
-      .describe("Its number goes by the outbound rules; the host is not called."),
+    uri: UriText.optional().describe("Its number goes by the outbound rules; the host is not called."),
   })
   .refine((place) => Object.values(place).filter((one) => one !== undefined).length === 1, "one of group, gateway, number, uri");
 
@@ -58,9 +60,7 @@ const Placed = z.object({ call_id: z.string(), status: z.literal("initiated"), f
 const CALL_ID_CHARS_MAX = 64;
 const Move = z
   .strictObject({
-    to: z
-      .union([Dialled, z.string().max(URL_CHARS_MAX).regex(URI, "sip:number@host or tel:number"), Place])
-      .describe("A number, a URI, or where."),
+    to: z.union([Dialled, UriText, Place]).describe("A number, a URI, or where."),
     leg: z.enum(["caller", "callee"]).optional().describe("Who is replaced; without: the gateway's side, else who was called."),
   })
   .meta({ id: "CallMove" });
@@ -158,9 +158,9 @@ export function problemOf({
 export function placeOf({ group, gateway, number, uri }: z.infer<typeof Place>): PlaceName {
   if (group !== undefined) return { kind: "group", name: group };
   if (gateway !== undefined) return { kind: "gateway", name: gateway };
-  const user = uri === undefined ? undefined : /^[a-z]+:([^@;?]+)/i.exec(uri)?.[1];
-  return { kind: "number", name: number ?? decoded(user ?? "") };
+  return { kind: "number", name: number ?? userOf(uri ?? "") };
 }
+const userOf = (uri: string): string => decoded(/^[a-z]+:([^@;?]+)/i.exec(uri)?.[1] ?? "");
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

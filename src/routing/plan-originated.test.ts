@@ -60,6 +60,20 @@ test("only a number of one's own may be shown, whatever trunk it is for", () => 
   assert.equal(found({ fromNumber: "+998711234567", tenant: "acme" }).tenant, "acme");
 });
 
+test("a DID for every number makes none one's own", () => {
+  for (const number of ["+*", "*", "+1*", "+44*"]) {
+    const catching = makeSnapshot({
+      trunks: [carrier],
+      gateways: [makeGateway("ai2")],
+      dids: [makeDid(number, { targets: [{ type: "gateway", gateway: "ai2" }] })],
+    });
+    for (const fromNumber of ["+442071234567", "+15551234567"]) {
+      const one = findOriginable(catching, wish({ fromNumber }));
+      assert.equal(one.ok ? "" : one.refusal.code, "FROM_NOT_OWN", number);
+    }
+  }
+});
+
 test("another tenant's trunks, groups and gateways don't exist", () => {
   assert.equal(refusal({ trunk: "theirs" }), "UNKNOWN trunk");
   assert.equal(refusal({ connect: { kind: "gateway", name: "agent" } }), "UNKNOWN connect");

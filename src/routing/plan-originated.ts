@@ -86,13 +86,16 @@ function findOwn(
 ): { readonly did: Did; readonly number: string } | undefined {
   for (const one of tenant === undefined ? tenantsOf(snapshot) : [tenant as TenantId]) {
     const match = findDid(snapshot, number, absentPeer("trunk", "", one));
+    if (match.type === "none" || isAnybodys(match.did)) continue;
     if (match.type === "found") return match;
     // For other trunks only, which is about calls that come in.
-    if (match.type === "closed")
-      return { did: match.did, number: match.did.number.startsWith("+") && !number.startsWith("+") ? `+${number}` : number };
+    return { did: match.did, number: match.did.number.startsWith("+") && !number.startsWith("+") ? `+${number}` : number };
   }
   return undefined;
 }
+/** "+*" takes whatever comes in; it doesn't make all numbers of the world one's own. */
+const OWN_DIGITS_MIN = 4;
+const isAnybodys = ({ number }: Did): boolean => number.endsWith("*") && number.replace(/[^0-9]/g, "").length < OWN_DIGITS_MIN;
 const tenantsOf = (snapshot: Snapshot): ReadonlySet<TenantId> => new Set(Array.from(snapshot.trunks.values(), ({ tenant }) => tenant));
 
 /** The way to the number, as if the gateway that it will be connected to had called. */
