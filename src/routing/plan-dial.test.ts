@@ -4,7 +4,8 @@ import * as fc from "fast-check";
 import { seededRandom } from "#base/random.ts";
 import type { DialPlan, PeerHealth } from "./decision.ts";
 import { explainPlan, renderExplanation } from "./explain.ts";
-import { type PlanInput, escapeUser, planCall } from "./plan-dial.ts";
+import { type PlanInput, planCall } from "./plan-dial.ts";
+import { escapeUser } from "./request-uri.ts";
 import type { RouteTarget } from "./snapshot.ts";
 import { AS_IT_IS, type Records, makeDid, makeGateway, makeRule, makeSnapshot, makeTrunk, tenant } from "./testing.ts";
 

@@ -4,15 +4,14 @@
  *
  * Deliberately no hunting (call/hunt.ts walks the attempts), no name resolution, no headers.
  */
+import { Candidates } from "./candidates.ts";
 import { blockingPrefix, matchesCaller, whyNotNow } from "./conditions.ts";
-import type { DialPlan, PeerHealth, PlannedAttempt, Skipped } from "./decision.ts";
-import { inTryOrder } from "./groups.ts";
-import { type LimitPolicy, NO_LIMITS, destinationDenied, limitsOf } from "./limits.ts";
-import { toCanonical } from "./numbers.ts";
-import { asDialled, mayShow, numberFrom, numberToward } from "./peer-numbers.ts";
-import { BACKUP_ON } from "./peer-rules.ts";
-import type { Did, GatewayGroup, HuntTimes, OutboundRule, Peer, RouteTarget, Snapshot } from "./snapshot.ts";
-import { findDid, findOutbound, findPeer } from "./snapshot-index.ts";
+import type { DialPlan, PeerHealth, Skipped } from "./decision.ts";
+import type { LimitPolicy } from "./limits.ts";
+import { numberFrom } from "./peer-numbers.ts";
+import type { Did, HuntTimes, OutboundRule, Peer, RouteTarget, Snapshot } from "./snapshot.ts";
+import { findDid, findOutbound } from "./snapshot-index.ts";
+import { NOT_ALLOWED } from "./why-not.ts";
 
 export interface PlanInput {
   readonly snapshot: Snapshot;
@@ -159,93 +158,6 @@ function refusalOf(route: Route, skipped: readonly Skipped[], notNow: "time" | "
   return { status: 502, reasonPhrase: "Bad Gateway", reason };
 }
 
-/** Whom a route's targets offer, each once at most, and why not the others. */
-class Candidates {
-  readonly attempts: PlannedAttempt[] = [];
-  readonly skipped: Skipped[] = [];
-  readonly #input: PlanInput;
-  readonly #called: string;
-  readonly #caller: string;
-  readonly #seen = new Set<string>();
-  readonly #reasons = new Map<string, string | undefined>();
-
-  constructor(input: PlanInput, called: string, caller: string) {
-    this.#input = input;
-    this.#called = called;
-    this.#caller = caller;
-  }
-
-  offer(name: string, of: Pick<PlannedAttempt, "group" | "together"> = {}): void {
-    // Once a candidate, or once skipped, is enough.
-    if (this.#seen.has(name)) return this.#unbind(name);
-    this.#seen.add(name);
-    const reason = this.#reasonAgainst(name);
-    const peer = findPeer(this.#input.snapshot, name);
-    if (reason !== undefined) this.skipped.push({ peer: name, reason });
-    else if (peer !== undefined) this.attempts.push({ ...attemptTo(peer, this.#input, this.#called, this.#caller), ...of });
-  }
-
-  /** The trunk, and behind it its backups. */
-  offerTrunk(name: string): void {
-    this.offer(name);
-    const trunk = findPeer(this.#input.snapshot, name);
-    if (trunk?.backupTrunks === undefined || trunk.tenant !== this.#input.source.tenant) return;
-    const { backupTrunks, backupOn: on = BACKUP_ON } = trunk;
-    const reason = this.#reasonAgainst(name);
-    const notForThis = reason?.startsWith("full") === true && !on.includes("capacity");
-    for (const backup of backupTrunks) {
-      if (this.#seen.has(backup)) continue;
-      if (notForThis) {
-        this.skipped.push({ peer: backup, reason: `backup of ${name}, but not for capacity` });
-        continue;
-      }
-      const before = this.attempts.length;
-      this.offer(backup);
-      const offered = this.attempts[before];
-      // A trunk that can't be tried at all leaves nothing to wait for.
-      if (offered !== undefined) this.attempts[before] = { ...offered, backup: { of: name, ...(reason === undefined && { on }) } };
-    }
-  }
-
-  offerGroup(name: string): void {
-    const input = this.#input;
-    const group = input.snapshot.groups.get(name);
-    const against = whyNotGroup(group, input);
-    if (group === undefined || against !== undefined) return void this.skipped.push({ peer: name, reason: against ?? "not configured" });
-    const order = inTryOrder(group, {
-      dice: input.dice,
-      usable: (gateway) => !this.#seen.has(gateway) && this.#reasonAgainst(gateway) === undefined,
-      caller: this.#caller,
-      sipCallId: input.sipCallId ?? "",
-      turn: input.turn ?? (() => 0),
-      callsOf: (gateway) => input.healthOf(gateway)?.calls ?? 0,
-    });
-    for (const { gateway, priority } of order)
-      this.offer(gateway, group.algorithm === "parallel" ? { group, together: `${name} ${priority}` } : { group });
-  }
-
-  /** A backup that the route also names for itself is no longer one: it is tried where the route says. */
-  #unbind(name: string): void {
-    const at = this.attempts.findIndex(({ peer, backup }) => backup?.on !== undefined && peer.name === name);
-    if (at < 0) return;
-    const { backup: _, ...alone } = this.attempts.splice(at, 1)[0]!;
-    this.attempts.push(alone);
-  }
-
-  #reasonAgainst(name: string): string | undefined {
-    if (this.#reasons.has(name)) return this.#reasons.get(name);
-    const peer = findPeer(this.#input.snapshot, name);
-    const reason =
-      peer === undefined ? "not configured" : (whyNot(peer, this.#input, this.#caller) ?? whyNotThere(peer, this.#input, this.#called));
-    this.#reasons.set(name, reason);
-    return reason;
-  }
-}
-
-const NOT_SHOWN = "may not be shown";
-/** Reasons that are a prohibition rather than a failure. */
-const NOT_ALLOWED = /^(may not be shown|denied:|locked)/;
-
 const nameOf = (target: RouteTarget): string =>
   target.type === "group"
     ? target.group
@@ -254,80 +166,3 @@ const nameOf = (target: RouteTarget): string =>
       : target.type === "trunk"
         ? target.trunk
         : `reject ${target.status}`;
-
-function whyNotGroup(group: GatewayGroup | undefined, { source, healthOf }: PlanInput): string | undefined {
-  if (group === undefined) return "group not configured";
-  if (group.tenant !== source.tenant) return `group of tenant ${group.tenant}`;
-  if (group.callsMax === undefined) return undefined;
-  const calls = group.members.reduce((sum, { gateway }) => sum + (healthOf(gateway)?.calls ?? 0), 0);
-  return calls >= group.callsMax ? `group full, ${calls}/${group.callsMax}` : undefined;
-}
-
-/** Why a peer can't take this call now; undefined when it can. */
-function whyNot(peer: Peer, { source, healthOf, nowMs }: PlanInput, caller: string): string | undefined {
-  if (peer.tenant !== source.tenant) return `of tenant ${peer.tenant}`;
-  if (peer.name === source.name) return "the call came from it";
-  if (peer.uri === undefined) return "has no uri, takes no calls";
-  if (peer.maintenance === true) return "in maintenance";
-  if (peer.drain === true) return "draining";
-  if (peer.callerNumber === "" && !mayShow(peer, caller))
-    return `${NOT_SHOWN} ${caller === "" ? "an anonymous caller" : `caller ${caller}`}`;
-  const health = healthOf(peer.name);
-  // Never heard of means usable: only evidence takes a peer out.
-  if (health === undefined) return undefined;
-  if (health.draining === true) return "draining";
-  if (!health.up) return "down";
-  if (health.restsUntilMs > nowMs) return `resting until ${new Date(health.restsUntilMs).toISOString()}`;
-  if (health.calls >= peer.callsMax) return `full, ${health.calls}/${peer.callsMax}`;
-  const { outboundCallsMax } = peer;
-  if (outboundCallsMax !== undefined && (health.outboundCalls ?? 0) >= outboundCallsMax)
-    return `full, ${health.outboundCalls}/${outboundCallsMax} calls to it`;
-  return undefined;
-}
-
-/** Why the number may not be called by a trunk: out of here is what costs money. */
-function whyNotThere(
-  peer: Peer,
-  { source, snapshot, limits = snapshot.limits ?? NO_LIMITS, healthOf }: PlanInput,
-  called: string,
-): string | undefined {
-  if (peer.kind !== "trunk") return undefined;
-  const { tenant } = source;
-  const locked = healthOf(peer.name)?.locked;
-  if (locked !== undefined) return locked;
-  const denied = (number: string): string | undefined =>
-    destinationDenied(limitsOf(limits, "tenant", tenant), number, `tenant ${tenant}`) ??
-    destinationDenied(limitsOf(limits, "trunk", peer.name), number, `trunk ${peer.name}`) ??
-    (source.kind === "gateway" ? destinationDenied(limitsOf(limits, "gateway", source.name), number, `gateway ${source.name}`) : undefined);
-  // What is no whole number yet becomes one at the carrier, by the carrier's own prefixes.
-  const there = toCanonical(called, peer.numbers);
-  return (there === called ? undefined : denied(there)) ?? denied(called);
-}
-
-function attemptTo(peer: Peer, input: PlanInput, called: string, caller: string): PlannedAttempt {
-  const calledThere = numberToward(peer, called, input.calledUser, "called");
-  const callerThere =
-    peer.callerNumber === ""
-      ? numberToward(peer, caller, input.callerUser, "caller")
-      : numberToward(peer, peer.callerNumber, peer.callerNumber, "caller");
-  return { peer: asDialled(peer), requestUri: requestUriOf(peer.uri ?? "", calledThere), called: calledThere, caller: callerThere };
-}
-
-/** The peer's uri with a user: "sip:host:5060;transport=tcp" becomes "sip:+49…@host:5060;transport=tcp". */
-function requestUriOf(uri: string, user: string): string {
-  const scheme = uri.indexOf(":") + 1;
-  return user === "" ? uri : `${uri.slice(0, scheme)}${escapeUser(user)}@${uri.slice(scheme)}`;
-}
-
-/**
- * RFC 3261 §25.1 `user`, without ";", "?" and "/", which it allows and too many parsers trip over.
- * Chars up to 255 are bytes of a wire string; others (a name from the configuration) go as UTF-8.
- */
-export function escapeUser(user: string): string {
-  if (/^[A-Za-z0-9+]*$/.test(user)) return user;
-  return user.replace(/[^A-Za-z0-9\-_.!~*'()&=+$,]/gu, (char) =>
-    char.codePointAt(0)! < 256
-      ? `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`
-      : [...new TextEncoder().encode(char)].map((byte) => `%${byte.toString(16).toUpperCase()}`).join(""),
-  );
-}
