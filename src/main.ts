@@ -27,7 +27,7 @@ import { openJournal } from "#journal/open-journal.ts";
 import { readJournal } from "#journal/read-journal.ts";
 import { systemDns } from "#net/dns.ts";
 import { serveJsonLines } from "#net/json-lines.ts";
-import { maskCredentials } from "#observe/mask.ts";
+import { maskCredentials, mayHoldSecrets } from "#observe/mask.ts";
 import { diceOf } from "#routing/groups.ts";
 import { FloodLimit } from "#routing/flood-limit.ts";
 import { type Identifier, createIdentifier } from "#routing/identify.ts";
@@ -228,7 +228,7 @@ const transactions = createTransactionLayer({
       local: `${face?.address ?? ""}:${face?.portOf(peer.transport) ?? 0}`,
       remote,
       // No sink ever holds the answer to a challenge; the search alone costs a tenth of a microsecond.
-      wire: wire.includes("uthorization:") ? maskCredentials(wire) : wire,
+      wire: mayHoldSecrets(wire) ? maskCredentials(wire) : wire,
       retransmission,
     });
   },

@@ -14,7 +14,17 @@ export function maskNumber(text: string): string {
   });
 }
 
-const CREDENTIALS = /^((?:proxy-)?authorization[ \t]*:[ \t]*\S+)[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*/gim;
+const CREDENTIALS = /^((?:proxy-)?authorization[ \t]*:[ \t]*)([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)/gim;
+/** Keys of SRTP in SDP (RFC 4568 §6.1, RFC 4567): whoever has one hears the call. */
+const MEDIA_KEYS = /(?<=\binline:|^a=key-mgmt:\S+[ \t]+)[^\s|;]+/gim;
 
-/** A SIP message without the answers to digest challenges, folded lines included. */
-export const maskCredentials = (wire: string): string => wire.replace(CREDENTIALS, `$1 ${HIDDEN}`);
+/** Cheap, for each message: false is sure for all spellings that are in use. */
+export const mayHoldSecrets = (wire: string): boolean =>
+  wire.includes("uthorization") || wire.includes("UTHORIZATION") || wire.includes("inline:") || wire.includes("key-mgmt:");
+
+/** A SIP message without the answers to digest challenges, folded lines included, and without media keys. */
+export const maskCredentials = (wire: string): string =>
+  wire
+    .replace(CREDENTIALS, (_, name: string, value: string) => `${name}${/\S+/.exec(value)?.[0] ?? ""} ${HIDDEN}`)
+    // As long as it was: Content-Length stays true.
+    .replace(MEDIA_KEYS, (key) => "*".repeat(key.length));

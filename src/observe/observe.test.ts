@@ -10,7 +10,7 @@ import { createCounters } from "./counters.ts";
 import type { Stamped, TandemEvent } from "./event.ts";
 import { openLadderRing } from "./ladder-ring.ts";
 import { createLog } from "./log.ts";
-import { maskCredentials, maskNumber } from "./mask.ts";
+import { maskCredentials, maskNumber, mayHoldSecrets } from "./mask.ts";
 import { createPublisher } from "./publish.ts";
 import { readLadder } from "./read-ladder.ts";
 import { renderLadder } from "./render-ladder.ts";
@@ -315,4 +315,9 @@ test("masking knows numbers from addresses and folded credentials from the rest"
     ),
     "REGISTER sip:x SIP/2.0\r\nAuthorization: Digest ***\r\nproxy-authorization:Basic ***\r\nX: 1\r\n\r\n",
   );
+  const folded = 'REGISTER sip:x SIP/2.0\r\nAUTHORIZATION :\r\n Digest response="abc"\r\nX: 1\r\n\r\n';
+  assert.equal(maskCredentials(folded), "REGISTER sip:x SIP/2.0\r\nAUTHORIZATION :Digest ***\r\nX: 1\r\n\r\n");
+  const keys = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1j|2^20\r\na=key-mgmt:mikey AQAFgM0X\r\n";
+  assert.equal(maskCredentials(keys), "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:************|2^20\r\na=key-mgmt:mikey ********\r\n");
+  assert.deepEqual([folded, keys, "INVITE sip:x SIP/2.0\r\n\r\n"].map(mayHoldSecrets), [true, true, false]);
 });
