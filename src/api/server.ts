@@ -31,6 +31,7 @@ import { ApiProblem, type FieldError, PROBLEM_TYPE, type ProblemCode, problemBod
 import { questionRoutes } from "./question-routes.ts";
 import { idempotency } from "./idempotency.ts";
 import { whyNotRead } from "./json-depth.ts";
+import { largeBodies } from "./large-bodies.ts";
 import { requestLimit } from "./request-limit.ts";
 import { resourceDesk } from "./resource-desk.ts";
 import { resourceRoutes } from "./resource-routes.ts";
@@ -106,6 +107,7 @@ export async function buildApi(ports: ApiPorts): Promise<FastifyInstance> {
     transformObject: jsonSchemaTransformObject,
   });
   guard(app, ports, requestLimit(ports.requestsPerSecond));
+  largeBodies(app);
   auditing(app, ports);
   idempotency(app, ports);
   docsRoutes(app);
