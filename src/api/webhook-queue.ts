@@ -9,6 +9,7 @@ import type { LiveEvent } from "#observe/event.ts";
 import { CALL_WEBHOOK, type Delivery, type DeliveryResult, type Webhook, type WebhookStore } from "#store/webhook-store.ts";
 import type { CallOut } from "./call-out.ts";
 import { type Receiver, SALTS, callReceiver, deliveryId, deliveryOf, laneOfEvent, receiverOf, wants } from "./webhook-deliveries.ts";
+import { RequestSlots } from "./webhook-slots.ts";
 import { afterAttempt } from "./webhook-retry.ts";
 import { callSecret, signatureOf, webhookSecret } from "./webhook-signature.ts";
 
@@ -30,7 +31,6 @@ const READY_MAX = 64;
 const SETTLE_MS = 10;
 /** A timer can be late by a leap of the clock. */
 const LONGEST_SLEEP_MS = 60_000;
-const REQUESTS_MAX = 64;
 /** Of one webhook; more is nobody's to catch up with. */
 export const PENDING_MAX = 100_000;
 const BATCHES_WAITING_MAX = 1_000;
@@ -63,7 +63,7 @@ export class WebhookQueue {
   readonly #blocked = new Map<string, number>();
   readonly #targets = new Map<string, Target>();
   #pending = new Map<string, number>();
-  #running = 0;
+  readonly #slots = new RequestSlots();
   #timer: Timer | undefined;
   #counting: Timer | undefined;
   #pumping = false;
@@ -220,8 +220,10 @@ export class WebhookQueue {
   }
 
   #startReady(target: Target): void {
-    while (target.ready.length > 0 && this.#running < REQUESTS_MAX && target.running < (target.failures > 0 ? 1 : REQUESTS_PER_TARGET))
+    while (target.ready.length > 0 && target.running < (target.failures > 0 ? 1 : REQUESTS_PER_TARGET)) {
+      if (!this.#slots.hasRoom(target.ready[0]!.tenant)) return;
       this.#startUnlessGone(target.ready.shift()!, target);
+    }
   }
 
   async #refill(target: Target, nowMs: number): Promise<void> {
@@ -239,7 +241,7 @@ export class WebhookQueue {
     this.#busy.add(delivery.lane);
     target.busy++;
     target.running++;
-    this.#running++;
+    this.#slots.take(delivery.tenant);
     void this.#attempt(delivery, target);
   }
 
@@ -266,7 +268,7 @@ export class WebhookQueue {
       this.#pending.set(delivery.webhookId, Math.max(0, (this.#pending.get(delivery.webhookId) ?? 0) - 1));
     }
     target.running--;
-    this.#running--;
+    this.#slots.give(delivery.tenant);
     if (this.#results.push({ result, target }) === 1) clock.after(SETTLE_MS, () => void this.#settle());
     this.#pump();
   }
