@@ -27,7 +27,7 @@ import type { CallSummary, LegQuality, PlaceName } from "./control.ts";
 import { ownCallsIn } from "./own-marks.ts";
 import type { CallPorts, Flow } from "./ports.ts";
 import { type PeerName, readSections } from "./recovery.ts";
-import { contactOf } from "./lane.ts";
+import { contactOf } from "./own-contact.ts";
 import type { TransferRefusal } from "./transfer.ts";
 
 export interface RestoreReport {

@@ -6,24 +6,19 @@ import type { Timer } from "#base/clock.ts";
 import type { CdrAttempt } from "#cdr/record.ts";
 import type { Prepared } from "#media/engine.ts";
 import type { DialPlan, PlannedAttempt } from "#routing/decision.ts";
-import { mayShow, numberFrom, numberToward } from "#routing/peer-numbers.ts";
-import type { Peer } from "#routing/snapshot.ts";
 import type { HeaderField, ReceivedRequest, ReceivedResponse } from "#sip/message/message.ts";
-import { writeHostPort } from "#sip/message/parse-host.ts";
 import { parseNameAddr } from "#sip/message/parse-name-addr.ts";
 import { parseUri } from "#sip/message/parse-uri.ts";
 import { ownText } from "#sip/message/received-message.ts";
 import type { Dialog, IncomingInvite } from "#sip/dialog/user-agent.ts";
 import { Attempt, type AttemptOwner, targetText } from "./attempt.ts";
-import { type Caller, callerToward, nameAddr } from "./caller-identity.ts";
+import { inviteTo } from "./attempt-invite.ts";
+import type { Caller } from "./caller-identity.ts";
 import type { Call } from "./call.ts";
 import { beginHunt, type Ending, hunt, type HuntCandidate, type HuntEvent, type HuntMove, type HuntState, type HuntStep } from "./hunt.ts";
-import { diversionsToward } from "./diversion.ts";
-import { headersToward } from "./header-rules.ts";
 import { Leg } from "./leg.ts";
 import type { MediaSession, Side } from "./media-session.ts";
 import type { Located, Target } from "./ports.ts";
-import { allowsRefer } from "./refer.ts";
 import type { LaneAttempts, LaneEnd } from "./rounds.ts";
 
 export type Dialling = Extract<DialPlan, { readonly type: "dial" }>;
@@ -53,8 +48,6 @@ export interface LaneOwner {
   onOver(lane: Lane, end: LaneEnd, response: ReceivedResponse | undefined): void;
 }
 
-/** RFC 3261 §8.1.1.6, for callers that sent no Max-Forwards. */
-const MAX_FORWARDS_DEFAULT = 70;
 const NOT_BEGUN: HuntState = {
   stage: "over",
   candidate: 0,
@@ -319,37 +312,14 @@ export class Lane implements AttemptOwner {
     }
     const call = this.#call;
     const { ports } = call;
-    const { plan, caller } = this.#owner;
     const { peer } = planned;
-    const token = call.token + name;
-    const face = ports.face(peer.listener);
-    const host = face?.advertised ?? "";
-    const from = callerToward(caller, peer, planned.caller, host, (user) => this.#shown(user, peer));
-    const diverted = diversionsToward(this.#owner.invite?.request, peer.identity?.diversion ?? "drop", {
-      host: peer.fromDomain === "" ? host : peer.fromDomain,
-      called: numberToward(peer, plan.called, plan.called, "caller"),
-      write: (user) => numberToward(peer, numberFrom(call.source, user, "caller"), user, "caller"),
-      hideHistory: caller.privacy !== "" && caller.privacy !== "none",
-    });
-    const remoteUri = nameAddr(undefined, planned.called, peer.fromDomain === "" ? hostOf(planned.requestUri) : peer.fromDomain);
-    const parameters = {
-      requestUri: planned.requestUri,
-      target,
-      routeSet: this.#firstHop(planned) === planned.requestUri ? [] : [`<${peer.outboundProxy};lr>`],
-      localUri: from.localUri,
-      remoteUri,
-      localTag: token,
-      sipCallId: token,
-      localContact: contactOf(token, host, face?.portOf(target.transport), target.transport, planned.requestUri),
-      branchPrefix: token,
-      maxForwards: this.#maxForwards(),
-      ...(peer.nat && { behindNat: true }),
-    };
+    const proxy = this.#firstHop(planned) === planned.requestUri ? undefined : peer.outboundProxy;
+    const { parameters, headers } = inviteTo(this.#owner, planned, target, name, proxy);
     const leg = new Leg(call, this.#owner.side, name, peer, {
-      sipCallId: token,
+      sipCallId: parameters.sipCallId,
       remoteAddress: targetText(target),
-      from: ownText(from.localUri),
-      to: ownText(remoteUri),
+      from: ownText(parameters.localUri),
+      to: ownText(parameters.remoteUri),
     });
     const attempt = new Attempt(this, number, planned, target, leg, ports.clock);
     attempt.parameters = parameters;
@@ -365,18 +335,11 @@ export class Lane implements AttemptOwner {
     });
     // The journal has the attempt before the wire does.
     this.#owner.onSending();
-    const headers = [...allowsRefer(peer), ...from.headers, ...diverted, ...headersToward(peer.headers, "INVITE", this.#owner.passing)];
     // Whoever a 3xx names is not who the account is for.
     const credentials = peer.account === undefined || planned === this.#redirect ? {} : { credentials: peer.account };
     const invite = { ...parameters, ...credentials, headers, contentType: "application/sdp", body: offer.sdp };
     attempt.invite = call.calls.agent.invite(invite, attempt, leg);
     this.step({ type: "sent", addressesLeft });
-  }
-
-  /** An asserted number as the peer writes it; undefined: it may not be shown to it. */
-  #shown(user: string, peer: Peer): string | undefined {
-    const canonical = numberFrom(this.#call.source, user, "caller");
-    return mayShow(peer, canonical) ? numberToward(peer, canonical, user, "caller") : undefined;
   }
 
   #leave(how: "done" | "cancel" | "bye", ending: Ending): void {
@@ -441,23 +404,6 @@ export class Lane implements AttemptOwner {
     if (this.#counted !== undefined) this.#call.calls.count(this.#counted, -1, "out");
     this.#counted = undefined;
   }
-
-  #maxForwards(): number {
-    const read = this.#owner.invite?.request.maxForwards();
-    return Math.max(0, ((read?.ok === true ? read.value : undefined) ?? MAX_FORWARDS_DEFAULT) - 1);
-  }
-}
-
-function hostOf(uriText: string): string {
-  const uri = parseUri(uriText);
-  return uri.ok ? uri.value.host : "";
-}
-
-/** Our Contact URI, without angle brackets. */
-export function contactOf(token: string, host: string, port: number | undefined, transport: Target["transport"], requestUri = ""): string {
-  // RFC 3261 §8.1.1.8, §12.1.1: a sips Request-URI wants a sips Contact, in which TLS needs no saying.
-  if (/^sips:/i.test(requestUri)) return `sips:${token}@${writeHostPort(host, port)}`;
-  return `sip:${token}@${writeHostPort(host, port)}${transport === "UDP" ? "" : `;transport=${transport.toLowerCase()}`}`;
 }
 
 /** RFC 3261 §8.1.3.4: the first Contact of a 3xx, for the same peer's account and rules. */

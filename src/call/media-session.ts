@@ -6,79 +6,27 @@
  * Side "a" is the caller's and stays for the whole call; every gateway tried has a side of its own, and "b" is
  * the one whose description was taken last: several may ring at once. The
  * description that reached the caller first is pinned: it is what any later answer says. Who sends which
- * SIP message is `call.ts`'s and `bridge.ts`'s business. Above 500 lines, because set-up, re-offers and a side's
- * replacement all write the same two streams, and one owner of those keeps versions and descriptions true.
+ * SIP message is `call.ts`'s and `bridge.ts`'s business.
  */
 import { isIP } from "node:net";
 import type { CallId } from "#base/ids.ts";
 import type { Commit, LocalMedia, MediaEngine, PrepareSide, Prepared, RemoteMedia, SessionStats, SideName, Tone } from "#media/engine.ts";
 import type { Peer } from "#routing/snapshot.ts";
-import { codecsOf, isSpeech } from "#sdp/codecs.ts";
-import type { MediaDescription, SessionDescription } from "#sdp/description.ts";
+import type { SessionDescription } from "#sdp/description.ts";
 import { sameMedia } from "#sdp/same-media.ts";
 import { parseSdp } from "#sdp/parse-sdp.ts";
 import { relayDescription } from "#sdp/relay-description.ts";
-import { audioIndexOf, remoteMediaOf } from "#sdp/remote-media.ts";
 import { writeSdp } from "#sdp/write-sdp.ts";
+import { audioOf, firstCodecOf, hasMux, remoteOf, remoteOfText } from "./audio-facts.ts";
 import { codecRule } from "./codec-rule.ts";
 import { playTone } from "./own-tone.ts";
 import { ownOffer, withUsual } from "./own-offer.ts";
+import { type MediaState, Stream } from "./stream.ts";
 
 export type Side = "a" | "b";
 export const otherSide = (side: Side): Side => (side === "a" ? "b" : "a");
 
-/** One side's half, as the journal keeps it. */
-export interface StreamState {
-  readonly name: SideName;
-  readonly local: LocalMedia;
-  readonly rtcpMux: boolean;
-  /** The o= line's id of what we send to this side. */
-  readonly sessionId: string;
-  /** The o= line's version last used towards this side. */
-  readonly version: number;
-  /** The last description of that peer that is in force, and the last one that we sent it; "" for none. */
-  readonly received: string;
-  readonly sent: string;
-  /** First codec of `received`. */
-  readonly codec: string;
-}
-export interface MediaState {
-  readonly a: StreamState;
-  readonly b: StreamState;
-  readonly timeoutMs: number;
-}
-
 export type Told = { readonly ok: true; readonly sdp: string } | { readonly ok: false; readonly reason: string };
-
-class Stream {
-  readonly name: SideName;
-  readonly local: LocalMedia;
-  readonly rtcpMux: boolean;
-  readonly sessionId: string;
-  version: number;
-  received: string;
-  sent: string;
-  codec: string;
-  constructor(state: StreamState) {
-    this.name = state.name;
-    this.local = state.local;
-    this.rtcpMux = state.rtcpMux;
-    this.sessionId = state.sessionId;
-    this.version = state.version;
-    this.received = state.received;
-    this.sent = state.sent;
-    this.codec = state.codec;
-  }
-  get state(): StreamState {
-    const { name, local, rtcpMux, sessionId, version, received, sent, codec } = this;
-    return { name, local, rtcpMux, sessionId, version, received, sent, codec };
-  }
-  /** From now on this is what the peer said. */
-  take(text: string, description: SessionDescription): void {
-    this.received = text;
-    this.codec = codecsOf(audioOf(description)!)[0]?.name ?? "";
-  }
-}
 
 /** An offer that waits for its answer: in force only when that came. */
 interface Pending {
@@ -530,28 +478,6 @@ export class MediaSession {
 
 type Origin = Parameters<typeof relayDescription>[0]["origin"];
 type Generated = { readonly ok: true; readonly value: SessionDescription } | { readonly ok: false; readonly reason: string };
-
-const audioOf = (description: SessionDescription): MediaDescription | undefined => description.media[audioIndexOf(description)];
-const hasMux = (description: SessionDescription): boolean =>
-  audioOf(description)?.attributes.some((attribute) => attribute.name === "rtcp-mux") === true;
-
-/** Where the audio goes; undefined where there is none. Mux counts where we said it too (RFC 5761 §5.1.1). */
-function remoteOf(description: SessionDescription, rtcpMux: boolean): RemoteMedia | undefined {
-  const remote = remoteMediaOf(description, audioIndexOf(description));
-  return remote === undefined || remote.rtcpMux === (remote.rtcpMux && rtcpMux) ? remote : { ...remote, rtcpMux: false };
-}
-function remoteOfText(text: string, rtcpMux: boolean): RemoteMedia | undefined {
-  const parsed = parseSdp(text);
-  return parsed.ok ? remoteOf(parsed.value, rtcpMux) : undefined;
-}
-
-/** Payload types of the first codec and of the events, of those that `among` has; undefined: there is no codec. */
-function firstCodecOf(description: SessionDescription, among?: readonly string[]): readonly number[] | undefined {
-  const codecs = codecsOf(audioOf(description)!).filter(({ payloadType }) => among?.includes(String(payloadType)) !== false);
-  const first = codecs.find(isSpeech);
-  if (first === undefined) return undefined;
-  return codecs.filter((codec) => codec === first || !isSpeech(codec)).map((codec) => codec.payloadType);
-}
 
 /** The shorter of two times, of which 0 means none. */
 const shorter = (a: number, b: number): number => (a === 0 ? b : b === 0 ? a : Math.min(a, b));

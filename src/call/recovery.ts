@@ -9,9 +9,9 @@ import type { DialogState } from "#sip/dialog/user-agent.ts";
 import type { AttemptParameters } from "./attempt.ts";
 import type { CallEnding } from "./cdr-of-call.ts";
 import type { LegFacts } from "./leg.ts";
-import type { MediaState } from "./media-session.ts";
 import type { FirstSection } from "./origination.ts";
 import type { Flow } from "./ports.ts";
+import type { MediaState } from "./stream.ts";
 
 export interface PeerName {
   readonly kind: "trunk" | "gateway";
