@@ -57,6 +57,8 @@ export class SpreadEngine implements EmbeddedEngine {
   /** Meant before. */
   #held: (() => void)[] | undefined = [];
   #closed = false;
+  #heardHellos: readonly (Hello | undefined)[] = [];
+  #hello: Hello | undefined;
 
   constructor(options: SpreadEngineOptions) {
     this.#options = options;
@@ -70,9 +72,16 @@ export class SpreadEngine implements EmbeddedEngine {
   get connected(): boolean {
     return this.#workers.every(({ up }) => up);
   }
-  /** Of all workers together. */
+  /** Of all workers together; every call asks for it, so it is put together only when one said something new. */
   get hello(): Hello | undefined {
-    const hellos = this.#workers.flatMap(({ engine }) => engine.hello ?? []);
+    if (this.#heardHellos.length !== this.#workers.length || this.#workers.some(({ engine }, i) => engine.hello !== this.#heardHellos[i])) {
+      this.#heardHellos = this.#workers.map(({ engine }) => engine.hello);
+      this.#hello = this.#together();
+    }
+    return this.#hello;
+  }
+  #together(): Hello | undefined {
+    const hellos = this.#heardHellos.flatMap((hello) => hello ?? []);
     const [first] = hellos;
     if (first === undefined || hellos.length < this.#workers.length) return undefined;
     return {
