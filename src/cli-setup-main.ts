@@ -12,13 +12,13 @@ const many = (value: string, before: readonly string[] = []): readonly string[] 
 
 export const SETUP_COMMANDS: readonly CommandLine[] = [
   command("start", "start the switch: supervisor, signalling, media", plain, async (context, global) => {
-    const [{ start }, { supervise }] = await Promise.all([import("#cli/start.ts"), import("./supervise-main.ts")]);
+    const [{ start }, { becomeSupervisor }] = await Promise.all([import("#cli/start.ts"), import("./supervise-main.ts")]);
     const loaded = await loadToStart(global);
     return start(context, loaded, () => {
       if (!loaded.ok) return Promise.resolve(EXIT_USAGE);
       const { node, file } = loaded.config;
       const { engine, workers, coalesceUs, sockets } = node.media;
-      return supervise({
+      return becomeSupervisor({
         home: node.home,
         childArgs: {
           signalling: ["--config", file, ...(global.home === undefined ? [] : ["--home", global.home])],
@@ -37,7 +37,7 @@ export const SETUP_COMMANDS: readonly CommandLine[] = [
                   ...(sockets === undefined ? [] : ["--sockets", sockets]),
                 ],
         },
-        print: context.json ? context.warn : context.print,
+        quiet: context.json,
       });
     });
   }),

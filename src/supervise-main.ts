@@ -2,8 +2,12 @@
  * Composition root of `tandem start`: starts media, then signalling, restarts each with backoff, stops
  * signalling before media on SIGTERM. When the supervisor itself dies both go on; the next start takes
  * the lock over and adopts them. Knows no SIP and no media: only processes.
+ *
+ *     supervise-main.ts WISH     what `tandem start` turns into, a SuperviseWish as JSON: without the configuration that
+ *                                it has read and checked, which would stay in memory for as long as the switch runs
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { flushCompileCache } from "node:module";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +25,7 @@ export const EXIT_CONFIGURATION = 78;
 
 export type Role = "media" | "signalling";
 
-export interface SuperviseOptions {
+export interface SuperviseWish {
   readonly home: string;
   /** What each child is started with, e.g. ["--config", "tandem.yaml"]. */
   readonly childArgs: {
@@ -29,6 +33,10 @@ export interface SuperviseOptions {
     /** undefined: another engine carries the audio, and no process of ours. */
     readonly media: readonly string[] | undefined;
   };
+  /** Standard output has one JSON value, and nothing of us. */
+  readonly quiet: boolean;
+}
+export interface SuperviseOptions extends Omit<SuperviseWish, "quiet"> {
   readonly print: (line: string) => void;
 }
 
@@ -227,4 +235,28 @@ export async function supervise(options: SuperviseOptions): Promise<number> {
   });
   rmSync(lockFile, { force: true });
   return code;
+}
+
+const FILE = fileURLToPath(import.meta.url);
+
+/** The process goes on as the supervisor under the same pid, or, where it can't, as what it is. @returns the exit code */
+export function becomeSupervisor(wish: SuperviseWish): Promise<number> {
+  if (process.platform === "linux" && process.execve !== undefined) {
+    // Nothing of this process has an end that could write it.
+    flushCompileCache();
+    process.execve(process.execPath, [process.execPath, "--disable-warning=ExperimentalWarning", FILE, JSON.stringify(wish)], process.env);
+  }
+  return supervise({ ...wish, print: printer(wish) });
+}
+
+const printer =
+  ({ quiet }: SuperviseWish) =>
+  (line: string): void =>
+    void (quiet ? process.stderr : process.stdout).write(`${line}\n`);
+
+if (process.argv[1] === FILE) {
+  // A terminal that is gone must not end the switch.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  const wish = JSON.parse(process.argv[2] ?? "") as SuperviseWish;
+  process.exit(await supervise({ ...wish, print: printer(wish) }));
 }

@@ -121,13 +121,21 @@ export function familyOf(pid: number): readonly number[] {
   return [pid, ...children.flatMap(familyOf)];
 }
 
-/** Time on a processor of all their threads that are there, in ms, to the nanosecond. */
-export function ranMs(pids: readonly number[]): number {
-  let ns = 0;
-  for (const pid of pids)
-    for (const thread of readdirSync(`/proc/${pid}/task`))
-      ns += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "latin1").split(" ")[0]);
-  return ns / 1e6;
+/** Time on a processor of each of their threads, in ms, to the nanosecond, by "pid/thread name". */
+export function ranMs(pids: readonly number[]): ReadonlyMap<string, number> {
+  const ran = new Map<string, number>();
+  for (const pid of pids) {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      try {
+        const folder = `/proc/${pid}/task/${thread}`;
+        const ns = Number(readFileSync(`${folder}/schedstat`, "latin1").split(" ")[0]);
+        ran.set(`${pid}/${thread} ${readFileSync(`${folder}/comm`, "latin1").trim()}`, ns / 1e6);
+      } catch {
+        // Ended between look and look.
+      }
+    }
+  }
+  return ran;
 }
 
 /** What the machine holds for these processes, in MB: their own pages, and each page of a file once. */

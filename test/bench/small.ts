@@ -23,6 +23,7 @@ const TARGET = { idleMb: 300, idleCpuPercent: 1, heldCalls: 100, failed: 0 } as 
 const DID = "+15551234567";
 const ASK_EVERY_MS = 200;
 const LOOK_EVERY_MS = 10_000;
+const TOLD_THREADS = 5;
 /** A call that heard less of the other side was not held. */
 const LOSS_MAX = 0.01;
 /** What the pages of the panel ask for again and again. */
@@ -39,12 +40,22 @@ const rounded = (value: number, digits = 2): number => Number(value.toFixed(digi
 const percentile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 
-/** The whole tree over the window. */
-async function cpuPercent(tandem: RunningTandem, windowMs: number): Promise<number> {
+/** The whole tree over the window. @param tell of the threads that took most of it */
+async function cpuPercent(tandem: RunningTandem, windowMs: number, tell: (most: string) => void = () => {}): Promise<number> {
   const pids = familyOf(tandem.child.pid);
-  const [beforeMs, startMs] = [ranMs(pids), performance.now()];
+  const [before, startMs] = [ranMs(pids), performance.now()];
   await sleep(windowMs);
-  return (100 * (ranMs(pids) - beforeMs)) / (performance.now() - startMs);
+  const tookMs = performance.now() - startMs;
+  const shares = [...ranMs(pids)]
+    .map(([thread, ms]) => ({ thread, percent: (100 * (ms - (before.get(thread) ?? 0))) / tookMs }))
+    .sort((a, b) => b.percent - a.percent);
+  tell(
+    shares
+      .slice(0, TOLD_THREADS)
+      .map(({ thread, percent }) => `${thread} ${rounded(percent, 3)} %`)
+      .join(", "),
+  );
+  return shares.reduce((sum, { percent }) => sum + percent, 0);
 }
 
 /** As a browser that opens it and closes it again: the page, its files, and what there is to ask. */
@@ -142,7 +153,7 @@ async function measure(plan: Plan, scope: Scope): Promise<object> {
   );
   console.log(`the panel is served: ${Math.round((await loadPanel(url)) / 1000)} kB with its files`);
   await sleep(plan.settleMs);
-  const idleCpuPercent = await cpuPercent(tandem, plan.idleMs);
+  const idleCpuPercent = await cpuPercent(tandem, plan.idleMs, (most) => console.log(`most of it: ${most}`));
   const idleMb = heldMb(familyOf(tandem.child.pid));
   console.log(`idle: ${Math.round(idleMb)} MB, ${rounded(idleCpuPercent)} % of the processor over ${plan.idleMs / 1000} s`);
 
