@@ -103,6 +103,12 @@ export const applyRoutes =
     );
     /** What can't be read is told by whoever applies it. */
     async function beyondTenant(principal: Principal, text: string, file: string): Promise<z.infer<typeof Place>[]> {
+      if (!MAY_NAME_PEERS.test(text)) return [];
+      if (hasTooManyParts(text, LOOKED_AT_PARTS_MAX))
+        throw new ApiProblem(
+          "BODY_TOO_LARGE",
+          `text: more than ${LOOKED_AT_PARTS_MAX} lines and values with trunks or gateways among them: send numbers in a file of their own`,
+        );
       const document = readDocument(text);
       if (!document.ok || typeof document.value !== "object" || document.value === null) return [];
       const sections = document.value as Readonly<Record<string, unknown>>;
@@ -136,6 +142,11 @@ export const applyRoutes =
       },
     );
   };
+
+/** Sections that a tenant's text is looked at for, or a way to write their names otherwise. */
+const MAY_NAME_PEERS = /trunks|gateways|\\/;
+/** Read here, where memory is scarce. */
+const LOOKED_AT_PARTS_MAX = 150_000;
 
 const summaryOf = ({ generation, added, changed, removed }: ApplyReport) => ({
   generation,

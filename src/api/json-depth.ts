@@ -40,8 +40,8 @@ export const FILE_PARTS_MAX = 1_500_000;
 const PARTS = new Set([...",\n[{"].map((one) => one.charCodeAt(0)));
 
 /** The same for YAML, of which brackets and quotes say less. */
-export function hasTooManyParts(text: string): boolean {
+export function hasTooManyParts(text: string, most = FILE_PARTS_MAX): boolean {
   let parts = 0;
-  for (let at = 0; at < text.length; at++) if (PARTS.has(text.charCodeAt(at)) && ++parts > FILE_PARTS_MAX) return true;
+  for (let at = 0; at < text.length; at++) if (PARTS.has(text.charCodeAt(at)) && ++parts > most) return true;
   return false;
 }

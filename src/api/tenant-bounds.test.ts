@@ -47,6 +47,9 @@ test("a tenant names no file, takes no address of others, and keeps what stood t
     assert.deepEqual([ok, problems[0]?.field, problems[0]?.line], [false, field, 1]);
   }
 
+  const many = await ask("POST", "/api/apply", { text: `gateways:\n${"- {}\n".repeat(100_000)}` }, evil);
+  assert.equal(many.status, 413, many.text);
+
   const host = await ask("PUT", "/api/trunks/mine/entry", { addresses: ["198.51.100.7"] });
   assert.equal(host.status, 200, host.text);
   const kept = await ask("PUT", "/api/trunks/mine", { name: "as before" }, evil);
