@@ -35,7 +35,7 @@ import { type Caller, callerOf } from "./caller-identity.ts";
 import { finishCall } from "./finish-call.ts";
 import { headersToward } from "./header-rules.ts";
 import type { Dialling } from "./lane.ts";
-import { type Ending, q850Of } from "./hunt.ts";
+import { type Ending, q850Of } from "./ending.ts";
 import { Leg, type LegFacts, type LegOwner } from "./leg.ts";
 import { type Refusal, whyNoLease, whyNotLetIn } from "./let-in.ts";
 import { MediaSession, type Side } from "./media-session.ts";

@@ -14,20 +14,19 @@ import { absentPeer } from "#routing/absent-peer.ts";
 import type { DialPlan } from "#routing/decision.ts";
 import { type CallUnderWay, findLoop } from "#routing/loops.ts";
 import { asDialled } from "#routing/peer-numbers.ts";
-import { CALL_QUEUE_MS } from "#routing/peer-rules.ts";
 import type { GatewayGroup, Peer } from "#routing/snapshot.ts";
 import type { ReceivedRequest } from "#sip/message/message.ts";
 import { reasonPhraseOf } from "#sip/message/reason-phrases.ts";
 import type { IncomingInvite, UserAgent } from "#sip/dialog/user-agent.ts";
 import { Call, RETRY_AFTER_S } from "./call.ts";
 import type { CallHouse } from "./call-house.ts";
-import { CallRates } from "#routing/call-rates.ts";
 import type { Originated, Origination } from "./origination.ts";
 import type { CallSummary, LegQuality, PlaceName } from "./control.ts";
 import { ownCallsIn } from "./own-marks.ts";
 import type { CallPorts, Flow } from "./ports.ts";
 import { type PeerName, readSections } from "./recovery.ts";
 import { contactOf } from "./own-contact.ts";
+import { PeerCounts } from "./peer-counts.ts";
 import type { TransferRefusal } from "./transfer.ts";
 
 export interface RestoreReport {
@@ -85,10 +84,7 @@ const OVERLOADS = {
 class Registry implements Calls, CallHouse {
   readonly ports: CallPorts;
   readonly #calls = new Map<CallId, Call>();
-  /** Calls per peer name, both ways and those that came from it. */
-  readonly #counts = new Map<string, number>();
-  readonly #inbound = new Map<string, number>();
-  readonly #rates = new CallRates();
+  readonly #peers = new PeerCounts();
   #agent: UserAgent | undefined;
   /** New calls refused since that was last told. */
   #refused = 0;
@@ -219,41 +215,23 @@ class Registry implements Calls, CallHouse {
   }
 
   callsOf(peer: string, way?: "in" | "out"): number {
-    const all = this.#counts.get(peer) ?? 0;
-    if (way === undefined) return all;
-    const inbound = this.#inbound.get(peer) ?? 0;
-    return way === "in" ? inbound : all - inbound;
+    return this.#peers.callsOf(peer, way);
   }
   count(peer: string, change: 1 | -1, way: "in" | "out"): void {
-    for (const counts of way === "in" ? [this.#counts, this.#inbound] : [this.#counts]) {
-      const calls = (counts.get(peer) ?? 0) + change;
-      if (calls > 0) counts.set(peer, calls);
-      else counts.delete(peer);
-    }
+    this.#peers.count(peer, change, way);
   }
-  callsAt({ name, kind }: Peer, way: "in" | "out") {
-    return { name, kind, calls: this.callsOf(name) - (way === "in" ? 1 : 0) };
+  callsAt(peer: Peer, way: "in" | "out") {
+    return this.#peers.callsAt(peer, way);
   }
   fullness(peer: Peer, way: "in" | "out", group?: GatewayGroup): string | undefined {
-    // Who calls is counted already.
-    const counted = way === "in" ? 1 : 0;
-    const calls = this.callsOf(peer.name) - counted;
-    if (peer.callsMax > 0 && calls >= peer.callsMax) return `full, ${calls} of ${peer.callsMax} calls`;
-    const most = way === "in" ? peer.inboundCallsMax : peer.outboundCallsMax;
-    const thisWay = this.callsOf(peer.name, way) - counted;
-    if (most !== undefined && thisWay >= most) return `full, ${thisWay} of ${most} calls ${way === "in" ? "from" : "to"} it`;
-    if (group?.callsMax === undefined) return undefined;
-    const together = group.members.reduce((sum, { gateway }) => sum + this.callsOf(gateway), 0);
-    return together >= group.callsMax ? `group ${group.name} full, ${together} of ${group.callsMax} calls` : undefined;
+    return this.#peers.fullness(peer, way, group);
   }
   turn(peer: Peer, way: "in" | "out"): number | string {
+    const turn = this.#peers.turn(peer, way, this.ports.clock.nowMs());
+    if (typeof turn === "number") return turn;
     const perSecond = way === "in" ? peer.inboundCallsPerSecond : peer.outboundCallsPerSecond;
-    if (perSecond === undefined) return 0;
-    const waitMaxMs = way === "in" ? 0 : (peer.callQueueMs ?? CALL_QUEUE_MS);
-    const waitMs = this.#rates.turn(peer.name, way, perSecond, waitMaxMs, this.ports.clock.nowMs());
-    if (waitMs !== undefined) return waitMs;
     this.#tellLimit("calls per second", peer.tenant, `${peer.name} is over ${perSecond} ${way === "in" ? "from" : "to"} it`);
-    return `over ${perSecond} calls a second ${way === "in" ? `from ${peer.name}` : `to ${peer.name}, and none waits longer than ${waitMaxMs} ms`}`;
+    return turn;
   }
   withoutLoop(plan: DialPlan, request: ReceivedRequest, source: Peer, self: Call): DialPlan {
     const { tenant, route, called, caller } = plan;

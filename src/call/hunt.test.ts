@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { beginHunt, hunt, type HuntCandidate, type HuntEvent, type HuntMove, type HuntState, upward } from "./hunt.ts";
+import { upward } from "./ending.ts";
+import { beginHunt, hunt, type HuntCandidate, type HuntEvent, type HuntMove, type HuntState } from "./hunt.ts";
 
 const TIMES = { tryTimeoutMs: 2000, progressTimeoutMs: 5000, ringTimeoutMs: 20_000, setupBudgetMs: 55_000 };
 const gateway: HuntCandidate = { kind: "gateway", nextOn: [], earlyMedia: "suppress", followRedirects: false };

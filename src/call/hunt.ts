@@ -1,15 +1,15 @@
 /**
  * Hunting: which gateway is tried, for how long, and what the caller hears in the end. A pure function
- * (state, event) → state + moves over the plan's candidates; `call.ts` runs the moves.
+ * (state, event) → state + moves over the plan's candidates; `lane.ts` runs the moves.
  *
- * RFC 3261 §16.7 step 6 (choosing the best response), RFC 3263 §4.3 (further addresses of one name),
- * RFC 3398 §7.2.4.1 (status → Q.850), RFC 3960 (early media). One attempt runs at a time: who rings at once
- * hunts at once, each in a lane of its own (`lane.ts`). Nothing here knows SIP messages, SDP or timers; `deadlineMs` says when
- * the owner must send `clock`.
+ * RFC 3261 §16.7 (which response counts: `ending.ts`), RFC 3263 §4.3 (further addresses of one name), RFC 3960
+ * (early media). One attempt runs at a time: who rings at once hunts at once, each in a lane of its own. Nothing
+ * here knows SIP messages, SDP or timers; `deadlineMs` says when the owner must send `clock`.
  */
 import { outcomeOf, type Outcome } from "#cdr/outcome.ts";
 import { isFailure } from "#routing/peer-rules.ts";
 import type { EarlyMediaPolicy, HuntTimes } from "#routing/snapshot.ts";
+import { better, type Ending, upward } from "./ending.ts";
 
 export interface HuntCandidate {
   readonly kind: "trunk" | "gateway";
@@ -18,14 +18,6 @@ export interface HuntCandidate {
   readonly followRedirects: boolean;
   /** Failures of the candidate before it that it stands in for; absent: it follows whatever failed before. */
   readonly after?: readonly string[];
-}
-
-/** How one attempt, or the whole hunt, failed. `status` 0: no final response came. */
-export interface Ending {
-  readonly status: number;
-  readonly q850: number | undefined;
-  readonly outcome: Outcome;
-  readonly reason: string;
 }
 
 /** `dialling`: addresses and ports are being asked for, nothing was sent yet. */
@@ -101,11 +93,11 @@ export interface HuntStep {
 
 const REDIRECTS_MAX = 3;
 /** A resting gateway is asked again after this at the latest. */
-export const REST_S_MAX = 3600;
+const REST_S_MAX = 3600;
 
-export const NEXT_ON = [408, 430, 480] as const;
+const NEXT_ON = [408, 430, 480] as const;
 /** An AI gateway that doesn't know the number, our account or our codecs says nothing about the person called. */
-export const NEXT_ON_FROM_GATEWAY = [401, 403, 404, 407, 488] as const;
+const NEXT_ON_FROM_GATEWAY = [401, 403, 404, 407, 488] as const;
 const STOP_ALWAYS = [486, 600, 603, 604, 606] as const;
 
 /** @param startedMs when the set-up began, for its budget */
@@ -337,108 +329,4 @@ function refuse(state: HuntState, ending: Ending, before: readonly HuntMove[] = 
     state: { ...state, stage: "over", deadlineMs: Infinity, best: ending },
     moves: [...before, { type: "refuse", ending: upward(ending), own: ending, exhausted }],
   };
-}
-
-/** RFC 3261 §16.7 step 6: 6xx first, then the lowest class; what a person did before what a machine failed at. */
-export function better(a: Ending | undefined, b: Ending): Ending {
-  return a === undefined || rank(b) < rank(a) ? b : a;
-}
-
-function rank(ending: Ending): number {
-  const { status } = ending;
-  if (ending.outcome === "no_answer") return 1;
-  if (status >= 600) return 0;
-  if (status === 401 || status === 407) return 7;
-  if (status >= 400 && status < 500) return status === 404 ? 2 : status === 403 ? 3 : 4;
-  if (status >= 500) return 5;
-  if (status >= 300) return 6;
-  return 8;
-}
-
-/**
- * What the caller is told: our own verdict, never the far side's topology or its account with us.
- * 401 and 407 stay ours; 503 would rest us at the carrier, so it is kept for our own overload.
- */
-export function upward(ending: Ending): Ending {
-  const status = upwardStatus(ending);
-  return { ...ending, status, q850: ending.q850 ?? q850Of(ending.status) };
-}
-
-function upwardStatus({ status, outcome }: Ending): number {
-  switch (status) {
-    case 0:
-      // Our own pace is our own overload.
-      return outcome === "no_answer" ? 480 : outcome === "rate_limited" ? 503 : 502;
-    case 401:
-    case 407:
-      return 500;
-    case 408:
-    case 430:
-    case 487:
-      return 480;
-    case 420:
-    case 421:
-    case 422:
-    case 423:
-    case 481:
-    case 491:
-      return 500;
-    case 502:
-    case 503:
-    case 504:
-      return 502;
-  }
-  if (status < 400) return 502;
-  if (status >= 500 && status < 600) return 500;
-  return status;
-}
-
-/** RFC 3398 §7.2.4.1, for a gateway that gave no Reason; undefined where that table has nothing certain. */
-export function q850Of(status: number): number | undefined {
-  switch (status) {
-    case 401:
-    case 402:
-    case 403:
-    case 407:
-    case 433:
-    case 603:
-      return 21;
-    case 404:
-    case 485:
-    case 604:
-      return 1;
-    case 405:
-      return 63;
-    case 406:
-    case 415:
-    case 501:
-      return 79;
-    case 408:
-    case 504:
-      return 102;
-    case 410:
-      return 22;
-    case 480:
-      return 18;
-    case 482:
-    case 483:
-      return 25;
-    case 484:
-      return 28;
-    case 486:
-    case 600:
-      return 17;
-    case 488:
-    case 606:
-      return 88;
-    case 502:
-      return 38;
-    case 400:
-    case 481:
-    case 500:
-    case 503:
-      return 41;
-    default:
-      return status >= 300 && status < 400 ? 23 : status >= 400 ? 127 : undefined;
-  }
 }

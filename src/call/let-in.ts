@@ -7,7 +7,7 @@ import type { HeaderField } from "#sip/message/message.ts";
 import type { IncomingInvite } from "#sip/dialog/user-agent.ts";
 import type { Call } from "./call.ts";
 import type { CallState } from "./call-state.ts";
-import type { Ending } from "./hunt.ts";
+import type { Ending } from "./ending.ts";
 import { sdpBodyOf } from "./sdp-body.ts";
 
 /** What the caller hears, and what the record says. */

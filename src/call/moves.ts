@@ -8,7 +8,7 @@ import type { Attempt } from "./attempt.ts";
 import type { Call } from "./call.ts";
 import type { CallInside } from "./call-state.ts";
 import type { PlaceName } from "./control.ts";
-import type { Ending } from "./hunt.ts";
+import type { Ending } from "./ending.ts";
 import type { Leg } from "./leg.ts";
 import type { LeftLeg } from "./recovery.ts";
 import type { ReferDesk } from "./refer.ts";

@@ -3,7 +3,8 @@
  * each of its lanes is (RFC 3261 §16.7 step 5), and a lane is what `hunt.ts` walks. Pure.
  */
 import type { PlannedAttempt } from "#routing/decision.ts";
-import { better, type HuntMove } from "./hunt.ts";
+import { better } from "./ending.ts";
+import type { HuntMove } from "./hunt.ts";
 
 /** Attempts that are made one after the other. */
 export type LaneAttempts = readonly PlannedAttempt[];

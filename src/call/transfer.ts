@@ -11,7 +11,7 @@ import type { RequestParts } from "#sip/dialog/user-agent.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Call } from "./call.ts";
 import type { PlaceName } from "./control.ts";
-import type { Ending } from "./hunt.ts";
+import type { Ending } from "./ending.ts";
 import type { Dialling } from "./lane.ts";
 import type { Leg } from "./leg.ts";
 import { callerNamed } from "./origination.ts";
