@@ -42,6 +42,7 @@ export function docsRoutes(app: FastifyInstance): void {
   app.get(DOCS, { config, schema }, (request, reply) => {
     // Its script and file are named relative to the folder.
     if (request.url.split("?")[0] === DOCS) return reply.redirect(`${DOCS}/`);
+    reply.header("content-security-policy", "frame-ancestors 'none'; object-src 'none'; base-uri 'none'").header("x-frame-options", "DENY");
     return read(`${DOCS}/`).then(({ body, type }) => reply.type(type).send(body));
   });
   app.get(`${DOCS}/js/scalar.js`, { config, schema }, async (_request, reply) => {
