@@ -112,6 +112,13 @@ const Question = z.strictObject({
   cursor: z.string().min(1).max(64).optional().describe("`next` of the page before."),
 });
 
+/** Of a page; what stands in it before and after may be long. */
+const PAGE_CHARS_MAX = 4 << 20;
+function withinChars<T extends { readonly before: string; readonly after: string }>(found: readonly T[]): readonly T[] {
+  let chars = 0;
+  const end = found.findIndex(({ before, after }) => (chars += before.length + after.length) > PAGE_CHARS_MAX);
+  return end < 0 ? found : found.slice(0, Math.max(1, end));
+}
 const parsed = (text: string): unknown => (text === "" ? null : (JSON.parse(text) as unknown));
 
 export const auditRoutes =
@@ -134,7 +141,8 @@ export const auditRoutes =
         const { reach } = principalOf(request);
         if (reach !== "*" && tenant !== undefined && tenant !== reach) return { items: [], next: null };
         const found = await ports.records.audit({ tenant: tenant ?? reach, who, kind, name, before: cursor, limit });
-        const items = found.map((entry) => ({
+        const shown = withinChars(found);
+        const items = shown.map((entry) => ({
           id: entry.id,
           at: new Date(entry.atMs).toISOString(),
           tenant: entry.tenant,
@@ -147,7 +155,7 @@ export const auditRoutes =
           after: parsed(entry.after),
           request_id: entry.requestId,
         }));
-        return { items, next: found.length < limit ? null : found.at(-1)!.id };
+        return { items, next: shown.length === found.length && found.length < limit ? null : shown.at(-1)!.id };
       },
     );
   };

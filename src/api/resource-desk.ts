@@ -52,6 +52,7 @@ export function resourceDesk(ports: Pick<ApiPorts, "pages" | "change">): Resourc
   async function attempt(principal: Principal, work: () => Promise<Change>) {
     for (let tries = 1; ; tries++) {
       const { placeOf, rename, refusal = "BODY_INVALID", generation, ...wish } = await work();
+      assertSmall(wish.sections);
       await assertWithinTenant(principal, wish.sections, { pages: ports.pages, file }, (_, __, field) => (rename ?? String)(field));
       const outcome = await ports.change({ ...wish, expectedGeneration: generation });
       if (outcome.ok) return outcome.report;
@@ -128,6 +129,18 @@ export function resourceDesk(ports: Pick<ApiPorts, "pages" | "change">): Resourc
     },
     commit: attempt,
   };
+}
+
+/** Of one entry: lists have a thousand of them on a page. */
+const ENTRY_CHARS_MAX = 128 << 10;
+function assertSmall(sections: Change["sections"]): void {
+  for (const entries of Object.values(sections)) {
+    // Many that come together have a limit together.
+    if (entries.length > 1) continue;
+    for (const entry of entries)
+      if (JSON.stringify(entry).length > ENTRY_CHARS_MAX)
+        throw new ApiProblem("BODY_INVALID", `(body): more than ${ENTRY_CHARS_MAX / 1024} kB in one entry: make several of it`);
+  }
 }
 
 const missing = (kind: ResourceKind, name: string): ApiProblem => new ApiProblem("NOT_FOUND", `there is no ${kind} ${name}`);

@@ -22,6 +22,9 @@ export interface ListPage {
   readonly next: string | null;
 }
 
+/** Entries may be large: a page of them is read in parts, and is over when it has so much, whatever its limit. */
+const ROWS_AT_ONCE = 200;
+const CHARS_MAX = 4 << 20;
 const IN_FILE = 0;
 const STORED = 1;
 const FIELDS_LOOKED_AT = ["title", "provider", "uri", "to", "gateways", "prefix"];
@@ -47,14 +50,22 @@ export async function listResources(
       records.push(inFile[i]!);
     }
   }
-  const after = place?.[0] === STORED ? { name: String(place[1]), position: Number(place[2]) } : undefined;
-  // One more than fits says whether there is a next page.
-  const found = await pages.page({ kind, tenant, text, after, limit: limit - records.length + 1 });
-  const shown = found.slice(0, limit - records.length);
-  const last = shown.at(-1);
-  const more = found.length > shown.length;
-  const next = !more ? null : last === undefined ? cursorOf([STORED, "", -1]) : cursorOf([STORED, last.name, last.position]);
-  return { records: [...records, ...shown], next };
+  let after = place?.[0] === STORED ? { name: String(place[1]), position: Number(place[2]) } : undefined;
+  let chars = 0;
+  for (;;) {
+    const room = limit - records.length;
+    const asked = Math.min(room + 1, ROWS_AT_ONCE);
+    const found = await pages.page({ kind, tenant, text, after, limit: asked });
+    for (const [i, record] of found.entries()) {
+      // One more than fits says that there is a next page.
+      if (i === room || chars > CHARS_MAX)
+        return { records, next: cursorOf(after === undefined ? [STORED, "", -1] : [STORED, after.name, after.position]) };
+      records.push(record);
+      chars += record.body.length;
+      after = { name: record.name, position: record.position };
+    }
+    if (found.length < asked) return { records, next: null };
+  }
 }
 
 function has({ name, body }: StoredRecord, text: string | undefined): boolean {
