@@ -103,7 +103,7 @@ export async function remoteClient() {
   return (await import("#cli/remote.ts")).clientOf(process.env, fetch);
 }
 /** How a running Tandem is asked: over its control socket, or from afar. */
-export async function controlOf(global: Global): Promise<Control> {
+async function controlOf(global: Global): Promise<Control> {
   const client = await remoteClient();
   if (client !== undefined) return (await import("#cli/remote.ts")).remoteControl(client);
   return connect((await places(global)).runDir);

@@ -51,7 +51,7 @@ export function openTls(snapshot: Snapshot, { clock, publish }: { readonly clock
   };
 }
 
-export function wishesOf({ listeners, trunks, gateways }: Pick<Snapshot, "listeners" | "trunks" | "gateways">): TlsWishes {
+function wishesOf({ listeners, trunks, gateways }: Pick<Snapshot, "listeners" | "trunks" | "gateways">): TlsWishes {
   return {
     listeners: [...listeners.values()].flatMap(({ name, tls }) => (tls === undefined ? [] : [{ listener: name, ...tls }])),
     peers: [...trunks.values(), ...gateways.values()].flatMap((peer) => peerTls(peer)),

@@ -125,7 +125,7 @@ class Columns {
 }
 
 /** "weight=50;socket=udp:10.0.0.1:5060" */
-export function parseAttributes(text: string): ReadonlyMap<string, string> {
+function parseAttributes(text: string): ReadonlyMap<string, string> {
   const attributes = new Map<string, string>();
   for (const part of text.split(";")) {
     const equals = part.indexOf("=");

@@ -78,7 +78,7 @@ export class DidTable implements ReadonlyMap<string, Did> {
 }
 
 /** A table in the making: a shard is copied when it is first written to. */
-export class DidTableEdit {
+class DidTableEdit {
   readonly #shards: Shard[];
   readonly #own = new Set<number>();
   readonly #prefixes: Map<number, number>;

@@ -8,7 +8,7 @@ import type { Attribute, Bandwidth, Connection, MediaDescription, Origin, Sessio
 
 /** m-lines of one description. An answer repeats them all, so a sender could make us write many. */
 export const MEDIA_MAX = 32;
-export const SDP_BYTES_MAX = 65_535;
+const SDP_BYTES_MAX = 65_535;
 const PORT_MAX = 65_535;
 const KBPS_MAX = 2 ** 31 - 1;
 

@@ -46,7 +46,7 @@ export function connectSpreadEngine(options: SpreadEngineOptions): SpreadEngine 
   return new SpreadEngine(options);
 }
 
-export class SpreadEngine implements EmbeddedEngine {
+class SpreadEngine implements EmbeddedEngine {
   readonly name = "embedded";
   onEvent: ((event: MediaEvent) => void) | undefined = undefined;
   readonly #options: SpreadEngineOptions;

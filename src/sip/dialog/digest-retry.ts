@@ -48,4 +48,4 @@ export class DigestRetry {
   }
 }
 
-export const freshCnonce = (random: Random): string => random.integer(2 ** 32).toString(36) + random.integer(2 ** 32).toString(36);
+const freshCnonce = (random: Random): string => random.integer(2 ** 32).toString(36) + random.integer(2 ** 32).toString(36);

@@ -83,7 +83,7 @@ function topViaLine(request: ReceivedRequest, line: string, received: { address:
  * The Via with what the server saw. `received` is added where sent-by is another address or a name
  * (§18.2.1) and always with rport (RFC 3581 §4); what the sender claimed there is replaced.
  */
-export function fillReceived(via: Via, address: string, port: number): Via {
+function fillReceived(via: Via, address: string, port: number): Via {
   const same = via.host === address || lowerCase(via.host) === lowerCase(address);
   if (same && via.rport === "absent" && via.received === undefined) return via;
   const parameters = new Map(via.parameters);

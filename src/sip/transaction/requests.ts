@@ -61,7 +61,7 @@ function sameTransaction(
 }
 
 /** The first field of that name. @param name in lower case */
-export function fieldValue(headers: readonly HeaderField[], name: string): string | undefined {
+function fieldValue(headers: readonly HeaderField[], name: string): string | undefined {
   for (const field of headers) if (field[0].length === name.length && field[0].toLowerCase() === name) return field[1];
   return undefined;
 }

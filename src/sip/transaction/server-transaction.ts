@@ -227,7 +227,7 @@ export class NonInviteServerTransaction extends Running<NonInviteServer, NonInvi
 }
 
 /** What the user holds; it may outlive the transaction. */
-export class ServerHandle implements ServerTransaction {
+class ServerHandle implements ServerTransaction {
   readonly request: ReceivedRequest;
   readonly flow: Flow;
   readonly #transaction: ServerRecord;

@@ -11,7 +11,7 @@ import type { TcpDestination } from "./transport-tcp.ts";
 import type { TransportFailure } from "./transport.ts";
 import { topBranch, viaOverTcp } from "./via-response.ts";
 
-export const LARGE_REQUEST_BYTES = 1_300;
+const LARGE_REQUEST_BYTES = 1_300;
 /** Shorter than a hunt's patience: a firewall that drops TCP must not make a gateway look dead. */
 const CONNECT_TIMEOUT_MS = 1_000;
 const NO_TCP_MS = 10 * 60_000;
