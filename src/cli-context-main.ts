@@ -140,7 +140,13 @@ export async function readCdrs(global: Global, question: CdrQuestion): Promise<r
       import("#store/cdr-store.ts"),
       places(global),
     ]);
-    const store = await openCdrStore(databaseOf(home, process.env));
+    const store = await openCdrStore(databaseOf(home, process.env)).catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ControlError(
+        "STORE",
+        `no Tandem is running here, and the calls of ${home} can't be read: ${reason}; name its state folder with --home`,
+      );
+    });
     try {
       return await store.list({ ...question, tenant: EVERY_TENANT });
     } finally {

@@ -157,6 +157,7 @@ describe("commands", { skip: skipWithout("sipp") }, () => {
       [["hangup", "nonsense"], /no call "nonsense" is up; tandem calls lists them/],
       [["cdr", "nonsense"], /no CDR of a call "nonsense"/],
       [["trace", "nonsense"], /nothing traced of "nonsense"/],
+      [["cdr", "--home", "/nonexistent"], /no Tandem is running here, and the calls of \/nonexistent can't be read/],
       [["route", "+1", "--from", "nobody"], /no trunk or gateway "nobody"/],
       [["call", DID, "--trunk", "nobody"], /no trunk "nobody"/],
       [["call", DID, "--play", "/nonexistent.wav"], /--play \/nonexistent\.wav: /],
