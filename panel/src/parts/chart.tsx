@@ -15,10 +15,10 @@ export interface Series {
 /** A line that has just begun doesn't fill the picture. */
 const SPAN_MIN_S = 300;
 
-/** Null: there is nothing to show yet. */
-function spanOf(min: number | null, max: number | null): [number, number] {
-  const end = max ?? Date.now() / 1000;
-  return [Math.min(min ?? end, end - SPAN_MIN_S), end];
+/** Of the times themselves: what uPlot makes of none or a single one are years. */
+function spanOf(times: readonly number[]): [number, number] {
+  const end = times.at(-1) ?? Date.now() / 1000;
+  return [Math.min(times[0] ?? end, end - SPAN_MIN_S), end];
 }
 
 interface Props {
@@ -33,6 +33,8 @@ interface Props {
 export function Chart({ label, times, series, bars = false, height = 170 }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(null);
+  const shown = useRef(times);
+  shown.current = times;
   const scheme = useComputedColorScheme("light", { getInitialValueInEffect: false });
   const { language } = useI18n();
   const shape = series.map(({ label: name, color }) => `${name}${color}`).join();
@@ -54,7 +56,7 @@ export function Chart({ label, times, series, bars = false, height = 170 }: Prop
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false } },
         scales: {
-          x: { range: (_, min, max) => spanOf(min, max) },
+          x: { range: () => spanOf(shown.current) },
           y: { range: (_, __, max) => [0, Math.max(1, Math.ceil(max * 1.1))] },
         },
         axes: [
