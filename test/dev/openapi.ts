@@ -11,11 +11,16 @@ import { ROOT, run } from "./root.ts";
 export const OPENAPI_FILE = join(ROOT, "panel/openapi.json");
 const TYPES_FILE = join(ROOT, "panel/src/api/schema.d.ts");
 
-export async function openApiText(): Promise<string> {
+let text: Promise<string> | undefined;
+
+/** Made once: schemas are named in a registry of the whole process, and a second API would find the first one's names taken. */
+export const openApiText = (): Promise<string> => (text ??= madeText());
+
+async function madeText(): Promise<string> {
   const app = await buildApi(unusedPorts());
-  const text = `${JSON.stringify(app.swagger(), undefined, 2)}\n`;
+  const json = `${JSON.stringify(app.swagger(), undefined, 2)}\n`;
   await app.close();
-  return text;
+  return json;
 }
 
 export async function writeOpenApi(): Promise<boolean> {
