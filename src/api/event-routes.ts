@@ -158,6 +158,8 @@ export const eventRoutes =
     app.get(
       "/api/events",
       {
+        // Whoever asks for the head alone would wait for the end of the stream.
+        exposeHeadRoute: false,
         config: { scope: "calls:read" },
         schema: {
           operationId: "events",
