@@ -121,7 +121,8 @@ async function ask(api: ApiClient, perSecond: number, seconds: number): Promise<
   const startedMs = performance.now();
   for (let n = 0; n < perSecond * seconds; n++) {
     const dueMs = startedMs + (n * 1_000) / perSecond;
-    if (dueMs > performance.now()) await sleep(dueMs - performance.now());
+    const waitMs = dueMs - performance.now();
+    if (waitMs > 0) await sleep(waitMs);
     const [kind, method, path, body] = requestOf(n);
     const sentMs = performance.now();
     asked.push(
