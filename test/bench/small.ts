@@ -208,7 +208,7 @@ export async function bench(args: string[]): Promise<void> {
   const plan: Plan = {
     settleMs: quick ? 10_000 : 60_000,
     idleMs: quick ? 20_000 : 60_000,
-    heldMs: 60_000 * Number(values.minutes ?? (quick ? 1 : 10)),
+    heldMs: 60_000 * Number(values.minutes ?? (quick ? 0.4 : 10)),
     calls: Number(values.calls ?? TARGET.heldCalls),
   };
   stayAway();
