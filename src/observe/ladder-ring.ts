@@ -3,7 +3,7 @@
  * An event is copied into a buffer at once (about 1 µs); a buffer is written when it is full or 100 ms old,
  * by the thread pool, so that a slow disk costs events (counted) and never time.
  */
-import { closeSync, mkdirSync, open, unlinkSync, write } from "node:fs";
+import { closeSync, mkdirSync, open, unlink, write } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Timer } from "#base/clock.ts";
 import type { Stamped } from "./event.ts";
@@ -175,12 +175,11 @@ class SegmentRing implements LadderRing {
     segment.fd = "failed";
   }
 
+  /** Not at once: freeing a segment's blocks may take the disk longer than calls should wait. */
   #remove(path: string): void {
-    try {
-      unlinkSync(path);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") this.#failed(error as NodeJS.ErrnoException);
-    }
+    unlink(path, (error) => {
+      if (error !== null && error.code !== "ENOENT") this.#failed(error);
+    });
   }
 
   #failed(error: NodeJS.ErrnoException): void {
