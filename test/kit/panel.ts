@@ -48,10 +48,10 @@ export async function logIn(page: Page, password: string, user = "owner"): Promi
   await page.locator("main#main h1").waitFor();
 }
 
-/** Nothing loads any more. */
+/** Nothing loads any more. A page may load several parts; `waitFor` accepts one. */
 async function settled(page: Page): Promise<void> {
   await page.locator("main#main h1").first().waitFor();
-  await page.locator("main#main [role=status] .mantine-Loader-root").waitFor({ state: "detached" });
+  await page.waitForFunction('document.querySelector("main#main [role=status] .mantine-Loader-root") === null');
 }
 
 /** Within the page: a refresh token is good once, and each load would cost one. */
