@@ -1,9 +1,10 @@
 /**
  * What runs in the store thread: the only writer of the database and of nothing else.
  *
- * Every 50 ms it syncs the journal's segments, stores the calls that ended in them in one transaction, and
- * deletes segments that signalling closed: oldest first, and after the newer one is synced, because that
- * holds the copies of the live calls. Any crash in between is harmless: a call id is stored once.
+ * Every 50 ms it syncs the journal's segments. With the same stroke it stores the calls that ended in them in one
+ * transaction, but after a batch not before 250 ms: under load a commit costs as much as many calls. Then it deletes
+ * segments that signalling closed: oldest first, and after the newer one is synced, because that holds the copies of
+ * the live calls. Any crash in between is harmless: a call id is stored once.
  * After a second without a record it rests until the next one (store-rest.ts).
  */
 import type { Clock, Timer } from "#base/clock.ts";
@@ -15,13 +16,15 @@ import { LadderKeeper } from "./ladder-keeper.ts";
 import type { StoreRest } from "./store-rest.ts";
 import type { Answers, FromStore, LadderAnswer, Question, ToStore } from "./store-messages.ts";
 
-const PASS_MS = 50;
-/** Passes without a record before it rests. */
-const IDLE_PASSES = 20;
+const TICK_MS = 50;
 /** Woken by a record: the message took its time, and 50 ms are promised. */
-const WAKE_PASS_MS = 40;
+const WAKE_MS = 40;
+/** Ticks from a batch to the next; whoever looks for a call that just ended (api/call-page.ts) waits longer. */
+const BATCH_TICKS = 5;
 /** After a failure: the disk is full, the database locked. */
-const RETRY_MS = 1_000;
+const RETRY_TICKS = 20;
+/** Ticks without a record before it rests. */
+const IDLE_TICKS = 20;
 
 export interface StoreThreadParts {
   readonly store: CdrStore;
@@ -46,9 +49,10 @@ class JournalFolder implements StoreThread {
   readonly #tails: JournalTail[] = [];
   readonly #keeper: LadderKeeper;
   #timer: Timer | undefined;
-  #syncTimer: Timer | undefined;
+  #ticksToPass = 0;
+  /** One is under way or waits for its turn. */
   #passing = false;
-  #idlePasses = 0;
+  #idleTicks = 0;
   #resting = false;
   /** Everything that touches the database waits for what came before it. */
   #turn: Promise<void> = Promise.resolve();
@@ -64,8 +68,7 @@ class JournalFolder implements StoreThread {
       keep: (ladder) => ladders.keep(ladder),
       dropOld: () => ladders.dropOld(),
     });
-    this.#passLater(PASS_MS);
-    this.#syncLater();
+    this.#tickIn(TICK_MS);
   }
 
   receive(message: ToStore): void {
@@ -99,25 +102,32 @@ class JournalFolder implements StoreThread {
     this.#turn = this.#turn.then(run);
   }
 
-  #passLater(delayMs: number): void {
-    this.#timer = this.#parts.clock.after(delayMs, () =>
-      this.#inTurn(async () => {
-        await this.#pass();
-        if (!this.#failing) await this.#keepLadders();
-        if (!this.#closed && !this.#rests()) this.#passLater(this.#failing ? RETRY_MS : PASS_MS);
-      }),
-    );
+  #tickIn(delayMs: number): void {
+    this.#timer = this.#parts.clock.after(delayMs, () => this.#tick());
+  }
+
+  #tick(): void {
+    if (this.#closed || this.#rests()) return;
+    this.#tickIn(TICK_MS);
+    // What a database far away is waited for must not keep calls from the disk.
+    this.#guard(() => this.#sync());
+    if (this.#passing || --this.#ticksToPass > 0) return;
+    this.#passing = true;
+    this.#inTurn(async () => {
+      await this.#pass();
+      if (!this.#failing) await this.#keepLadders();
+      this.#passing = false;
+    });
   }
 
   /** @returns true when it sleeps until it is woken */
   #rests(): boolean {
     const { rest } = this.#parts;
-    if (rest === undefined || this.#failing || this.#keeper.pending > 0 || ++this.#idlePasses < IDLE_PASSES) return false;
+    if (rest === undefined || this.#passing || this.#failing || this.#keeper.pending > 0 || ++this.#idleTicks < IDLE_TICKS) return false;
     rest.begin();
     // Where signalling was first to take the word back, its message is on the way.
     this.#resting = this.#unchanged() || !rest.end();
-    if (this.#resting) this.#syncTimer?.cancel();
-    else this.#idlePasses = 0;
+    if (!this.#resting) this.#idleTicks = 0;
     return this.#resting;
   }
 
@@ -130,32 +140,23 @@ class JournalFolder implements StoreThread {
   }
 
   #wake(): void {
-    this.#idlePasses = 0;
+    this.#idleTicks = 0;
     if (!this.#resting || this.#closed) return;
     this.#resting = false;
     this.#parts.rest?.end();
-    this.#passLater(WAKE_PASS_MS);
-    this.#syncLater();
+    this.#tickIn(WAKE_MS);
   }
 
-  /** What a database far away is waited for must not keep calls from the disk. */
-  #syncLater(): void {
-    this.#syncTimer = this.#parts.clock.after(PASS_MS, () => {
-      if (this.#closed) return;
-      if (this.#passing || this.#failing) this.#guard(() => this.#sync());
-      this.#syncLater();
-    });
-  }
   #sync(): void {
-    for (const tail of this.#tails) if (tail.sync()) this.#idlePasses = 0;
+    for (const tail of this.#tails) if (tail.sync()) this.#idleTicks = 0;
   }
 
   /** Never rejects: what fails is told once and tried again. */
   async #pass(): Promise<void> {
-    this.#passing = true;
+    let stored = 0;
     try {
       this.#sync();
-      for (const tail of this.#tails) await this.#store(tail);
+      for (const tail of this.#tails) stored += await this.#store(tail);
       // A younger segment may go only after the older: else its ends are gone and the older revives calls.
       while (this.#tails[0]?.closed === true) {
         const { path } = this.#tails[0];
@@ -164,25 +165,26 @@ class JournalFolder implements StoreThread {
         this.#parts.post({ type: "folded", path });
       }
     } catch (error) {
+      this.#ticksToPass = RETRY_TICKS;
       this.#fail(error);
       return;
-    } finally {
-      this.#passing = false;
     }
+    this.#ticksToPass = stored > 0 ? BATCH_TICKS : 0;
     if (this.#failing) this.#parts.post({ type: "recovered" });
     this.#failing = false;
   }
 
-  async #store(tail: JournalTail): Promise<void> {
-    for (;;) {
+  /** @returns how many calls had ended */
+  async #store(tail: JournalTail): Promise<number> {
+    for (let stored = 0; ; ) {
       const ended = tail.read();
       if (ended.cdrs.length > 0) {
-        this.#idlePasses = 0;
         await this.#insert(ended.cdrs);
         this.#keeper.note(ended.cdrs);
+        stored += ended.cdrs.length;
       }
       tail.advance(ended.offset);
-      if (ended.exhausted) return;
+      if (ended.exhausted) return stored;
     }
   }
 
@@ -246,7 +248,6 @@ class JournalFolder implements StoreThread {
   async #close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
-    this.#syncTimer?.cancel();
     await this.#pass();
     await this.#keepLadders(true);
     for (const tail of this.#tails) tail.release();
