@@ -49,12 +49,16 @@ export interface Scan {
   readonly cut: string | undefined;
 }
 
-/** Visits each whole record of bytes[start, end). A visitor that returns a text cuts the scan before that record. */
+/**
+ * Visits each whole record of bytes[start, end). A visitor that returns a text cuts the scan before that record.
+ * @param wanted others are passed by unchecked: most of what a reader of ends meets
+ */
 export function scanRecords(
   bytes: Buffer,
   start: number,
   end: number,
   visit: (payloadStart: number, payloadEnd: number) => string | undefined,
+  wanted?: (bytes: Buffer, payloadStart: number) => boolean,
 ): Scan {
   let at = start;
   while (at < end) {
@@ -64,15 +68,17 @@ export function scanRecords(
     if (length === 0 || length > RECORD_BYTES_MAX) return { end: at, cut: `record length ${length}` };
     const payload = at + HEADER_BYTES;
     if (payload + length > end) return { end: at, cut: "record torn" };
-    if (crc32c(bytes, payload, payload + length) !== bytes.readUInt32LE(at + 4)) return { end: at, cut: "CRC mismatch" };
-    const refused = visit(payload, payload + length);
-    if (refused !== undefined) return { end: at, cut: refused };
+    if (wanted === undefined || wanted(bytes, payload)) {
+      if (crc32c(bytes, payload, payload + length) !== bytes.readUInt32LE(at + 4)) return { end: at, cut: "CRC mismatch" };
+      const refused = visit(payload, payload + length);
+      if (refused !== undefined) return { end: at, cut: refused };
+    }
     at = payload + length;
   }
   return { end: at, cut: undefined };
 }
 
-/** Whether a payload whose CRC was right is an ended call, without parsing it. */
+/** Whether a payload is an ended call, without parsing it; only its CRC makes sure of that. */
 export const isEnd = (bytes: Buffer, payloadStart: number): boolean => bytes[payloadStart + KIND_AT] === KIND_END;
 
 /** A payload whose CRC was right; undefined when another version of the program wrote it. */

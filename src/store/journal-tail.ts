@@ -59,13 +59,13 @@ export class JournalTail {
     if (this.#fd === undefined) return NOTHING;
     const bytes = readSync(this.#fd, window, 0, WINDOW_BYTES, this.#offset);
     const cdrs: Cdr[] = [];
-    const scan = scanRecords(window, 0, bytes, (start, end) => {
-      if (!isEnd(window, start)) return undefined;
+    const visit = (start: number, end: number): string | undefined => {
       const record = parseRecord(window, start, end);
       if (record?.kind !== "end") return "record of another version";
       cdrs.push(record.cdr);
       return undefined;
-    });
+    };
+    const scan = scanRecords(window, 0, bytes, visit, isEnd);
     // A full window that ends within a record is no cut: the next one starts there.
     return { cdrs, offset: this.#offset + scan.end, exhausted: bytes < WINDOW_BYTES || scan.end === 0 };
   }
