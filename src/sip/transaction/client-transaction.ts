@@ -2,7 +2,6 @@
  * The two client transactions with their messages. What is no longer needed is let go at once: the request
  * at the final response, the wire as soon as nothing is repeated.
  */
-import type { Clock } from "#base/clock.ts";
 import type { HeaderField, OutgoingRequest, ReceivedResponse } from "#sip/message/message.ts";
 import type { Flow, Target, TransportFailure } from "#sip/transport/transport.ts";
 import { type InviteClient, type InviteClientDeed, type InviteClientEvent, startInviteClient, stepInviteClient } from "./invite-client.ts";
@@ -16,11 +15,12 @@ import {
 } from "./non-invite-client.ts";
 import { ackToRefusal, cancelOf } from "./requests.ts";
 import { Running } from "./running.ts";
+import type { TimerLists } from "./timer-lists.ts";
 import type { ClientTransaction, ClientUser } from "./transactions.ts";
 
 /** What a client transaction needs of the driver. */
 export interface ClientGround {
-  readonly clock: Clock;
+  readonly timers: TimerLists;
   sendRequest(target: Target, wire: string, retransmission: boolean, onFailure: (failure: TransportFailure) => void): void;
   serialize(request: OutgoingRequest): string;
   /** Unless one runs already for this branch. */
@@ -67,7 +67,7 @@ export class InviteClientTransaction extends Running<InviteClient, InviteClientE
   };
 
   constructor(ground: ClientGround, departure: Departure, request: OutgoingRequest, user: ClientUser) {
-    super(ground.clock, startInviteClient(departure.reliable)[0]);
+    super(ground.timers, startInviteClient(departure.reliable)[0]);
     this.#ground = ground;
     this.branch = departure.branch;
     this.#target = departure.target;
@@ -179,7 +179,7 @@ export class NonInviteClientTransaction extends Running<NonInviteClient, NonInvi
   };
 
   constructor(ground: ClientGround, departure: Departure, method: string, user: ClientUser | undefined) {
-    super(ground.clock, startNonInviteClient(departure.reliable)[0]);
+    super(ground.timers, startNonInviteClient(departure.reliable)[0]);
     this.method = method;
     this.#ground = ground;
     this.branch = departure.branch;

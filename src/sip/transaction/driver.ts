@@ -32,6 +32,7 @@ import {
   type ServerRecord,
   receivedFrom,
 } from "./server-transaction.ts";
+import { TimerLists } from "./timer-lists.ts";
 import type { ClientTransaction, ClientUser, TransactionLayer, TransactionUser } from "./transactions.ts";
 
 /**
@@ -82,7 +83,7 @@ export function createTransactionLayer(options: TransactionLayerOptions): Runnin
 }
 
 class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
-  readonly clock: Clock;
+  readonly timers: TimerLists;
   readonly #transport: TransportLayer;
   readonly #user: TransactionUser;
   readonly #onWire: OnWire | undefined;
@@ -103,7 +104,7 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
   };
 
   constructor(options: TransactionLayerOptions) {
-    this.clock = options.clock;
+    this.timers = new TimerLists(options.clock);
     this.#transport = options.transport;
     this.#user = options.user;
     this.#onWire = options.onWire;

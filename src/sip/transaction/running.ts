@@ -2,17 +2,18 @@
  * A machine in motion: holds the state, performs the effects, keeps the two timers.
  * The four subclasses (client-transaction.ts, server-transaction.ts) know messages; this knows none.
  */
-import type { Clock, Timer } from "#base/clock.ts";
+import type { Timer } from "#base/clock.ts";
 import type { Effect, Step } from "./machine.ts";
+import type { Timed, TimerLists } from "./timer-lists.ts";
 
-export abstract class Running<State extends { readonly name: string }, Event extends string, Deed extends string> {
-  readonly #clock: Clock;
+export abstract class Running<State extends { readonly name: string }, Event extends string, Deed extends string> implements Timed<Event> {
+  readonly #timers: TimerLists;
   #state: State;
   #repeat: Timer | undefined;
   #limit: Timer | undefined;
 
-  constructor(clock: Clock, state: State) {
-    this.#clock = clock;
+  constructor(timers: TimerLists, state: State) {
+    this.#timers = timers;
     this.#state = state;
   }
 
@@ -24,6 +25,10 @@ export abstract class Running<State extends { readonly name: string }, Event ext
   protected abstract perform(deed: Deed): void;
   /** Called once, before the last effects: the transaction is no longer to be found. */
   protected abstract ended(): void;
+
+  onTimer(event: Event): void {
+    this.feed(event);
+  }
 
   protected feed(event: Event): void {
     const [state, effects] = this.step(this.#state, event);
@@ -51,14 +56,10 @@ export abstract class Running<State extends { readonly name: string }, Event ext
     if (effect.type === "do") return this.perform(effect.deed);
     if (effect.slot === "repeat") {
       this.#repeat?.cancel();
-      this.#repeat = effect.type === "start" ? this.#start(effect.timer, effect.afterMs) : undefined;
+      this.#repeat = effect.type === "start" ? this.#timers.after(effect.afterMs, this, effect.timer) : undefined;
     } else {
       this.#limit?.cancel();
-      this.#limit = effect.type === "start" ? this.#start(effect.timer, effect.afterMs) : undefined;
+      this.#limit = effect.type === "start" ? this.#timers.after(effect.afterMs, this, effect.timer) : undefined;
     }
-  }
-
-  #start(timer: Event, afterMs: number): Timer {
-    return this.#clock.after(afterMs, () => this.feed(timer));
   }
 }

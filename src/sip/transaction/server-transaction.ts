@@ -2,7 +2,6 @@
  * The two server transactions with their messages. The request and the user's handle are let go at the
  * final response: what a flood of refused INVITEs leaves for 64*T1 is the response and two timers each.
  */
-import type { Clock } from "#base/clock.ts";
 import { buildResponse } from "#sip/message/build-response.ts";
 import type { OutgoingResponse, ReceivedRequest } from "#sip/message/message.ts";
 import { serializeResponse } from "#sip/message/serialize.ts";
@@ -16,11 +15,12 @@ import {
   stepNonInviteServer,
 } from "./non-invite-server.ts";
 import { Running } from "./running.ts";
+import type { TimerLists } from "./timer-lists.ts";
 import type { ServerTransaction } from "./transactions.ts";
 
 /** What a server transaction needs of the driver. */
 export interface ServerGround {
-  readonly clock: Clock;
+  readonly timers: TimerLists;
   sendResponse(flow: Flow, wire: string, retransmission: boolean, onFailure: (failure: TransportFailure) => void): void;
   forgetServer(transaction: ServerRecord): void;
   /** From now on another request may look like this one without being a merged one. */
@@ -66,7 +66,7 @@ export class InviteServerTransaction extends Running<InviteServer, InviteServerE
   cancelled = false;
 
   constructor(ground: ServerGround, arrival: Arrival) {
-    super(ground.clock, startInviteServer(arrival.reliable));
+    super(ground.timers, startInviteServer(arrival.reliable));
     this.#ground = ground;
     this.key = arrival.key;
     this.mergeKey = arrival.mergeKey;
@@ -171,7 +171,7 @@ export class NonInviteServerTransaction extends Running<NonInviteServer, NonInvi
   #response: OutgoingResponse | undefined;
 
   constructor(ground: ServerGround, arrival: Arrival) {
-    super(ground.clock, startNonInviteServer(arrival.reliable));
+    super(ground.timers, startNonInviteServer(arrival.reliable));
     this.#ground = ground;
     this.key = arrival.key;
     this.mergeKey = arrival.mergeKey;
