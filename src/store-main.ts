@@ -21,7 +21,7 @@ const thread = createStoreThread({
   clock: systemClock,
   rest: new StoreRest(rest),
   post: (message) => port.postMessage(message),
-  readLadder: (call) => readLadder(join(home, LADDER_FOLDER), call),
+  readLadder: (call, untilMs) => readLadder(join(home, LADDER_FOLDER), call, untilMs),
 });
 port.on("message", (message: ToStore) => thread.receive(message));
 

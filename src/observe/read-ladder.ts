@@ -49,36 +49,47 @@ export function ladderSegments(dir: string): LadderSegment[] {
     .map((name) => ({ path: join(dir, name), number: Number.parseInt(name, 10) }));
 }
 
-/** @param asked call id, its unique beginning, or a SIP Call-ID; undefined for the last call */
-export function readLadder(dir: string, asked: string | undefined): FoundLadder {
+/**
+ * @param asked call id, its unique beginning, or a SIP Call-ID; undefined for the last call
+ * @param untilMs epoch ms; of a call id: what came later may be left out, and need not be read
+ */
+export function readLadder(dir: string, asked: string | undefined, untilMs = Infinity): FoundLadder {
   const segments = ladderSegments(dir);
-  const candidates = asked === undefined ? lastCall(segments) : callsLike(segments, asked);
+  const reader = new SegmentReader();
+  const candidates = asked === undefined ? lastCall(segments, reader) : callsLike(segments, asked, reader);
   if (candidates.length > 1) return { callId: undefined, candidates, events: [] };
   const callId = candidates[0];
   if (callId === undefined && asked === undefined) return { callId, candidates, events: [] };
-  return { callId, candidates, events: eventsOf(segments, callId, asked) };
+  return { callId, candidates, events: eventsOf(segments, { callId, asked, untilMs }, reader) };
 }
 
-function read(path: string, bytesMax = SEGMENT_BYTES_MAX): Buffer {
-  let fd: number;
-  try {
-    fd = openSync(path, "r");
-  } catch (error) {
-    // The ring went on meanwhile.
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return Buffer.alloc(0);
-    throw error;
-  }
-  try {
-    const bytes = Buffer.allocUnsafe(Math.min(bytesMax, fstatSync(fd).size));
-    return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
-  } finally {
-    closeSync(fd);
+/** One segment at a time, as the ring is 256 MB, and into the same memory: fresh pages cost more than reading. */
+class SegmentReader {
+  #memory = Buffer.alloc(0);
+
+  /** @returns what holds until the next one is read */
+  read(path: string, bytesMax = SEGMENT_BYTES_MAX): Buffer {
+    let fd: number;
+    try {
+      fd = openSync(path, "r");
+    } catch (error) {
+      // The ring went on meanwhile.
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return Buffer.alloc(0);
+      throw error;
+    }
+    try {
+      const bytes = Math.min(bytesMax, fstatSync(fd).size);
+      if (this.#memory.length < bytes) this.#memory = Buffer.allocUnsafeSlow(bytes);
+      return this.#memory.subarray(0, readSync(fd, this.#memory, 0, bytes, 0));
+    } finally {
+      closeSync(fd);
+    }
   }
 }
 
-function lastCall(segments: readonly LadderSegment[]): string[] {
+function lastCall(segments: readonly LadderSegment[], reader: SegmentReader): string[] {
   for (const { path } of segments.toReversed()) {
-    const bytes = read(path);
+    const bytes = reader.read(path);
     if (!bytes.includes('"call-started"')) continue;
     let last: string | undefined;
     scanEvents(bytes, (record) => {
@@ -92,11 +103,11 @@ function lastCall(segments: readonly LadderSegment[]): string[] {
 }
 
 /** Ids of the calls that `asked` can mean. */
-function callsLike(segments: readonly LadderSegment[], asked: string): string[] {
+function callsLike(segments: readonly LadderSegment[], asked: string, reader: SegmentReader): string[] {
   if (CALL_ID.test(asked)) return [asked];
   const found = new Set<string>();
   for (const { path } of segments) {
-    const bytes = read(path);
+    const bytes = reader.read(path);
     scanMentions(bytes, [asked], (record) => {
       const event = decodeEvent(bytes, record)?.event;
       if (event?.callId === undefined) return;
@@ -108,35 +119,53 @@ function callsLike(segments: readonly LadderSegment[], asked: string): string[] 
   return [...found].sort();
 }
 
-function eventsOf(segments: readonly LadderSegment[], callId: string | undefined, asked: string | undefined): Stamped[] {
-  const kept = callId === undefined ? segments : since(segments, callIdTimeMs(callId as CallId) - SLACK_MS);
-  const sipCallIds = new Set<string>(callId === undefined && asked !== undefined ? [asked] : []);
-  if (callId !== undefined) for (const { path } of kept) collectSipCallIds(read(path), callId, sipCallIds);
-  const needles = [...(callId === undefined ? [] : [callId]), ...sipCallIds];
-  const events: Stamped[] = [];
-  // One at a time: the ring is 256 MB.
-  for (const { path } of kept) {
-    const bytes = read(path);
-    scanMentions(bytes, needles, (record) => {
-      const stamped = decodeEvent(bytes, record);
-      if (stamped !== undefined && belongs(stamped, callId, sipCallIds)) events.push(stamped);
-    });
-  }
-  // A restarted process counts from the start again; its time goes on.
-  return events.sort((a, b) => a.at - b.at || a.sequence - b.sequence);
+interface Wanted {
+  readonly callId: string | undefined;
+  readonly asked: string | undefined;
+  readonly untilMs: number;
 }
 
-/** Without the segments that were full before that time: the one after them began earlier still. */
-function since(segments: readonly LadderSegment[], startedMs: number): LadderSegment[] {
+function eventsOf(segments: readonly LadderSegment[], { callId, asked, untilMs }: Wanted, reader: SegmentReader): Stamped[] {
+  const kept = callId === undefined ? segments : around(segments, callIdTimeMs(callId as CallId) - SLACK_MS, untilMs, reader);
+  /** Those that don't contain the call id, which is looked for itself. */
+  const sipCallIds = new Set<string>(callId === undefined && asked !== undefined ? [asked] : []);
+  const found: Stamped[][] = [];
+  let collected = 0;
+  for (let place = 0; place < kept.length; ) {
+    const bytes = reader.read(kept[place]!.path);
+    const known = sipCallIds.size;
+    if (callId !== undefined && place === collected) {
+      collectSipCallIds(bytes, callId, sipCallIds);
+      collected++;
+    }
+    found[place] = mentions(bytes, callId, sipCallIds);
+    // A message may stand before the first that says whose its Call-ID is.
+    place = sipCallIds.size > known ? 0 : place + 1;
+  }
+  // A restarted process counts from the start again; its time goes on.
+  return found.flat().sort((a, b) => a.at - b.at || a.sequence - b.sequence);
+}
+
+function mentions(bytes: Buffer, callId: string | undefined, sipCallIds: ReadonlySet<string>): Stamped[] {
+  const events: Stamped[] = [];
+  scanMentions(bytes, [...(callId === undefined ? [] : [callId]), ...sipCallIds], (record) => {
+    const stamped = decodeEvent(bytes, record);
+    if (stamped !== undefined && belongs(stamped, callId, sipCallIds)) events.push(stamped);
+  });
+  return events;
+}
+
+/** Without the segments that were full before that time, and those that began after the other. */
+function around(segments: readonly LadderSegment[], fromMs: number, untilMs: number, reader: SegmentReader): LadderSegment[] {
+  const begins = segments.map(({ path }) => firstTimeMs(path, reader));
   return segments.filter((_, place) => {
-    const next = segments[place + 1];
-    const nextBeganMs = next === undefined ? undefined : firstTimeMs(next.path);
-    return nextBeganMs === undefined || nextBeganMs >= startedMs;
+    const [beganMs, nextBeganMs] = [begins[place], begins[place + 1]];
+    return (nextBeganMs === undefined || nextBeganMs >= fromMs) && (beganMs === undefined || beganMs <= untilMs);
   });
 }
 
-function firstTimeMs(path: string): number | undefined {
-  const bytes = read(path, FIRST_RECORDS_BYTES);
+function firstTimeMs(path: string, reader: SegmentReader): number | undefined {
+  const bytes = reader.read(path, FIRST_RECORDS_BYTES);
   let firstMs: number | undefined;
   scanEvents(bytes, (record) => {
     firstMs ??= decodeEvent(bytes, record)?.at;
@@ -169,11 +198,13 @@ function collectSipCallIds(bytes: Buffer, callId: string, into: Set<string>): vo
   scanMentions(bytes, [callId], (record) => {
     const event = decodeEvent(bytes, record)?.event;
     const sipCallId = event?.type === "sip" ? sipCallIdOf(event.wire) : event?.type === "call-started" ? event.sipCallId : "";
-    if (sipCallId !== "") into.add(sipCallId);
+    if (sipCallId !== "" && !sipCallId.includes(callId)) into.add(sipCallId);
   });
 }
 
 function belongs({ event }: Stamped, callId: string | undefined, sipCallIds: ReadonlySet<string>): boolean {
   if (event.callId !== undefined && callId !== undefined) return event.callId === callId;
-  return event.type === "sip" && sipCallIds.has(sipCallIdOf(event.wire));
+  if (event.type !== "sip") return false;
+  const sipCallId = sipCallIdOf(event.wire);
+  return sipCallIds.has(sipCallId) || (callId !== undefined && sipCallId.includes(callId));
 }

@@ -23,11 +23,14 @@ export interface KeptLadder {
   readonly events: readonly Stamped[];
 }
 
-/** Failed ones, and of the others those that the end of their id picks. */
-export function isKept({ outcome, callId, legs, durationMs }: Cdr): boolean {
-  if (outcome !== "answered" && outcome !== "cancelled" && outcome !== "busy") return true;
+export type KeptAs = "failed" | "silent" | "sample";
+
+/** Why the ladder of this call is kept: it failed, one side of it was silent, or the end of its id picks it. undefined: it isn't. */
+export function keptAs({ outcome, callId, legs, durationMs }: Cdr): KeptAs | undefined {
+  if (outcome !== "answered" && outcome !== "cancelled" && outcome !== "busy") return "failed";
   const silent = durationMs > TALK_MIN_MS && legs.some(({ packetsReceived, strays }) => packetsReceived === 0 || strays > 0);
-  return silent || SAMPLED.test(callId);
+  if (silent) return "silent";
+  return SAMPLED.test(callId) ? "sample" : undefined;
 }
 
 export interface LadderStore {

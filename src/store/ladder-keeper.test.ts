@@ -51,3 +51,23 @@ test("a flood of failing calls waits in a bounded line", () => {
   for (let i = 0; i < 5_000; i++) keeper.note([cdr(`failed${i}`, "failed", 0)]);
   assert.equal(keeper.pending, 500);
 });
+
+test("the sample costs a thousandth, and of a line that grows the youngest are in it", async () => {
+  const { keeper, kept, time } = keeperThatReadsIn(50);
+  for (let wallMs = 0; wallMs < 120_000; wallMs += 250) {
+    if (wallMs % 2_000 === 0) keeper.note([cdr(`call${wallMs}-00`, "answered", wallMs)]);
+    await keeper.run(wallMs);
+  }
+  assert.deepEqual(kept, ["call0-00", "call40000-00", "call92000-00"]);
+  assert.equal(time.ms, 150);
+  assert.equal(keeper.pending, 8);
+});
+
+test("a call that failed does not wait for the sample", async () => {
+  const { keeper, kept } = keeperThatReadsIn(50);
+  keeper.note([cdr("one-00", "answered", 0), cdr("two-00", "answered", 0)]);
+  await keeper.run(5_000);
+  keeper.note([cdr("failed", "failed", 6_000)]);
+  await keeper.run(10_000);
+  assert.deepEqual(kept, ["one-00", "failed"]);
+});

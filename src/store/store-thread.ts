@@ -32,7 +32,8 @@ export interface StoreThreadParts {
   /** Undefined: it never rests. */
   readonly rest?: StoreRest;
   readonly post: (message: FromStore) => void;
-  readonly readLadder: (call: string | undefined) => LadderAnswer;
+  /** @param untilMs epoch ms; what came later need not be in it */
+  readonly readLadder: (call: string | undefined, untilMs?: number) => LadderAnswer;
 }
 
 export interface StoreThread {
@@ -64,7 +65,7 @@ class JournalFolder implements StoreThread {
     const { ladders } = parts.store;
     this.#keeper = new LadderKeeper({
       nowMs: () => parts.clock.nowMs(),
-      read: (callId) => parts.readLadder(callId).events,
+      read: (callId, untilMs) => parts.readLadder(callId, untilMs).events,
       keep: (ladder) => ladders.keep(ladder),
       dropOld: () => ladders.dropOld(),
     });
