@@ -32,14 +32,22 @@ const PAYLOAD_TYPE_MAX = 127;
 const CLOCK_RATE_MAX = 192_000;
 const CHANNELS_MAX = 255;
 
-let lastMedia: MediaDescription | undefined;
-let lastCodecs: readonly Codec[] = [];
+/** By the attributes, which calls with the same peer share (parse-sdp.ts). */
+const READ = new Map<
+  MediaDescription["attributes"],
+  { readonly formats: MediaDescription["formats"]; readonly codecs: readonly Codec[] }
+>();
+const READ_MAX = 256;
 
 /** The formats in the order of the m-line; those that nobody described are left out. */
 export function codecsOf(media: MediaDescription): readonly Codec[] {
-  // One description is asked for several times in a row, and never changes.
-  if (media !== lastMedia) [lastMedia, lastCodecs] = [media, readCodecs(media)];
-  return lastCodecs;
+  const { formats, attributes } = media;
+  const read = READ.get(attributes);
+  if (read?.formats === formats) return read.codecs;
+  const codecs = readCodecs(media);
+  if (READ.size === READ_MAX) READ.clear();
+  READ.set(attributes, { formats, codecs });
+  return codecs;
 }
 
 // By payload type; filled and emptied by `readCodecs`.

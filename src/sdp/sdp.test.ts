@@ -86,6 +86,29 @@ test("what decides where media goes must be right", () => {
   }
 });
 
+test("a section that came before is read as it was then, its port and kind as they are now", () => {
+  const lines = ["a=rtpmap:101 telephone-event/8000", "c=IN IP4 10.0.0.2", "b=AS:64", "a=sendonly"];
+  const first = sdp(...HEAD, "m=audio 4000 RTP/AVP 0 101", ...lines, "m=video 0 RTP/AVP 96");
+  const second = sdp(...HEAD, "m=audio 5000/2 RTP/AVP 0 101", ...lines, "m=video 0 RTP/AVP 96");
+  const third = sdp(...HEAD, "m=text 5000 RTP/AVP 0 101", ...lines);
+  const [audio, video] = first.media;
+  assert.deepEqual(second.media, [{ ...audio, port: 5000, portCount: 2 }, video]);
+  assert.deepEqual(third.media, [{ ...audio, media: "text", port: 5000 }]);
+  assert.equal(codecsOf(second.media[0]!), codecsOf(audio!));
+  assert.deepEqual(parseSdp([...HEAD, "m=audio x RTP/AVP 0 101", ...lines, ""].join("\r\n")), {
+    ok: false,
+    reason: "bad m= line",
+    offset: HEAD.join("\r\n").length + 2,
+  });
+});
+
+test("any number of different sections is read, and none is taken for another", () => {
+  for (let i = 0; i < 600; i++) {
+    const [media] = sdp(...HEAD, "m=audio 4000 RTP/AVP 96", `a=rtpmap:96 L16/${8000 + (i % 500)}`).media;
+    assert.equal(codecsOf(media!)[0]?.clockRateHz, 8000 + (i % 500));
+  }
+});
+
 const word = fc.string({ unit: fc.constantFrom(..."abcXYZ019-"), minLength: 1, maxLength: 8 });
 const anyText = fc.string({
   unit: fc.integer({ min: 0x20, max: 0xff }).map((code) => String.fromCharCode(code)),
