@@ -1,7 +1,8 @@
 /**
  * Live events for those outside: call, trunk and gateway events made from the one schema, kept in a bounded ring so that
- * a follower that was away goes on where it stopped. Told in batches, so that a follower costs the calls' loop one
- * write per 50 ms however many calls there are. Does not know who listens: webhooks and SSE stand behind the follower.
+ * a follower that was away goes on where it stopped. Made when they are told, so that they cost nothing while nobody
+ * listens; told in batches, so that a follower costs the calls' loop one write per 50 ms however many calls there are.
+ * Does not know who listens: webhooks and SSE stand behind the follower.
  */
 import type { Clock, Timer } from "#base/clock.ts";
 import type { LiveEvent, LiveEventType, Stamped, TandemEvent } from "./event.ts";
@@ -33,9 +34,32 @@ const BATCH_MS = 50;
 /** Of the calls that are up, what their later events repeat. */
 const CALLS_MAX = 200_000;
 
+/** Registering is on its way to one of the others, and not told. */
+const TOLD: ReadonlySet<TandemEvent["type"]> = new Set([
+  "call-started",
+  "call-ringing",
+  "call-answered",
+  "call-transferred",
+  "call-ended",
+  "registration",
+  "gateway-health",
+] as const);
+
+/** What happened, until somebody wants to be told. */
+interface Kept {
+  readonly number: number;
+  readonly at: number;
+  readonly event: TandemEvent;
+  /** How its call began: what its later events repeat. */
+  readonly opening: Opening | undefined;
+}
 interface Opening {
+  readonly at: number;
+  readonly event: Extract<TandemEvent, { type: "call-started" }>;
+}
+interface Made {
+  readonly type: LiveEventType;
   readonly data: LiveEvent["data"];
-  readonly webhookUrl: string | undefined;
 }
 
 export function createLiveEvents(options: LiveEventsOptions): LiveEvents {
@@ -47,11 +71,12 @@ class LiveEventRing implements LiveEvents {
   readonly #options: LiveEventsOptions;
   readonly #ringMax: number;
   /** Oldest first; the first has number `#first`. */
-  #ring: LiveEvent[] = [];
+  #ring: Kept[] = [];
   #first = 1;
+  /** Of the calls that are up. */
   readonly #calls = new Map<string, Opening>();
   readonly #followers = new Set<(batch: LiveBatch) => void>();
-  #batch: LiveEvent[] = [];
+  #batch: Kept[] = [];
   #timer: Timer | undefined;
 
   constructor(options: LiveEventsOptions) {
@@ -60,30 +85,16 @@ class LiveEventRing implements LiveEvents {
   }
 
   accept({ event, at }: Stamped): void {
-    const made = this.#translate(event, at);
-    if (made === undefined) return;
-    const number = this.#first + this.#ring.length;
-    const place = `${this.#options.boot}.${number}`;
-    const callId = event.callId;
-    const live: LiveEvent = {
-      // Transferred it may be several times.
-      id: callId === undefined ? place : `${callId}.${made.type}${made.type === "call.transferred" ? `.${place}` : ""}`,
-      place,
-      type: made.type,
-      atMs: at,
-      tenant: event.tenant ?? "*",
-      callId,
-      webhookUrl: made.webhookUrl,
-      data: made.data,
-    };
-    this.#ring.push(live);
+    if (!TOLD.has(event.type) || (event.type === "registration" && event.standing === "registering")) return;
+    const kept: Kept = { number: this.#first + this.#ring.length, at, event, opening: this.#openingOf(event, at) };
+    this.#ring.push(kept);
     // Half at a time: shifting a long array for each event would cost more than the event.
     if (this.#ring.length > 2 * this.#ringMax) {
       this.#first += this.#ring.length - this.#ringMax;
       this.#ring = this.#ring.slice(-this.#ringMax);
     }
     if (this.#followers.size === 0) return;
-    this.#batch.push(live);
+    this.#batch.push(kept);
     this.#timer ??= this.#options.clock.after(this.#options.batchMs ?? BATCH_MS, () => this.#flush());
   }
 
@@ -98,77 +109,94 @@ class LiveEventRing implements LiveEvents {
   #flush(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    const batch: LiveBatch = { events: this.#batch, missed: false };
+    const kept = this.#batch;
     this.#batch = [];
-    if (batch.events.length > 0) for (const tell of this.#followers) tell(batch);
+    if (kept.length === 0 || this.#followers.size === 0) return;
+    const batch: LiveBatch = { events: this.#liveEvents(kept), missed: false };
+    for (const tell of this.#followers) tell(batch);
   }
 
   #since(after: string | undefined): LiveBatch {
     if (after === undefined) return { events: [], missed: false };
     const [boot, number] = after.split(".");
     // Of another process: all that this one has is new.
-    if (boot !== this.#options.boot) return { events: this.#ring.slice(-this.#ringMax), missed: true };
+    if (boot !== this.#options.boot) return { events: this.#liveEvents(this.#ring.slice(-this.#ringMax)), missed: true };
     const from = Number(number) + 1 - this.#first;
-    return { events: this.#ring.slice(Math.max(0, from)), missed: !(from >= 0) };
+    return { events: this.#liveEvents(this.#ring.slice(Math.max(0, from))), missed: !(from >= 0) };
   }
 
-  #translate(
-    event: TandemEvent,
-    at: number,
-  ): { readonly type: LiveEventType; readonly webhookUrl?: string | undefined; readonly data: LiveEvent["data"] } | undefined {
-    switch (event.type) {
-      case "call-started": {
-        const { caller, called, peer, callId = "", webhookUrl } = event;
-        const started_at = new Date(at).toISOString();
-        const data = { call_id: callId, from_number: caller, to_number: called, from_peer: peer, started_at };
-        if (this.#calls.size < CALLS_MAX) this.#calls.set(callId, { data, webhookUrl });
-        return { type: "call.started", webhookUrl, data };
-      }
-      case "call-ringing":
-        return this.#ofCall("call.ringing", event.callId, {});
-      case "call-answered":
-        return this.#ofCall("call.answered", event.callId, { to_peer: event.peer, setup_ms: event.setupMs });
-      case "call-transferred":
-        return this.#ofCall("call.transferred", event.callId, { replaced_peer: event.from, new_peer: event.to });
-      case "call-ended": {
-        const { outcome, sipStatus, endedBy, reason, durationMs, callId } = event;
-        const said = this.#ofCall("call.ended", callId, {
-          outcome,
-          sip_status: sipStatus,
-          ended_by: endedBy,
-          end_reason: reason,
-          duration_seconds: Math.round(durationMs) / 1000,
-        });
-        this.#calls.delete(callId ?? "");
-        return said;
-      }
-      case "registration":
-        if (event.standing === "registering") return undefined;
-        return {
-          type: event.standing === "registered" ? "trunk.registered" : "trunk.unregistered",
-          data: { trunk_id: event.trunk, state: event.standing, reason: event.reason },
-        };
-      case "gateway-health":
-        return {
-          type: event.up ? "gateway.up" : "gateway.down",
-          data: { gateway: event.gateway, target: event.target, reason: event.reason },
-        };
-      default:
-        return undefined;
+  #openingOf(event: TandemEvent, at: number): Opening | undefined {
+    const { callId } = event;
+    if (callId === undefined) return undefined;
+    if (event.type === "call-started") {
+      const opening = { at, event };
+      if (this.#calls.size < CALLS_MAX) this.#calls.set(callId, opening);
+      return opening;
     }
+    const opening = this.#calls.get(callId);
+    if (event.type === "call-ended") this.#calls.delete(callId);
+    return opening;
   }
 
-  #ofCall(type: LiveEventType, callId = "", more: LiveEvent["data"]) {
-    const opening = this.#calls.get(callId);
-    return { type, webhookUrl: opening?.webhookUrl, data: { ...(opening?.data ?? unknownCall(callId)), ...more } };
+  #liveEvents(kept: readonly Kept[]): readonly LiveEvent[] {
+    return kept.flatMap((each) => liveEventOf(each, `${this.#options.boot}.${each.number}`) ?? []);
+  }
+}
+
+function liveEventOf({ event, at, opening }: Kept, place: string): LiveEvent | undefined {
+  const made = translate(event, opening);
+  if (made === undefined) return undefined;
+  const { callId } = event;
+  return {
+    // Transferred it may be several times.
+    id: callId === undefined ? place : `${callId}.${made.type}${made.type === "call.transferred" ? `.${place}` : ""}`,
+    place,
+    type: made.type,
+    atMs: at,
+    tenant: event.tenant ?? "*",
+    callId,
+    webhookUrl: opening?.event.webhookUrl,
+    data: made.data,
+  };
+}
+
+function translate(event: TandemEvent, opening: Opening | undefined): Made | undefined {
+  const ofCall = (more: LiveEvent["data"]): LiveEvent["data"] => ({ ...openingData(event.callId, opening), ...more });
+  switch (event.type) {
+    case "call-started":
+      return { type: "call.started", data: ofCall({}) };
+    case "call-ringing":
+      return { type: "call.ringing", data: ofCall({}) };
+    case "call-answered":
+      return { type: "call.answered", data: ofCall({ to_peer: event.peer, setup_ms: event.setupMs }) };
+    case "call-transferred":
+      return { type: "call.transferred", data: ofCall({ replaced_peer: event.from, new_peer: event.to }) };
+    case "call-ended": {
+      const { outcome, sipStatus, endedBy, reason, durationMs } = event;
+      const duration_seconds = Math.round(durationMs) / 1000;
+      return {
+        type: "call.ended",
+        data: ofCall({ outcome, sip_status: sipStatus, ended_by: endedBy, end_reason: reason, duration_seconds }),
+      };
+    }
+    case "registration":
+      return {
+        type: event.standing === "registered" ? "trunk.registered" : "trunk.unregistered",
+        data: { trunk_id: event.trunk, state: event.standing, reason: event.reason },
+      };
+    case "gateway-health":
+      return {
+        type: event.up ? "gateway.up" : "gateway.down",
+        data: { gateway: event.gateway, target: event.target, reason: event.reason },
+      };
+    default:
+      return undefined;
   }
 }
 
 /** Of a call that a former process took, only the id is known. */
-const unknownCall = (callId: string): LiveEvent["data"] => ({
-  call_id: callId,
-  from_number: null,
-  to_number: null,
-  from_peer: null,
-  started_at: null,
-});
+function openingData(callId = "", opening: Opening | undefined): LiveEvent["data"] {
+  if (opening === undefined) return { call_id: callId, from_number: null, to_number: null, from_peer: null, started_at: null };
+  const { caller, called, peer } = opening.event;
+  return { call_id: callId, from_number: caller, to_number: called, from_peer: peer, started_at: new Date(opening.at).toISOString() };
+}
