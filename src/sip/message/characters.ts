@@ -5,6 +5,7 @@ const UNRESERVED = 2;
 const USER = 4;
 const HOST = 8;
 const DIGIT = 16;
+const NOT_IN_URI = 32;
 
 const CLASSES = new Uint8Array(256);
 const mark = (characters: string, bits: number): void => {
@@ -17,6 +18,9 @@ mark("-_.!~*'()", UNRESERVED | USER);
 mark("&=+$,;?/", USER);
 // "_" is not in the grammar of a host name and is in use.
 mark("-._", HOST);
+// White space, controls and delimiters never stand in a URI unescaped. Bytes above ASCII are let through.
+mark('<>"\x7f', NOT_IN_URI);
+for (let code = 0; code <= 0x20; code++) CLASSES[code]! |= NOT_IN_URI;
 
 export const SPACE = 0x20;
 export const TAB = 0x09;
@@ -38,6 +42,12 @@ export const isUnreservedCode = (code: number): boolean => (CLASSES[code]! & UNR
 export const isHostCode = (code: number): boolean => (CLASSES[code]! & HOST) !== 0;
 export const isDigitCode = (code: number): boolean => (CLASSES[code]! & DIGIT) !== 0;
 export const isBlank = (code: number): boolean => code === SPACE || code === TAB;
+
+/** The first position of a character that a URI may hold only escaped; -1: there is none. */
+export function forbiddenInUri(text: string): number {
+  for (let i = 0; i < text.length; i++) if ((CLASSES[text.charCodeAt(i)]! & NOT_IN_URI) !== 0) return i;
+  return -1;
+}
 
 /** True for one or more token characters. */
 export function isToken(text: string): boolean {

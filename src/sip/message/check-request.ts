@@ -4,6 +4,7 @@
  * Left to others: whether a URI scheme, method, extension or body is supported (416, 405, 420, 415: the UAS
  * core), Max-Forwards 0 (483), merged requests (482), Date, Expires and Warning (we act on none of them).
  */
+import { headerBit, headerId } from "./header-names.ts";
 import type { ReceivedCommon, ReceivedRequest, ReceivedResponse } from "./message.ts";
 import { MAGIC_COOKIE } from "./parse-via.ts";
 
@@ -17,6 +18,7 @@ const bad = (reason: string): Refusal => ({ status: 400, reason });
 
 /** Header fields that may stand once only (§7.3.1). Repeated with the same text they are tolerated: Meta does so. */
 const SINGLE = ["From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type"];
+const SINGLE_BITS = SINGLE.reduce((bits, name) => bits | headerBit(headerId(name)), 0);
 const WHITE_SPACE = /\s/;
 
 /** undefined: the request may go on. An ACK that is refused is dropped, it has no response. */
@@ -57,8 +59,9 @@ function checkCommon(message: ReceivedCommon): string | undefined {
   const callId = message.callId();
   if (callId === "" || WHITE_SPACE.test(callId)) return "Missing or malformed Call-ID";
   if (!message.cseq().ok) return "Missing or malformed CSeq";
-  for (const name of SINGLE) {
-    if (message.headerCount(name) > 1 && differ(message.headerLines(name))) return `More than one ${name}`;
+  if ((message.repeatedHeaders & SINGLE_BITS) !== 0) {
+    const name = SINGLE.find((single) => differ(message.headerLines(single)));
+    if (name !== undefined) return `More than one ${name}`;
   }
   const length = message.contentLength();
   if (!length.ok) return "Malformed Content-Length";

@@ -78,6 +78,9 @@ export const CONTENT_TYPE = 9;
 export const ROUTE = 10;
 export const RECORD_ROUTE = 11;
 
+/** One bit for each of the first 31 numbers; all others share bit 0. */
+export const headerBit = (id: number): number => (id < 32 ? 1 << id : 1);
+
 /** Lower-case names by first letter and length: the usual look-up compares one candidate. */
 const BUCKETS: (readonly (readonly [lower: string, id: number])[] | undefined)[] = [];
 const BY_NAME = new Map<string, number>();

@@ -85,6 +85,8 @@ export interface ReceivedCommon {
   headerLines(name: string): readonly string[];
   /** How many fields of that name there are. */
   headerCount(name: string): number;
+  /** Bits (`headerBit` in header-names.ts) of the headers of which there may be several: one look in place of many counts. */
+  readonly repeatedHeaders: number;
   /** All values of a comma-separated header over all its lines, each trimmed. Quotes, <> and comments respected. */
   headerValues(name: string): readonly string[];
   /** Every field in wire order. */

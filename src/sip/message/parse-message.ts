@@ -8,7 +8,7 @@
  */
 import { type Parsed, bytesToWire, malformed, parsed } from "#base/bytes.ts";
 import { COLON, CR, LF, SPACE, TAB, isToken, isTokenCode } from "./characters.ts";
-import { headerIdAt } from "./header-names.ts";
+import { headerBit, headerIdAt } from "./header-names.ts";
 import { HEADERS_MAX, MESSAGE_BYTES_MAX } from "./limits.ts";
 import type { ReceivedMessage } from "./message.ts";
 import { methodName } from "./parse-cseq.ts";
@@ -36,8 +36,13 @@ function endOfLine(wire: string, at: number): number {
   return lf > at && wire.charCodeAt(lf - 1) === CR ? lf - 1 : -1;
 }
 
+/** The marks of the message that is being indexed: what is handed out is a copy of the right length. */
+const MARKS: number[] = Array.from({ length: 3 * (HEADERS_MAX + 1) }, () => 0);
+
 function indexHeaders(wire: string, from: number): Parsed<MessageIndex> {
-  const marks: number[] = [];
+  let marked = 0;
+  let seen = 0;
+  let repeated = 0;
   let at = from;
   for (let headers = 0; ; ) {
     const first = wire.charCodeAt(at);
@@ -52,14 +57,22 @@ function indexHeaders(wire: string, from: number): Parsed<MessageIndex> {
         return malformed(at >= wire.length ? "no empty line after the header fields" : "header line without a name and a colon", at);
       let nameEnd = colon;
       while (wire.charCodeAt(nameEnd - 1) === SPACE || wire.charCodeAt(nameEnd - 1) === TAB) nameEnd--;
-      marks.push(headerIdAt(wire, at, nameEnd), at, colon);
+      const id = headerIdAt(wire, at, nameEnd);
+      const bit = headerBit(id);
+      repeated |= seen & bit;
+      seen |= bit;
+      MARKS[marked++] = id;
+      MARKS[marked++] = at;
+      MARKS[marked++] = colon;
     }
     const lineEnd = endOfLine(wire, at);
     if (lineEnd < 0) return malformed("header line does not end with CRLF", at);
     at = lineEnd + 2;
   }
-  marks.push(0, at, 0);
-  return parsed({ wire, marks, bodyStart: at + 2 });
+  MARKS[marked++] = 0;
+  MARKS[marked++] = at;
+  MARKS[marked++] = 0;
+  return parsed({ wire, marks: MARKS.slice(0, marked), bodyStart: at + 2, seen, repeated });
 }
 
 /** Position of the colon after a token and blanks; -1 if that is not what stands there. */

@@ -6,21 +6,19 @@
  * core's question, not this file's.
  */
 import { type Parsed, malformed, parsed } from "#base/bytes.ts";
-import { EQUALS, QUESTION, SEMICOLON, isUnreservedCode, isUserCode, lowerCase } from "./characters.ts";
+import { EQUALS, QUESTION, SEMICOLON, forbiddenInUri, isUnreservedCode, isUserCode, lowerCase } from "./characters.ts";
 import type { Parameters, Uri } from "./message.ts";
 import { readHostPort, writeHostPort } from "./parse-host.ts";
 import { NO_PARAMETERS, writeParameters } from "./parse-parameters.ts";
 
 const SCHEME = /^[a-z][a-z0-9+.-]*$/;
-/** White space, controls and delimiters never stand in a URI unescaped. Bytes above ASCII are let through. */
-const FORBIDDEN = /[\x00-\x20\x7f<>"]/;
 
 /** @param text exactly the URI: no brackets, no white space around */
 export function parseUri(text: string): Parsed<Uri> {
   const colon = text.indexOf(":");
   if (colon <= 0) return malformed("URI without a scheme", 0);
-  const scheme = lowerCase(text.slice(0, colon));
-  const forbidden = text.search(FORBIDDEN);
+  const scheme = text.startsWith("sip:") ? "sip" : lowerCase(text.slice(0, colon));
+  const forbidden = forbiddenInUri(text);
   if (forbidden >= 0) return malformed("character that must be escaped in a URI", forbidden);
   if (scheme === "sip" || scheme === "sips") return parseSipUri(scheme, text, colon + 1);
   if (scheme === "tel") return parseTelUri(text, colon + 1);

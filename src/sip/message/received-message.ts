@@ -20,6 +20,7 @@ import {
   TO,
   UNKNOWN,
   VIA,
+  headerBit,
   headerId,
 } from "./header-names.ts";
 import { MAX_FORWARDS_MAX } from "./limits.ts";
@@ -37,6 +38,9 @@ export interface MessageIndex {
   readonly marks: readonly number[];
   /** Where the body begins. */
   readonly bodyStart: number;
+  /** Bits (`headerBit`) of the headers that there are, and of those of which there are several. */
+  readonly seen: number;
+  readonly repeated: number;
 }
 
 const STRIDE = 3;
@@ -49,6 +53,8 @@ abstract class IndexedMessage implements ReceivedCommon {
   readonly wire: string;
   readonly #marks: readonly number[];
   readonly #bodyStart: number;
+  readonly #seen: number;
+  readonly repeatedHeaders: number;
   #body: string | undefined;
   #topVia: Parsed<Via> | undefined;
   #vias: Parsed<readonly Via[]> | undefined;
@@ -61,6 +67,8 @@ abstract class IndexedMessage implements ReceivedCommon {
     this.wire = index.wire;
     this.#marks = index.marks;
     this.#bodyStart = index.bodyStart;
+    this.#seen = index.seen;
+    this.repeatedHeaders = index.repeated;
   }
 
   header(name: string): string | undefined {
@@ -190,6 +198,7 @@ abstract class IndexedMessage implements ReceivedCommon {
 
   /** Position in the marks of the first header of that number (or, for unknown ones, name) from `at` on; -1 if none. */
   #find(id: number, name: string, at: number): number {
+    if ((this.#seen & headerBit(id)) === 0) return -1;
     const marks = this.#marks;
     const end = marks.length - STRIDE;
     for (let i = at; i < end; i += STRIDE) {
