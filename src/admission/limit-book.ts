@@ -69,17 +69,26 @@ interface Subject {
   readonly kind: LimitSubject;
   readonly name: string;
 }
+/** Of one call, taken until it is given back: as long as somebody has it, no other account is made in its stead. */
+interface Place extends Subject {
+  readonly account: Account;
+}
 interface Talking {
-  readonly subject: Subject;
+  readonly account: Account;
   readonly startMs: number;
 }
-/** Accounts without calls that are kept for their minutes of today. */
+/** Of each kind. Accounts without calls are kept for their minutes of today. */
 const ACCOUNTS_MAX = 50_000;
 const MINUTE_MS = 60_000;
 
 export class LimitBook {
   readonly #parts: LimitBookParts;
-  readonly #accounts = new Map<string, Account>();
+  readonly #accounts: Readonly<Record<LimitSubject, Map<string, Account>>> = {
+    tenant: new Map(),
+    trunk: new Map(),
+    gateway: new Map(),
+    source: new Map(),
+  };
   readonly #locks = new Map<string, Lock>();
   readonly #rates = new CallRates();
   readonly #fraud = new FraudWatch();
@@ -92,7 +101,7 @@ export class LimitBook {
   admit(call: LimitedCall): CallLease | LimitRefusal {
     const subjects = subjectsOf(call);
     for (const subject of subjects) {
-      const calls = subject.kind === call.peer?.kind ? call.peer.calls : this.#account(subject).calls;
+      const calls = subject.kind === call.peer?.kind ? call.peer.calls : (this.#accounts[subject.kind].get(subject.name)?.calls ?? 0);
       const refusal = this.#full(subject, calls);
       if (refusal !== undefined) return refusal;
     }
@@ -100,14 +109,17 @@ export class LimitBook {
       const refusal = this.#tooFast(subject, "in");
       if (refusal !== undefined) return refusal;
     }
-    return this.resume(call);
+    return this.#lease(call.tenant, subjects);
   }
 
   /** A call that is there already, whatever the limits say. */
   resume(call: LimitedCall): CallLease {
-    const subjects = subjectsOf(call);
-    for (const subject of subjects) this.#account(subject).calls++;
-    return new Lease(this, call.tenant, subjects);
+    return this.#lease(call.tenant, subjectsOf(call));
+  }
+  #lease(tenant: string, subjects: readonly Subject[]): CallLease {
+    const places = subjects.map(({ kind, name }): Place => ({ kind, name, account: this.account(kind, name) }));
+    for (const { account } of places) account.calls++;
+    return new Lease(this, tenant, places);
   }
 
   /** Why no call may go to the peer now; it takes the peer's turn. */
@@ -139,11 +151,11 @@ export class LimitBook {
 
   /** Talked today before the start of this process. */
   addTalked(subject: LimitSubject, name: string, ms: number): void {
-    this.#account({ kind: subject, name }).meter.add(ms, this.#parts.clock.wallMs());
+    this.account(subject, name).meter.add(ms, this.#parts.clock.wallMs());
   }
 
   use(subject: LimitSubject, name: string): LimitUse {
-    const account = this.#accounts.get(keyOf({ kind: subject, name }));
+    const account = this.#accounts[subject].get(name);
     const talkedMs = account?.meter.talkedMs(this.#parts.clock.wallMs()) ?? 0;
     return {
       subject,
@@ -156,12 +168,12 @@ export class LimitBook {
   }
   /** Sources that have calls now. */
   sources(): readonly string[] {
-    const prefix = keyOf({ kind: "source", name: "" });
-    return [...this.#accounts].flatMap(([key, { calls }]) => (calls > 0 && key.startsWith(prefix) ? key.slice(prefix.length) : []));
+    return [...this.#accounts.source].flatMap(([name, { calls }]) => (calls > 0 ? name : []));
   }
   /** Places taken, of all subjects: none when there are no calls. */
   get taken(): number {
-    return [...this.#accounts.values()].reduce((sum, { calls, meter }) => sum + calls + meter.running, 0);
+    const accounts = Object.values(this.#accounts).flatMap((ofKind) => [...ofKind.values()]);
+    return accounts.reduce((sum, { calls, meter }) => sum + calls + meter.running, 0);
   }
 
   #full({ kind, name }: Subject, calls: number): LimitRefusal | undefined {
@@ -173,7 +185,7 @@ export class LimitBook {
         said: `calls at a time of this ${kind}`,
       };
     if (minutesPerDay === undefined) return undefined;
-    const minutes = this.#account({ kind, name }).meter.talkedMs(this.#parts.clock.wallMs()) / MINUTE_MS;
+    const minutes = this.account(kind, name).meter.talkedMs(this.#parts.clock.wallMs()) / MINUTE_MS;
     if (minutes < minutesPerDay) return undefined;
     const reason = `limit minutes_per_day: ${kind} ${name} has talked ${Math.floor(minutes)} of ${minutesPerDay} minutes today`;
     return { outcome: "carrier_blocked", reason, said: `minutes a day of this ${kind}` };
@@ -196,20 +208,16 @@ export class LimitBook {
   }
 
   /** For leases. */
-  begin(subject: Subject, startMs: number): void {
-    this.#account(subject).meter.begin(startMs, this.#parts.clock.wallMs());
-  }
   now(): number {
     return this.#parts.clock.wallMs();
   }
-  giveBack(subjects: readonly Subject[], talking: readonly Talking[]): void {
+  giveBack(places: readonly Place[], talking: readonly Talking[]): void {
     const nowMs = this.#parts.clock.wallMs();
-    for (const { subject, startMs } of talking) this.#account(subject).meter.end(startMs, nowMs);
-    for (const subject of subjects) {
-      const account = this.#account(subject);
+    for (const { account, startMs } of talking) account.meter.end(startMs, nowMs);
+    for (const { kind, name, account } of places) {
       account.calls--;
       // A source may be anybody who was let in once; minutes are counted for the others alone.
-      if (subject.kind === "source" && account.calls === 0) this.#accounts.delete(keyOf(subject));
+      if (kind === "source" && account.calls === 0) this.#accounts.source.delete(name);
     }
   }
   watch(tenant: string, { called, trunks, talkedMs }: EndedLease): void {
@@ -235,48 +243,51 @@ export class LimitBook {
     this.#parts.onLock(lock, tenant);
   }
 
-  #account(subject: Subject): Account {
-    const key = keyOf(subject);
-    let account = this.#accounts.get(key);
+  account(kind: LimitSubject, name: string): Account {
+    const accounts = this.#accounts[kind];
+    let account = accounts.get(name);
     if (account !== undefined) return account;
-    if (this.#accounts.size >= ACCOUNTS_MAX) this.#dropIdle();
-    this.#accounts.set(key, (account = { calls: 0, meter: new TalkMeter() }));
+    if (accounts.size >= ACCOUNTS_MAX) dropIdle(accounts);
+    accounts.set(name, (account = { calls: 0, meter: new TalkMeter() }));
     return account;
   }
-  #dropIdle(): void {
-    for (const [key, { calls, meter }] of this.#accounts) if (calls === 0 && meter.running === 0) return void this.#accounts.delete(key);
-  }
+}
+
+function dropIdle(accounts: Map<string, Account>): void {
+  for (const [name, { calls, meter }] of accounts) if (calls === 0 && meter.running === 0) return void accounts.delete(name);
 }
 
 class Lease implements CallLease {
   readonly #book: LimitBook;
   readonly #tenant: string;
-  readonly #subjects: readonly Subject[];
+  readonly #places: readonly Place[];
   /** Whose minutes run, each since when. */
   readonly #talking: Talking[] = [];
   #over = false;
 
-  constructor(book: LimitBook, tenant: string, subjects: readonly Subject[]) {
+  constructor(book: LimitBook, tenant: string, places: readonly Place[]) {
     this.#book = book;
     this.#tenant = tenant;
-    this.#subjects = subjects;
+    this.#places = places;
   }
 
-  answered(callee: LimitedPeer, agoMs: number): void {
+  answered({ kind, name }: LimitedPeer, agoMs: number): void {
     if (this.#over) return;
-    const startMs = this.#book.now() - agoMs;
-    const talking = [...this.#subjects.filter(({ kind }) => kind !== "source"), { kind: callee.kind, name: callee.name }];
-    for (const subject of talking) {
-      if (this.#talking.some((one) => keyOf(one.subject) === keyOf(subject))) continue;
-      this.#talking.push({ subject, startMs });
-      this.#book.begin(subject, startMs);
-    }
+    const nowMs = this.#book.now();
+    for (const place of this.#places) if (place.kind !== "source") this.#talks(place.account, nowMs, agoMs);
+    this.#talks(this.#book.account(kind, name), nowMs, agoMs);
+  }
+  #talks(account: Account, nowMs: number, agoMs: number): void {
+    for (const one of this.#talking) if (one.account === account) return;
+    const startMs = nowMs - agoMs;
+    this.#talking.push({ account, startMs });
+    account.meter.begin(startMs, nowMs);
   }
 
   end(how: EndedLease): void {
     if (this.#over) return;
     this.#over = true;
-    this.#book.giveBack(this.#subjects, this.#talking);
+    this.#book.giveBack(this.#places, this.#talking);
     this.#book.watch(this.#tenant, how);
   }
 }

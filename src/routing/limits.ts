@@ -50,10 +50,13 @@ export const NO_LIMITS: LimitPolicy = {
   named: { tenant: new Map(), trunk: new Map(), gateway: new Map(), source: new Map() },
 };
 
+const NONE: Limits = {};
+
 /** Its own words over those of its kind. */
 export function limitsOf(policy: LimitPolicy, subject: LimitSubject, name: string): Limits {
-  const [general, own] = [policy.defaults[subject], policy.named[subject].get(name)];
-  if (own === undefined) return general ?? {};
+  const general = policy.defaults[subject];
+  const own = policy.named[subject].get(name);
+  if (own === undefined) return general ?? NONE;
   return general === undefined ? own : { ...general, ...own };
 }
 
