@@ -14,6 +14,8 @@ import { createRefusals } from "#observe/recent-refusals.ts";
 
 const LOG_WRITE_BYTES = 8 << 10;
 const LOG_DELAY_MS = 100;
+/** Before that, as events: they become text in a row. */
+const LOG_WAIT_MS = 50;
 /** After the last line: one that falls on a write under way does nothing. */
 const LOG_FLUSHES = 10;
 
@@ -24,8 +26,11 @@ export function openWatching(node: NodeConfig, clock: Clock, startedAtMs: number
     format: process.stderr.isTTY ? "lines" : "json",
     colour: process.stderr.isTTY,
     clock,
+    waitMs: process.stderr.isTTY ? 0 : LOG_WAIT_MS,
     destination: logDestination(clock),
   });
+  // Before the destination's own end, whatever ends the process.
+  process.prependListener("exit", log.flush);
   const counters = createCounters();
   const ladder = openLadderRing({
     dir: join(node.home, LADDER_FOLDER),
@@ -53,8 +58,8 @@ function logDestination(clock: Clock): DestinationStream {
     if (--flushes > 0) clock.after(LOG_DELAY_MS, flush);
   };
   return {
-    write(line) {
-      destination.write(line);
+    write(lines) {
+      destination.write(lines);
       if (flushes === 0) clock.after(LOG_DELAY_MS, flush);
       flushes = LOG_FLUSHES;
     },

@@ -6,6 +6,7 @@
  */
 import type { Clock, Timer } from "#base/clock.ts";
 import type { LiveEvent, LiveEventType, Stamped, TandemEvent } from "./event.ts";
+import type { Sink } from "./publish.ts";
 
 export interface LiveBatch {
   readonly events: readonly LiveEvent[];
@@ -13,9 +14,7 @@ export interface LiveBatch {
   readonly missed: boolean;
 }
 
-export interface LiveEvents {
-  readonly name: string;
-  accept(stamped: Stamped): void;
+export interface LiveEvents extends Sink {
   /** @param after the place of the last event that the follower has; @returns what stops it */
   follow(after: string | undefined, tell: (batch: LiveBatch) => void): () => void;
 }
@@ -68,6 +67,7 @@ export function createLiveEvents(options: LiveEventsOptions): LiveEvents {
 
 class LiveEventRing implements LiveEvents {
   readonly name = "live events";
+  readonly takes = (type: TandemEvent["type"]): boolean => TOLD.has(type);
   readonly #options: LiveEventsOptions;
   readonly #ringMax: number;
   /** Oldest first; the first has number `#first`. */

@@ -1,23 +1,26 @@
 /**
- * Events as log lines: JSON for machines, or lines for a person at a terminal. What a level hides:
+ * Events as log lines: JSON for machines, or lines for a person at a terminal. Lines of calls that go well may wait
+ * for each other, because a row of them costs little more than one. What a level hides:
  * at `info` and above numbers are masked and messages left out; at `debug` numbers are whole, unless masking is
  * asked for, and each message shows its first line; credentials are shown by none.
  */
-import type { Clock } from "#base/clock.ts";
+import type { Clock, Timer } from "#base/clock.ts";
 import type { Stamped, TandemEvent } from "./event.ts";
 import { maskNumber } from "./mask.ts";
+import type { Sink } from "./publish.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-export interface Log {
-  readonly name: string;
-  accept(stamped: Stamped): void;
+export interface Log extends Sink {
   /** A line of the process itself, outside of any call. */
   line(level: LogLevel, text: string): void;
+  /** Writes what waits. */
+  flush(): void;
 }
 
 export interface LogDestination {
-  write(line: string): void;
+  /** One line or several. */
+  write(lines: string): void;
 }
 
 export interface LogOptions {
@@ -27,8 +30,10 @@ export interface LogOptions {
   /** "lines" for a terminal, "json" for anything else. */
   readonly format: "json" | "lines";
   readonly colour?: boolean;
-  readonly clock: Pick<Clock, "wallMs">;
-  /** Where lines go, each with its newline. Usually pino.destination({ fd: 2, sync: false }) or stderr. */
+  readonly clock: Pick<Clock, "wallMs" | "after">;
+  /** How long lines below `warn` may wait for each other; 0 where a person reads them. */
+  readonly waitMs?: number;
+  /** Usually pino.destination({ fd: 2, sync: false }) or stderr. */
   readonly destination: LogDestination;
 }
 
@@ -38,23 +43,57 @@ const RANK: Readonly<Record<LogLevel, number>> = { debug: 20, info: 30, warn: 40
 
 export function createLog(options: LogOptions): Log {
   const rank = RANK[options.level];
-  const write = options.format === "json" ? jsonWriter(options) : lineWriter(options);
+  const format: Format = options.format === "json" ? jsonLine : terminalLine(options.colour === true);
   const masks = (options.numbers ?? (rank > RANK.debug ? "masked" : "whole")) === "masked";
   const limits = new LimitLines();
+  const { waitMs = 0 } = options;
+  let waiting: Waiting[] = [];
+  let timer: Timer | undefined;
+  const flush = (): void => {
+    timer?.cancel();
+    timer = undefined;
+    if (waiting.length === 0) return;
+    let lines = "";
+    for (const { level, stamped, unsaid } of waiting) {
+      const text = describe(stamped.event) + (unsaid > 0 ? ` (and ${unsaid} times more since)` : "");
+      lines += format(level, masks ? maskNumber(text) : text, stamped.at, stamped.event);
+    }
+    waiting = [];
+    options.destination.write(lines);
+  };
+  const onTime = (): void => {
+    try {
+      flush();
+    } catch {
+      // Nobody is left to be told; calls go on.
+      waiting = [];
+    }
+  };
   return {
     name: "log",
+    takes: (type) => rank <= RANK.debug || !DETAILS.has(type),
     accept(stamped) {
       const level = levelOf(stamped.event);
       if (RANK[level] < rank) return;
       const unsaid = stamped.event.type === "limit" ? limits.take(stamped.event.limit, stamped.at) : 0;
       if (unsaid === undefined) return;
-      const text = describe(stamped.event) + (unsaid > 0 ? ` (and ${unsaid} times more since)` : "");
-      write(level, masks ? maskNumber(text) : text, stamped.at, stamped.event);
+      waiting.push({ level, stamped, unsaid });
+      if (waitMs === 0 || RANK[level] >= RANK.warn) flush();
+      else timer ??= options.clock.after(waitMs, onTime);
     },
-    line: (level, text) => {
-      if (RANK[level] >= rank) write(level, masks ? maskNumber(text) : text, options.clock.wallMs(), undefined);
+    line(level, text) {
+      if (RANK[level] < rank) return;
+      flush();
+      options.destination.write(format(level, masks ? maskNumber(text) : text, options.clock.wallMs(), undefined));
     },
+    flush,
   };
+}
+
+interface Waiting {
+  readonly level: LogLevel;
+  readonly stamped: Stamped;
+  readonly unsaid: number;
 }
 
 /** A flood reaches the same limit thousands of times a second: it gets a few lines, and the number of the rest with the next one. */
@@ -77,43 +116,46 @@ class LimitLines {
   }
 }
 
-type Write = (level: LogLevel, text: string, at: number, event: TandemEvent | undefined) => void;
+/** A line with its newline. */
+type Format = (level: LogLevel, text: string, at: number, event: TandemEvent | undefined) => string;
 
 /** The fields of pino's lines, in one object: a logger of its own costs ten times as much, three times a call. */
-function jsonWriter({ destination }: LogOptions): Write {
-  return (level, msg, time, event) => {
-    const { callId, tenant, leg, type } = event ?? {};
-    destination.write(`${JSON.stringify({ level, time, type, callId, tenant, leg, msg })}\n`);
-  };
-}
+const jsonLine: Format = (level, msg, time, event) => {
+  const { callId, tenant, leg, type } = event ?? {};
+  return `${JSON.stringify({ level, time, type, callId, tenant, leg, msg })}\n`;
+};
 
 const COLOURS: Readonly<Record<LogLevel, string>> = { debug: "\x1b[2m", info: "", warn: "\x1b[33m", error: "\x1b[31m" };
 /** The end of a call id differs between calls of the same second. */
 const CALL_ID_SHOWN = 6;
 
-function lineWriter({ destination, colour }: LogOptions): Write {
+function terminalLine(colour: boolean): Format {
   return (level, text, at, event) => {
     const time = new Date(at).toISOString().slice(11, 23);
     const call = (event?.callId ?? "").slice(-CALL_ID_SHOWN).padEnd(CALL_ID_SHOWN);
     const line = `${time} ${level.padEnd(5)} ${call} ${text}`;
-    destination.write(colour === true && COLOURS[level] !== "" ? `${COLOURS[level]}${line}\x1b[0m\n` : `${line}\n`);
+    return colour && COLOURS[level] !== "" ? `${COLOURS[level]}${line}\x1b[0m\n` : `${line}\n`;
   };
 }
 
+/** Never above debug. */
+const DETAILS: ReadonlySet<TandemEvent["type"]> = new Set([
+  "sip",
+  "garbage",
+  "tls-failed",
+  "refused",
+  "challenged",
+  "route-decided",
+  "attempt-started",
+  "call-ringing",
+  "call-held",
+  "dtmf",
+  "media",
+] as const);
+
 function levelOf(event: TandemEvent): LogLevel {
+  if (DETAILS.has(event.type)) return "debug";
   switch (event.type) {
-    case "sip":
-    case "garbage":
-    case "tls-failed":
-    case "refused":
-    case "challenged":
-    case "route-decided":
-    case "attempt-started":
-    case "call-ringing":
-    case "call-held":
-    case "dtmf":
-    case "media":
-      return "debug";
     case "attempt-ended":
       return event.outcome === "answered" ? "debug" : "info";
     case "limit":

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { systemClock } from "#base/clock.ts";
+import { VirtualClock } from "../../test/kit/virtual-clock.ts";
 import { CallIds, TokenSigner } from "#base/ids.ts";
 import { seededRandom } from "#base/random.ts";
 import { createCounters } from "./counters.ts";
@@ -229,6 +230,7 @@ test("a sink that throws is cut off, the others go on, and events are numbered",
   );
   const late: Stamped[] = [];
   publish({ type: "call-ringing" });
+  add({ name: "picky", takes: (type) => type === "dtmf", accept: () => assert.fail("not what it takes") });
   const remove = add({ name: "late", accept: (stamped) => late.push(stamped) });
   publish({ type: "call-ringing" });
   remove();
@@ -287,6 +289,29 @@ test("a log masks numbers at info, shows them at debug, and credentials never", 
   masked.line("info", "sip:74950001122@10.0.0.1 and +79161234567");
   assert.match(lines[0]!, /INVITE sip:\+749\*\*\*22@10\.0\.0\.1 SIP/);
   assert.doesNotMatch(lines.join(""), /79161234567|74950001122/);
+});
+
+test("lines of calls wait for each other, and not behind a line of the process or bad news", () => {
+  const clock = new VirtualClock();
+  const writes: string[] = [];
+  const log = createLog({ level: "info", format: "lines", destination: { write: (lines) => void writes.push(lines) }, clock, waitMs: 50 });
+  const answered = (peer: string): void => log.accept({ at: 0, sequence: 0, event: { type: "call-answered", setupMs: 1, peer } });
+  const seen = (): string[] => writes.splice(0).map((lines) => lines.match(/one|two|own|limit/g)!.join(" "));
+  answered("one");
+  answered("two");
+  assert.deepEqual(seen(), []);
+  clock.advance(50);
+  assert.deepEqual(seen(), ["one two"]);
+  answered("one");
+  log.line("info", "own");
+  assert.deepEqual(seen(), ["one", "own"]);
+  answered("two");
+  log.accept({ at: 0, sequence: 0, event: { type: "limit", limit: "calls", detail: "" } });
+  assert.deepEqual(seen(), ["two limit"]);
+  answered("one");
+  log.flush();
+  clock.advance(50);
+  assert.deepEqual(seen(), ["one"]);
 });
 
 test("a limit that is reached a thousand times a second has a few lines, then the number of the rest", () => {

@@ -3,7 +3,8 @@
  * that nobody has to read CDRs for it.
  */
 import type { Outcome } from "#cdr/outcome.ts";
-import type { Stamped } from "./event.ts";
+import type { TandemEvent } from "./event.ts";
+import type { Sink } from "./publish.ts";
 
 export interface WayTotals {
   /** That are over; outbound also those that were answered. */
@@ -22,9 +23,7 @@ export interface PeerTotals {
 
 type Counting = { -readonly [K in keyof WayTotals]: WayTotals[K] };
 
-export interface PeerTotalsSink {
-  readonly name: string;
-  accept(stamped: Stamped): void;
+export interface PeerTotalsSink extends Sink {
   of(peer: string): PeerTotals;
 }
 
@@ -39,6 +38,7 @@ const FAULTS: ReadonlySet<string> = new Set<Outcome>([
   "timeout",
   "failed",
 ]);
+const COUNTED: ReadonlySet<TandemEvent["type"]> = new Set(["call-started", "call-answered", "attempt-ended", "call-ended"] as const);
 const nothing = (): Counting => ({ calls: 0, answered: 0, failed: 0, seconds: 0 });
 
 export function createPeerTotals(): PeerTotalsSink {
@@ -55,6 +55,7 @@ export function createPeerTotals(): PeerTotalsSink {
   };
   return {
     name: "peer totals",
+    takes: (type) => COUNTED.has(type),
     accept({ event }) {
       switch (event.type) {
         case "call-started":

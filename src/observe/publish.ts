@@ -7,6 +7,8 @@ import type { Publish, Stamped, TandemEvent } from "./event.ts";
 
 export interface Sink {
   readonly name: string;
+  /** What it wants to see, which never changes; absent: all. Of a call's twenty events most sinks look at a few. */
+  readonly takes?: (type: TandemEvent["type"]) => boolean;
   accept(stamped: Stamped): void;
 }
 
@@ -23,15 +25,23 @@ export function createPublisher(
   onCutOff: (sink: Sink, error: unknown) => void,
 ): Publisher {
   let current: readonly Sink[] = [...sinks];
+  const byType = new Map<TandemEvent["type"], readonly Sink[]>();
   let sequence = 0;
-  const remove = (sink: Sink): void => {
-    // A new array: the loop below goes on over the old one.
-    current = current.filter((other) => other !== sink);
+  const change = (changed: readonly Sink[]): void => {
+    current = changed;
+    byType.clear();
+  };
+  // New arrays: the loop below goes on over the old one.
+  const remove = (sink: Sink): void => change(current.filter((other) => other !== sink));
+  const takersOf = (type: TandemEvent["type"]): readonly Sink[] => {
+    let takers = byType.get(type);
+    if (takers === undefined) byType.set(type, (takers = current.filter((sink) => sink.takes?.(type) !== false)));
+    return takers;
   };
   return {
     publish(event: TandemEvent): void {
       const stamped: Stamped = { at: clock.wallMs(), sequence: ++sequence, event };
-      for (const sink of current) {
+      for (const sink of takersOf(event.type)) {
         try {
           sink.accept(stamped);
         } catch (error) {
@@ -41,7 +51,7 @@ export function createPublisher(
       }
     },
     add(sink) {
-      current = [...current, sink];
+      change([...current, sink]);
       return () => remove(sink);
     },
   };

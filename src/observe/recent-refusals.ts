@@ -2,7 +2,7 @@
  * Who asked for a call lately and was not let in: the ladder ring leaves strangers out, because a flood of them would
  * wash the calls away, but the carrier whose address is missing is one of them. Bounded; the one not heard of longest goes.
  */
-import type { Stamped } from "./event.ts";
+import type { Sink } from "./publish.ts";
 import { hostIn } from "./sip-facts.ts";
 
 export interface Refusal {
@@ -14,9 +14,7 @@ export interface Refusal {
   /** Epoch ms. */
   readonly lastAtMs: number;
 }
-export interface RefusalsSink {
-  readonly name: string;
-  accept(stamped: Stamped): void;
+export interface RefusalsSink extends Sink {
   /** The last one first. */
   list(): readonly Refusal[];
 }
@@ -27,6 +25,7 @@ export function createRefusals(): RefusalsSink {
   const known = new Map<string, Refusal>();
   return {
     name: "refusals",
+    takes: (type) => type === "refused",
     accept({ at, event }) {
       if (event.type !== "refused") return;
       const { listener, remote, reason } = event;
