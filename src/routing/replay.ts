@@ -48,11 +48,14 @@ export interface DecisionInput extends Omit<PlanInput, "dice"> {
   readonly seed: string;
 }
 
+/** In the order in which they are written. */
+type Seeing = { -readonly [K in keyof DecisionSeen]: DecisionSeen[K] };
+
 /** The plan, with what it saw. */
 export function planSeen(input: DecisionInput): DialPlan {
   const { snapshot, source, calledUser, callerUser, nowMs } = input;
   const health = new Map<string, PeerHealth | undefined>();
-  const turns: Record<string, number> = {};
+  let turns: Record<string, number> | undefined;
   const plan = planCall({
     ...input,
     dice: diceOf(input.seed),
@@ -65,43 +68,50 @@ export function planSeen(input: DecisionInput): DialPlan {
     },
     turn: (group) => {
       const turn = input.turn?.(group) ?? 0;
+      turns ??= {};
       turns[group] ??= turn;
       return turn;
     },
   });
-  const seenHealth = [...health].flatMap(([peer, one]) => seenOf(peer, one)).slice(0, SEEN_HEALTH_MAX);
-  const seen: DecisionSeen = {
+  const seen: Partial<Seeing> = {
     atMs: nowMs,
     configHash: snapshot.hash.slice(0, HASH_CHARS),
     source: source.name,
     calledUser,
     callerUser,
-    ...(Object.keys(turns).length > 0 && { turns }),
-    ...(seenHealth.length > 0 && { health: seenHealth }),
-    ...resultOf(plan),
   };
+  if (turns !== undefined) seen.turns = turns;
+  const seenHealth = healthSeen(health);
+  if (seenHealth.length > 0) seen.health = seenHealth;
+  seen.dialled = dialledOf(plan);
+  if (plan.type === "reject") seen.status = plan.status;
   return { ...plan, seen };
 }
+const dialledOf = (plan: DialPlan): readonly string[] => (plan.type === "dial" ? plan.attempts.map(({ peer }) => peer.name) : []);
 
-function seenOf(peer: string, health: PeerHealth | undefined): readonly SeenHealth[] {
-  if (health === undefined) return [];
-  const { up, calls, outboundCalls = 0, restsUntilMs, draining, locked } = health;
-  if (up && calls === 0 && outboundCalls === 0 && restsUntilMs === 0 && draining !== true && locked === undefined) return [];
-  return [
-    {
-      peer,
-      ...(!up && { down: true }),
-      ...(calls > 0 && { calls }),
-      ...(outboundCalls > 0 && { outboundCalls }),
-      ...(restsUntilMs > 0 && { restsUntilMs }),
-      ...(draining === true && { draining: true }),
-      ...(locked !== undefined && { locked }),
-    },
-  ];
+function healthSeen(health: ReadonlyMap<string, PeerHealth | undefined>): readonly SeenHealth[] {
+  const all: SeenHealth[] = [];
+  for (const [peer, one] of health) {
+    if (all.length === SEEN_HEALTH_MAX) break;
+    const seen = one === undefined ? undefined : seenOf(peer, one);
+    if (seen !== undefined) all.push(seen);
+  }
+  return all;
 }
 
-const resultOf = (plan: DialPlan): Pick<DecisionSeen, "dialled" | "status"> =>
-  plan.type === "dial" ? { dialled: plan.attempts.map(({ peer }) => peer.name) } : { dialled: [], status: plan.status };
+/** undefined: it is up and has no calls. */
+function seenOf(peer: string, health: PeerHealth): SeenHealth | undefined {
+  const { up, calls, outboundCalls = 0, restsUntilMs, draining, locked } = health;
+  if (up && calls === 0 && outboundCalls === 0 && restsUntilMs === 0 && draining !== true && locked === undefined) return undefined;
+  const seen: { -readonly [K in keyof SeenHealth]: SeenHealth[K] } = { peer };
+  if (!up) seen.down = true;
+  if (calls > 0) seen.calls = calls;
+  if (outboundCalls > 0) seen.outboundCalls = outboundCalls;
+  if (restsUntilMs > 0) seen.restsUntilMs = restsUntilMs;
+  if (draining === true) seen.draining = true;
+  if (locked !== undefined) seen.locked = locked;
+  return seen;
+}
 
 /** From a CDR, perhaps of another version; undefined: nothing that can be replayed. */
 export function readSeen(value: unknown): DecisionSeen | undefined {
@@ -159,7 +169,6 @@ export interface Difference {
 
 /** Empty: the same decision. */
 export function differences(seen: DecisionSeen, then: DecidedThen, again: DialPlan): readonly Difference[] {
-  const result = resultOf(again);
   const found: Difference[] = [];
   const compare = (what: string, before: string, now: string): void => {
     if (before !== now) found.push({ what, before, now });
@@ -167,8 +176,8 @@ export function differences(seen: DecisionSeen, then: DecidedThen, again: DialPl
   compare("route", then.route, again.route);
   compare("called", then.called, again.called);
   compare("caller", then.caller, again.caller);
-  compare("refusal", String(seen.status ?? ""), String(result.status ?? ""));
-  compare("gateways", seen.dialled.join(", "), result.dialled.join(", "));
+  compare("refusal", String(seen.status ?? ""), again.type === "reject" ? String(again.status) : "");
+  compare("gateways", seen.dialled.join(", "), dialledOf(again).join(", "));
   const skippedThen = new Map(then.skipped.map(({ peer, reason }) => [peer, reason]));
   for (const { peer, reason } of again.skipped) compare(`${peer} skipped`, skippedThen.get(peer) ?? "", reason);
   // Beyond the plan the CDR has those that hunting passed over: they were among its gateways.
