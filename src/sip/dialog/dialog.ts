@@ -8,6 +8,7 @@
 import { bytesToWire, wireToBytes } from "#base/bytes.ts";
 import type { HeaderField, OutgoingRequest, ReceivedCommon, ReceivedRequest, ReceivedResponse } from "#sip/message/message.ts";
 import { parseNameAddr } from "#sip/message/parse-name-addr.ts";
+import { ownText } from "#sip/message/received-message.ts";
 import type { Flow, Target } from "#sip/transport/transport.ts";
 import type { DialogState, InviteParameters, RequestParts } from "./user-agent.ts";
 
@@ -20,42 +21,55 @@ const MAX_FORWARDS = 70;
 /** §12.1.1: the UAS side, with the first response that carries our tag. */
 export function dialogOfUas(request: ReceivedRequest, flow: Flow, localTag: string, localContact: string, confirmed: boolean): DialogState {
   const cseq = request.cseq();
-  return compacted({
-    sipCallId: request.callId(),
-    localUri: withoutTag(request.header("To") ?? ""),
-    localTag,
-    remoteUri: withoutTag(request.header("From") ?? ""),
+  const from = request.header("From") ?? "";
+  const own = ownTexts([
+    request.callId(),
+    withoutTag(request.header("To") ?? ""),
+    withoutTag(from),
     // Absent from RFC 2543 peers: the empty tag then (§12.1.1).
-    remoteTag: request.fromTag(),
+    request.fromTag(),
+    contactOf(request) ?? uriOf(from),
+    ...request.headerValues("Record-Route"),
+  ]);
+  return {
+    sipCallId: own[0]!,
+    localUri: own[1]!,
+    localTag,
+    remoteUri: own[2]!,
+    remoteTag: own[3]!,
     localSequence: 0,
     remoteSequence: cseq.ok ? cseq.value.number : undefined,
-    remoteTarget: contactOf(request) ?? uriOf(request.header("From") ?? ""),
-    routeSet: request.headerValues("Record-Route"),
+    remoteTarget: own[4]!,
+    routeSet: own.slice(5),
     localContact,
     target: targetOf(flow),
     confirmed,
     peerAllows: allowsOf(request) ?? [],
-  });
+  };
 }
 
 /** §12.1.2: the UAC side, from what our INVITE said and a response with a tag. */
 export function dialogOfUac(parameters: InviteParameters, response: ReceivedResponse, flow: Flow, confirmed: boolean): DialogState {
-  return compacted({
-    sipCallId: parameters.sipCallId,
-    localUri: parameters.localUri,
+  const routes = response.headerValues("Record-Route").toReversed();
+  const { sipCallId, localUri, remoteUri, requestUri } = parameters;
+  // Ours may be made of pieces of the caller's INVITE.
+  const own = ownTexts([sipCallId, localUri, remoteUri, response.toTag(), contactOf(response) ?? requestUri, ...routes]);
+  return {
+    sipCallId: own[0]!,
+    localUri: own[1]!,
     localTag: parameters.localTag,
-    remoteUri: parameters.remoteUri,
-    remoteTag: response.toTag(),
+    remoteUri: own[2]!,
+    remoteTag: own[3]!,
     localSequence: sequenceOf(parameters),
     remoteSequence: undefined,
-    remoteTarget: contactOf(response) ?? parameters.requestUri,
-    routeSet: response.headerValues("Record-Route").toReversed(),
+    remoteTarget: own[4]!,
+    routeSet: own.slice(5),
     localContact: parameters.localContact,
     target: targetOf(flow),
     ...(parameters.behindNat === true && { behindNat: true }),
     confirmed,
     peerAllows: allowsOf(response) ?? [],
-  });
+  };
 }
 
 /** §12.2.2: does a request with our tag in To belong to this dialog? */
@@ -80,7 +94,7 @@ export function refreshTarget(state: DialogState, message: ReceivedCommon, flow:
   const allows = allowsOf(message) ?? state.peerAllows;
   const target = targetOf(flow);
   const unchanged = contact === state.remoteTarget && sameTarget(target, state.target) && sameList(allows, state.peerAllows);
-  return unchanged ? state : compacted({ ...state, remoteTarget: contact, target, peerAllows: allows });
+  return unchanged ? state : { ...state, remoteTarget: ownTexts([contact])[0]!, target, peerAllows: allows };
 }
 
 /** A NAT gives another port when it likes; whoever stands behind it is where his last request came from. */
@@ -180,18 +194,30 @@ function contactOf(message: ReceivedCommon): string | undefined {
   return contact.ok && contact.value !== undefined && contact.value !== "star" ? contact.value.uriText : undefined;
 }
 
-const allowsOf = (message: ReceivedCommon): readonly string[] | undefined =>
-  message.header("Allow") === undefined ? undefined : message.headerValues("Allow").filter((method) => method !== "");
+/** By the text of an Allow that stands in one line: peers say the same in every message. Bounded, because strangers write it. */
+const ALLOWS = new Map<string, readonly string[]>();
+const ALLOWS_MAX = 64;
+const ALLOW_CHARS_MAX = 256;
+
+function allowsOf(message: ReceivedCommon): readonly string[] | undefined {
+  const text = message.header("Allow");
+  if (text === undefined) return undefined;
+  const isUsual = text.length <= ALLOW_CHARS_MAX && message.headerCount("Allow") === 1;
+  const known = isUsual ? ALLOWS.get(text) : undefined;
+  if (known !== undefined) return known;
+  const methods = ownTexts(message.headerValues("Allow").filter((method) => method !== ""));
+  if (!isUsual) return methods;
+  if (ALLOWS.size === ALLOWS_MAX) ALLOWS.clear();
+  ALLOWS.set(ownText(text), methods);
+  return methods;
+}
 
 /** Where the peer was seen. */
-export const targetOf = (flow: Flow): Target => ({
-  transport: flow.transport,
-  listener: flow.listener,
-  address: flow.remoteAddress,
-  port: flow.remotePort,
-  ...(flow.connection === 0 ? {} : { connection: flow.connection }),
-  ...(flow.tls === undefined ? {} : { tls: flow.tls }),
-});
+export function targetOf(flow: Flow): Target {
+  const { transport, listener, remoteAddress: address, remotePort: port, connection, tls } = flow;
+  if (connection === 0 && tls === undefined) return { transport, listener, address, port };
+  return { transport, listener, address, port, ...(connection !== 0 && { connection }), ...(tls !== undefined && { tls }) };
+}
 
 const sameTarget = (a: Target, b: Target): boolean =>
   a.address === b.address && a.port === b.port && a.transport === b.transport && a.listener === b.listener && a.connection === b.connection;
@@ -234,23 +260,12 @@ function unquotedIndex(value: string, char: string, from: number): number {
 }
 
 /**
- * The same state over one small string of its own. Pieces cut from a received message would keep the whole
+ * The same texts over one small string of their own. Pieces cut from a received message would keep the whole
  * message alive for as long as the call.
  */
-function compacted(state: DialogState): DialogState {
-  const { sipCallId, localUri, remoteUri, remoteTag, remoteTarget, routeSet, peerAllows } = state;
-  const parts = [sipCallId, localUri, remoteUri, remoteTag, remoteTarget, ...routeSet, ...peerAllows];
+function ownTexts(texts: readonly string[]): readonly string[] {
+  if (texts.length === 0) return texts;
   // Header values are unfolded, so none holds a line feed.
-  const own = bytesToWire(wireToBytes(parts.join("\n"))).split("\n");
-  if (own.length !== parts.length) return state;
-  return {
-    ...state,
-    sipCallId: own[0]!,
-    localUri: own[1]!,
-    remoteUri: own[2]!,
-    remoteTag: own[3]!,
-    remoteTarget: own[4]!,
-    routeSet: own.slice(5, 5 + routeSet.length),
-    peerAllows: own.slice(5 + routeSet.length),
-  };
+  const own = bytesToWire(wireToBytes(texts.join("\n"))).split("\n");
+  return own.length === texts.length ? own : texts;
 }
