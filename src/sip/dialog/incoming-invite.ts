@@ -126,10 +126,10 @@ export class PendingInvite implements IncomingInvite, DialogEnd, Cancellable {
 
   #response(status: number, reasonPhrase: string, parts: RequestParts): OutgoingResponse {
     if (status === 100) return dialogResponse(this.request, this.flow, status, reasonPhrase, parts);
-    const all = { ...parts, headers: [...this.#host.responseHeaders, ...parts.headers] };
-    return dialogResponse(this.request, this.flow, status, reasonPhrase, all, {
+    return dialogResponse(this.request, this.flow, status, reasonPhrase, parts, {
       localTag: this.localTag,
       localContact: this.#localContact,
+      headers: this.#host.responseHeaders,
     });
   }
 

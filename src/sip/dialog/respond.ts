@@ -16,7 +16,11 @@ export interface ResponseExtras {
   readonly localTag?: string;
   /** Contact URI without angle brackets. */
   readonly localContact?: string;
+  /** After Contact and before those of the parts. */
+  readonly headers?: readonly HeaderField[];
 }
+
+const NO_EXTRAS: ResponseExtras = {};
 
 /** Via, From, To, Call-ID and CSeq from the request; Record-Route where a dialog may come of it (§12.1.1). */
 export function dialogResponse(
@@ -25,14 +29,15 @@ export function dialogResponse(
   status: number,
   reasonPhrase: string,
   parts: RequestParts,
-  extras: ResponseExtras = {},
+  { localTag, localContact, headers: more = NO_PARTS.headers }: ResponseExtras = NO_EXTRAS,
 ): OutgoingResponse {
-  const contact: readonly HeaderField[] = extras.localContact === undefined ? [] : [["Contact", `<${extras.localContact}>`]];
+  const headers: HeaderField[] = localContact === undefined ? [] : [["Contact", `<${localContact}>`]];
+  headers.push(...more, ...parts.headers);
   return buildResponse(request, status, reasonPhrase, {
-    ...(extras.localTag === undefined ? {} : { toTag: extras.localTag }),
-    headers: [...contact, ...parts.headers],
+    toTag: localTag,
+    headers,
     body: parts.body,
-    ...(parts.contentType === undefined ? {} : { contentType: parts.contentType }),
+    contentType: parts.contentType,
     received: { address: flow.remoteAddress, rport: flow.remotePort },
   });
 }

@@ -10,12 +10,12 @@ import { splitHeaderValues } from "./split-header-values.ts";
 
 export interface ResponseParts {
   /** Added to To unless the request has one there; never to a 100 (§8.2.6.2). */
-  readonly toTag?: string;
+  readonly toTag?: string | undefined;
   /** After the copied ones, in order. */
   readonly headers?: readonly HeaderField[];
   readonly body?: string;
   /** Required with a body. */
-  readonly contentType?: string;
+  readonly contentType?: string | undefined;
   /** Where the request came from. Without it the Via stays as it was. */
   readonly received?: { readonly address: string; readonly rport: number };
 }

@@ -5,8 +5,10 @@
 import { CONTENT_LENGTH, headerId } from "./header-names.ts";
 import type { HeaderField, OutgoingRequest, OutgoingResponse, ReceivedMessage, ReceivedRequest, ReceivedResponse } from "./message.ts";
 
-export function serializeRequest(request: OutgoingRequest): string {
-  const line = `${oneLine(request.method)} ${oneLine(request.requestUri)} SIP/2.0\r\n`;
+/** @param via the topmost Via's value, before the request's own headers */
+export function serializeRequest(request: OutgoingRequest, via?: string): string {
+  const start = `${oneLine(request.method)} ${oneLine(request.requestUri)} SIP/2.0\r\n`;
+  const line = via === undefined ? start : `${start}Via: ${oneLine(via)}\r\n`;
   return line + serializeFields(request.headers) + serializeBody(request.body);
 }
 

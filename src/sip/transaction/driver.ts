@@ -24,7 +24,7 @@ import {
   NonInviteClientTransaction,
 } from "./client-transaction.ts";
 import { mergeKey, serverKey, statelessTag } from "./matching.ts";
-import { viaValue, withVia } from "./requests.ts";
+import { viaValue } from "./requests.ts";
 import {
   InviteServerTransaction,
   NonInviteServerTransaction,
@@ -199,7 +199,7 @@ class Driver implements RunningTransactionLayer, ClientGround, ServerGround {
   #depart(request: OutgoingRequest, target: Target, branch: string): Departure {
     const face = this.#transport.listener(target.listener);
     const via = viaValue(face, target.transport, branch);
-    const wire = serializeRequest(withVia(request, via));
+    const wire = serializeRequest(request, via);
     return { branch, target, via, wire, reliable: this.#transport.isReliable(target.transport) };
   }
 

@@ -21,13 +21,6 @@ export function viaValue(face: ListenerFace | undefined, transport: TransportNam
   return `SIP/2.0/${transport} ${sentBy}${port === undefined ? "" : `:${port}`};branch=${MAGIC_COOKIE}${branch};rport${alias}`;
 }
 
-export const withVia = (request: OutgoingRequest, via: string): OutgoingRequest => ({
-  method: request.method,
-  requestUri: request.requestUri,
-  headers: [["Via", via], ...request.headers],
-  body: request.body,
-});
-
 /** §17.1.1.3: as the INVITE, but the To of the response, and no body. */
 export function ackToRefusal(invite: OutgoingRequest, via: string, response: ReceivedResponse): OutgoingRequest {
   const to = response.header("to") ?? fieldValue(invite.headers, "to") ?? "";
