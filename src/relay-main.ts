@@ -144,6 +144,7 @@ export async function runRelay(options: RelayOptions, tell: (message: RelayMessa
     socketsMax: sockets.socketsMax,
     sessions: relay.sessionIds(),
     workers: options.workers,
+    lends: true,
   });
   let resting = false;
   const settle = (): void => {

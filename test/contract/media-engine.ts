@@ -590,6 +590,22 @@ export function mediaEngineContract(
       assert.ok((await engine.release(session)) !== undefined);
     });
 
+    it("has a call's ports after kill -9 right after they were named", async () => {
+      if (under.crashAndRestart === undefined || !engine.capabilities.has("restart-on-same-ports")) return;
+      const session = `call-${++calls}`;
+      const prepared = await engine.prepare(session, [sideA(), sideB()]);
+      assert.ok(prepared.ok);
+      const { a, b1 } = prepared.local;
+      await under.crashAndRestart();
+      await until("up", () => seen("up", "").length > 0);
+      engine.commit({ session, remotes: { a: remote(carrier), b1: remote(gateway) }, pair: "b1", timeoutMs: 0 });
+      assert.ok((await engine.stats(session)) !== undefined);
+      carrier.send(rtp(1), a!.port, ENGINE_CARRIER);
+      gateway.send(rtp(1), b1!.port, ENGINE_PUBLIC);
+      await Promise.all([gateway.packet(1), carrier.packet(1)]);
+      assert.ok((await engine.release(session)) !== undefined);
+    });
+
     it("takes its sessions up again on the same ports after kill -9", async () => {
       if (under.crashAndRestart === undefined || !engine.capabilities.has("restart-on-same-ports")) return;
       const { session, a, b } = await bridge();

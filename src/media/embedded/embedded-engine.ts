@@ -15,6 +15,7 @@ import type { Clock, Timer } from "#base/clock.ts";
 import type { CallId } from "#base/ids.ts";
 import type {
   Commit,
+  LocalMedia,
   MediaCapability,
   MediaEngine,
   MediaEvent,
@@ -28,7 +29,9 @@ import type {
 } from "#media/engine.ts";
 import type { Publish } from "#observe/event.ts";
 import { FrameReader, MESSAGE_BYTES_MAX, encodeFrame } from "./frames.ts";
+import { LentPorts } from "./lent-ports.ts";
 import { type Command, type Hello, PROTOCOL_VERSION, parseMessage } from "./protocol.ts";
+import { ToldSessions } from "./told-sessions.ts";
 
 /** The first attempt is quick: a restarted media process is back within some 100 ms. */
 const RECONNECT_MS = [10, 20, 40, 80, 160, 320, 500] as const;
@@ -101,13 +104,17 @@ class Connection implements EmbeddedEngine {
   #heardMs = 0;
   #watch: Timer | undefined;
   #nextId = 1;
+  #poolsSaidId = 0;
   readonly #waiting = new Map<number, Waiting>();
   #out: Buffer[] = [];
   #flushing: "no" | "later" | "now" = "no";
   /** Meant while nobody was there. */
   #deferred: Command[] = [];
-  /** What each session was last told, merged. */
-  readonly #commits = new Map<SessionId, Commit>();
+  readonly #told = new ToldSessions();
+  readonly #lent = new LentPorts();
+  /** Sessions of a former signalling process: which sides they have is the relay's to know. */
+  readonly #inherited = new Set<SessionId>();
+  #lostAtMs = 0;
 
   constructor(options: EmbeddedEngineOptions) {
     this.#options = options;
@@ -162,6 +169,8 @@ class Connection implements EmbeddedEngine {
     const held = new Set(this.#deferred);
     this.#deferred = [...again.filter((command) => !held.has(command)), ...this.#deferred];
     if (wasConnected) {
+      this.#lostAtMs = this.#options.clock.nowMs();
+      this.#lent.reset([], this.#lostAtMs);
       this.#failures = 0;
       this.#options.publish({ type: "process", what: "media-down", detail: reason });
       this.onEvent?.({ type: "down", reason });
@@ -183,13 +192,17 @@ class Connection implements EmbeddedEngine {
         if (waiting !== undefined && "prepared" in waiting) waiting.prepared(message.prepared);
         return;
       }
+      case "lent":
+        // Asked for before the pools changed: taken back already.
+        if (message.id > this.#poolsSaidId) this.#lent.add(message.pool, message.ports, this.#heardMs);
+        return;
       case "stats": {
         const waiting = this.#take(message.id);
         if (waiting !== undefined && "stats" in waiting) waiting.stats(message.stats ?? undefined);
         return;
       }
       case "event":
-        if (message.event.type === "gone") this.#commits.delete(message.event.session);
+        if (message.event.type === "gone") this.#told.forget(message.event.session);
         this.onEvent?.(message.event);
         return;
       case "problem": {
@@ -235,12 +248,16 @@ class Connection implements EmbeddedEngine {
       this.#socket?.destroy();
       return;
     }
-    const restarted = this.hello !== undefined && this.hello.bootId !== hello.bootId;
+    /** undefined: the first one of all. */
+    const restarted = this.hello === undefined ? undefined : this.hello.bootId !== hello.bootId;
     this.hello = hello;
     this.connected = true;
     this.#failures = 0;
     this.#sendPools();
-    if (restarted) for (const commit of this.#commits.values()) this.#send({ op: "commit", commit });
+    if (restarted === undefined) for (const session of hello.sessions) this.#inherited.add(session);
+    else for (const command of this.#told.again(new Set(hello.sessions), restarted, this.#lostAtMs)) this.#send(command);
+    // Not before: what is assigned again has its ports first.
+    for (const { name } of this.#pools) this.#askForPorts(name);
     const deferred = this.#deferred;
     this.#deferred = [];
     for (const command of deferred) this.#send(command);
@@ -255,7 +272,8 @@ class Connection implements EmbeddedEngine {
       detail: `${hello.bootId}, ${hello.sessions.length} sessions, ${hello.socketsMax} sockets over ${hello.sockets}`,
     });
     this.#options.onHello?.(hello);
-    this.onEvent?.({ type: "up", bootId: hello.bootId, sessions: hello.sessions });
+    const sessions = new Set([...hello.sessions, ...this.#told.assignedSessions()]);
+    this.onEvent?.({ type: "up", bootId: hello.bootId, sessions: [...sessions] });
   }
 
   #sendPools(): void {
@@ -264,6 +282,14 @@ class Connection implements EmbeddedEngine {
       pools: this.#pools,
       ...(this.#options.coalesceUs === undefined ? {} : { coalesceUs: this.#options.coalesceUs }),
     });
+    this.#poolsSaidId = this.#nextId++;
+    this.#lent.reset(this.#pools, this.#options.clock.nowMs());
+  }
+
+  #askForPorts(pool: string): void {
+    if (this.hello?.lends !== true) return;
+    const pairs = this.#lent.missing(pool, this.#options.clock.nowMs());
+    if (pairs > 0) this.#send({ op: "lend", id: this.#nextId++, pool, pairs });
   }
 
   #send(command: Command): void {
@@ -290,11 +316,16 @@ class Connection implements EmbeddedEngine {
 
   setPools(pools: readonly PortPool[]): void {
     this.#pools = pools;
-    if (this.connected) this.#sendPools();
+    if (!this.connected) return;
+    this.#sendPools();
+    for (const { name } of pools) this.#askForPorts(name);
   }
 
   prepare(session: SessionId, sides: readonly PrepareSide[]): Promise<Prepared> {
     if (this.#closed || this.#deferred.length >= DEFERRED_MAX) return Promise.resolve(goneWhile("tandem-media is not connected"));
+    const local = this.#fromLent(session, sides);
+    if (local !== undefined) return Promise.resolve({ ok: true, local });
+    this.#told.asked(session, sides);
     const id = this.#nextId++;
     return new Promise((prepared) => {
       const command: Command = { op: "prepare", id, session, sides };
@@ -304,6 +335,17 @@ class Connection implements EmbeddedEngine {
       else this.#keepWaiting(id, waiting);
       this.#sendOrDefer(command);
     });
+  }
+
+  /** Without asking, where every side is new and plain enough for a port that is open already. */
+  #fromLent(session: SessionId, sides: readonly PrepareSide[]): Record<SideName, LocalMedia> | undefined {
+    if (!this.connected || this.hello?.lends !== true || this.#inherited.has(session)) return undefined;
+    if (sides.some(({ side, dscp }) => dscp !== undefined || this.#told.hasSide(session, side))) return undefined;
+    const pools = sides.map(({ pool }) => pool);
+    const ports = this.#lent.take(pools);
+    if (ports !== undefined) this.#send(this.#told.assigned(session, sides, ports, this.#options.clock.nowMs()));
+    for (const pool of pools) this.#askForPorts(pool);
+    return ports === undefined ? undefined : Object.fromEntries(sides.map(({ side }, i) => [side, ports[i]!]));
   }
 
   #keepWaiting(id: number, waiting: WaitingPrepare): void {
@@ -325,28 +367,18 @@ class Connection implements EmbeddedEngine {
   }
 
   commit(commit: Commit): void {
-    const known = this.#commits.get(commit.session);
-    // A pair is said as a whole.
-    const { first: _, ...rest } = known ?? { first: undefined };
-    const before = known === undefined || commit.pair === undefined ? known : (rest as Commit);
-    this.#commits.set(
-      commit.session,
-      before === undefined ? commit : { ...before, ...commit, remotes: { ...before.remotes, ...commit.remotes } },
-    );
+    this.#told.commit(commit, this.#options.clock.nowMs());
     this.#sendOrDefer({ op: "commit", commit });
   }
 
   abort(session: SessionId, side: SideName): void {
-    const before = this.#commits.get(session);
-    if (before !== undefined) {
-      const { [side]: _, ...remotes } = before.remotes;
-      this.#commits.set(session, { ...before, remotes });
-    }
+    this.#told.abort(session, side);
     this.#sendOrDefer({ op: "abort", session, side });
   }
 
   release(session: SessionId): Promise<SessionStats | undefined> {
-    this.#commits.delete(session);
+    this.#told.forget(session);
+    this.#inherited.delete(session);
     return this.#ask("release", session);
   }
 

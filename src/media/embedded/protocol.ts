@@ -4,14 +4,32 @@
  * their reading checks what could break the relay, not every field.
  */
 import { TONES } from "#media/engine.ts";
-import type { Commit, MediaEvent, PortPool, Play, PrepareSide, Prepared, SessionId, SessionStats, SideName } from "#media/engine.ts";
+import type {
+  Commit,
+  LocalMedia,
+  MediaEvent,
+  PortPool,
+  Play,
+  PrepareSide,
+  Prepared,
+  SessionId,
+  SessionStats,
+  SideName,
+} from "#media/engine.ts";
 
 export const PROTOCOL_VERSION = 1;
+
+/** A side on a port that was lent, or that the side had at a former relay. */
+export type AssignSide = PrepareSide & { readonly port: number };
 
 export type Command =
   /** First after hello, and again whenever they change. */
   | { readonly op: "pools"; readonly pools: readonly PortPool[]; readonly coalesceUs?: number }
   | { readonly op: "prepare"; readonly id: number; readonly session: SessionId; readonly sides: readonly PrepareSide[] }
+  /** Only to a relay that lends; a side that can't be had ends the session with "gone". Otherwise unanswered. */
+  | { readonly op: "assign"; readonly session: SessionId; readonly sides: readonly AssignSide[] }
+  /** Opens so many ports ahead, for `assign`. They are taken back when the controller goes or names its pools anew. */
+  | { readonly op: "lend"; readonly id: number; readonly pool: string; readonly pairs: number }
   | { readonly op: "commit"; readonly commit: Commit }
   | { readonly op: "play"; readonly play: Play }
   | { readonly op: "abort"; readonly session: SessionId; readonly side: SideName }
@@ -30,17 +48,22 @@ export interface Hello {
   readonly sessions: readonly SessionId[];
   /** Relays of this process. */
   readonly workers?: number;
+  /** Knows "lend" and "assign". */
+  readonly lends?: boolean;
 }
 
 export type Message =
   | Hello
   | { readonly type: "prepared"; readonly id: number; readonly prepared: Prepared }
+  /** None where ports or descriptors run short. */
+  | { readonly type: "lent"; readonly id: number; readonly pool: string; readonly ports: readonly LocalMedia[] }
   /** null: unknown session. */
   | { readonly type: "stats"; readonly id: number; readonly stats: SessionStats | null }
   | { readonly type: "event"; readonly event: MediaEvent }
   | { readonly type: "problem"; readonly session: SessionId; readonly side: SideName; readonly detail: string };
 
 const SESSION_ID_CHARS_MAX = 128;
+const PORT_MAX = 65_535;
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -50,10 +73,12 @@ const isId = (value: unknown): value is number => Number.isSafeInteger(value);
 const areRecords = (value: unknown, ...texts: readonly string[]): boolean =>
   Array.isArray(value) && value.every((each) => isRecord(each) && texts.every((text) => typeof each[text] === "string"));
 
+const hasPort = (value: unknown): boolean => isRecord(value) && isId(value["port"]) && value["port"] > 0 && value["port"] < PORT_MAX;
+
 function isPool(value: unknown): boolean {
   if (!isRecord(value)) return false;
   const { portMin, portMax } = value;
-  return Number.isInteger(portMin) && Number.isInteger(portMax) && (portMin as number) >= 0 && (portMax as number) <= 65_535;
+  return Number.isInteger(portMin) && Number.isInteger(portMax) && (portMin as number) >= 0 && (portMax as number) <= PORT_MAX;
 }
 
 function isCommit(value: unknown): boolean {
@@ -79,13 +104,19 @@ export function parseCommand(value: unknown): Command | undefined {
       ? areRecords(value["pools"], "name", "bindAddress", "advertisedAddress") && (value["pools"] as unknown[]).every(isPool)
       : op === "prepare"
         ? isId(id) && isSession(session) && areRecords(value["sides"], "side", "pool", "signallingAddress")
-        : op === "commit"
-          ? isCommit(value["commit"])
-          : op === "play"
-            ? isPlay(value["play"])
-            : op === "abort"
-              ? isSession(session) && typeof value["side"] === "string"
-              : (op === "release" || op === "stats") && isId(id) && isSession(session);
+        : op === "assign"
+          ? isSession(session) &&
+            areRecords(value["sides"], "side", "pool", "signallingAddress") &&
+            (value["sides"] as unknown[]).every(hasPort)
+          : op === "lend"
+            ? isId(id) && typeof value["pool"] === "string" && isId(value["pairs"])
+            : op === "commit"
+              ? isCommit(value["commit"])
+              : op === "play"
+                ? isPlay(value["play"])
+                : op === "abort"
+                  ? isSession(session) && typeof value["side"] === "string"
+                  : (op === "release" || op === "stats") && isId(id) && isSession(session);
   return valid ? (value as unknown as Command) : undefined;
 }
 

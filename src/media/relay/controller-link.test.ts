@@ -28,6 +28,7 @@ function linked() {
   const relay = {
     controlled: false,
     setPools: () => commands.push("pools"),
+    takeBack: () => {},
     commit: () => commands.push("commit"),
     release: (id: string) => (commands.push(`release ${id}`), undefined),
   };

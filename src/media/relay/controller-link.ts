@@ -53,6 +53,8 @@ export class ControllerLink implements ControlUser, RelayOutput {
     this.#stream = stream;
     this.#reader = new FrameReader(COMMAND_BYTES_MAX);
     this.#out = [];
+    // The former controller's.
+    this.#relay?.takeBack();
     if (this.#relay !== undefined) this.#relay.controlled = true;
     stream.write(encodeFrame(this.#hello()));
   }
@@ -61,7 +63,9 @@ export class ControllerLink implements ControlUser, RelayOutput {
     if (stream !== this.#stream) return;
     this.#stream = undefined;
     this.#out = [];
-    if (this.#relay !== undefined) this.#relay.controlled = false;
+    if (this.#relay === undefined) return;
+    this.#relay.controlled = false;
+    this.#relay.takeBack();
   }
 
   received(stream: ControlStream, bytes: Uint8Array): void {
@@ -86,6 +90,11 @@ export class ControllerLink implements ControlUser, RelayOutput {
         return;
       case "prepare":
         this.#say({ type: "prepared", id: command.id, prepared: relay.prepare(command.session, command.sides) });
+        return;
+      case "assign":
+        return relay.assign(command.session, command.sides);
+      case "lend":
+        this.#say({ type: "lent", id: command.id, pool: command.pool, ports: relay.lend(command.pool, command.pairs) });
         return;
       case "commit":
         relay.commit(command.commit);

@@ -6,8 +6,8 @@
  * One recv per ready socket and wake-up: a second one that finds nothing costs more than asking epoll
  * again. Level-triggered, so nothing is forgotten. No allocation per packet.
  */
+import { Coalescing, restUs } from "#net/coalescing.ts";
 import * as ffi from "#net/ffi.ts";
-import { Coalescing, DELAY_MIN_US } from "./coalescing.ts";
 import { type Endpoint, canonicalAddress } from "./learning.ts";
 import type { OpenFailure, Opened, PacketSockets, PacketUser, SocketId, SocketSpec } from "./packet-sockets.ts";
 
@@ -16,8 +16,8 @@ export const TURN_MS = 20;
 /** Without a session and another worker: packets and commands wake it all the same, and so do signals. */
 export const IDLE_TURN_MS = 250;
 const EVENTS_MAX = 1024;
-/** From one wake-up to the next, in delays: a batch that took long itself is followed by a shorter sleep. */
-const CYCLE_DELAYS = 1.5;
+/** Wake-ups per packet are cheap enough up to 40 calls; the full delay begins at 160. */
+const COALESCING = { noDelayBelow: 4_000, fullDelayFrom: 16_000 } as const;
 /** The largest UDP payload: nothing is ever truncated. */
 const PACKET_BYTES_MAX = 65_536;
 /** While one socket's queue is drained: more than the default receive buffer holds. */
@@ -63,7 +63,7 @@ export class EpollLoop implements PacketSockets {
     this.socketsMax = options.socketsMax;
     this.idsMax = options.descriptorsMax;
     this.#states = new Uint8Array(options.descriptorsMax);
-    this.coalescing = new Coalescing(options.coalesceUs);
+    this.coalescing = new Coalescing({ ...COALESCING, maxUs: options.coalesceUs });
     if (this.#epoll.fd < 0) throw new Error(`epoll_create1: ${ffi.errnoName(ffi.errno())}`);
   }
 
@@ -200,9 +200,8 @@ export class EpollLoop implements PacketSockets {
       this.settle();
       const delayUs = this.coalescing.delayUs(ready, wokeMs);
       if (delayUs === 0 || ready === EVENTS_MAX) continue;
-      const spentUs = (performance.now() - wokeMs) * 1000;
-      const restUs = Math.min(delayUs, CYCLE_DELAYS * delayUs - spentUs);
-      if (restUs >= DELAY_MIN_US) ffi.usleep(restUs | 0);
+      const us = restUs(delayUs, (performance.now() - wokeMs) * 1000);
+      if (us > 0) ffi.usleep(us);
       // Read anew, as what came may want shorter turns.
     } while (this.nowMs - startMs < this.turnMs);
   }

@@ -15,7 +15,7 @@ class FakeSockets implements PacketSockets {
   readonly name = "dgram";
   packet: Uint8Array = new Uint8Array(0);
   nowMs = 1_000;
-  readonly socketsMax: number;
+  socketsMax: number;
   readonly idsMax = 64;
   user: PacketUser | undefined = undefined;
   readonly opened = new Map<number, FakeSocket>();
@@ -296,5 +296,57 @@ describe("relay", () => {
     sockets.nowMs += 2_000;
     relay.scan();
     assert.deepEqual(events, [{ type: "gone", session: "s", reason: "abandoned" }]);
+  });
+
+  const WIDE: PortPool = { ...POOL, portMax: 11_999 };
+  const assigned = (port: number) => [{ side: "a", pool: "p", nat: false, signallingAddress: A.address, rtcpMux: false, port }];
+
+  test("a lent port is open ahead, drops what comes, and becomes a side without another socket", () => {
+    const { relay, sockets, events, problems } = relayOver();
+    relay.setPools([WIDE]);
+    const [lent, other] = relay.lend("p", 2);
+    assert.deepEqual(lent, { address: "192.0.2.1", port: 10_000, rtcpPort: 10_001 });
+    assert.equal(sockets.socketsOpen, 4);
+    sockets.arrives(lent!.port, A, rtp(1));
+    relay.assign("s", assigned(lent!.port));
+    assert.equal(sockets.socketsOpen, 4);
+    sockets.arrives(lent!.port, A, rtp(2));
+    relay.commit({ session: "s", remotes: { a: remote(A.address, A.port) } });
+    assert.equal(relay.stats("s")!.sides[0]!.packetsReceived, 0, "nobody to talk to yet, and nothing from before");
+    sockets.arrives(lent!.port, A, rtp(3));
+    assert.equal(relay.stats("s")!.sides[0]!.packetsReceived, 1);
+    relay.takeBack();
+    assert.equal(sockets.socketsOpen, 2, "only what nobody used is taken back");
+    const again = relay.prepare("t", [{ side: "a", pool: "p", nat: false, signallingAddress: "", rtcpMux: false }]);
+    assert.ok(again.ok && again.local["a"]!.port !== other!.port, "and drains before it is used");
+    assert.deepEqual([events.map(({ type }) => type), problems], [["first-packet"], []]);
+  });
+
+  test("nothing is lent where ports or descriptors run short, from an unknown pool, or another program's", () => {
+    const { relay, sockets } = relayOver();
+    assert.deepEqual(relay.lend("p", 8), [], "50 pairs in all");
+    relay.setPools([WIDE]);
+    assert.deepEqual(relay.lend("q", 1), []);
+    sockets.taken.add(10_000);
+    assert.deepEqual(
+      relay.lend("p", 2).map(({ port }) => port),
+      [10_002],
+    );
+    sockets.socketsMax = 20;
+    assert.deepEqual(relay.lend("p", 2), []);
+  });
+
+  test("a side comes back on a port that a former relay had lent; one that can't be had ends the session", () => {
+    const { relay, sockets, events } = relayOver();
+    relay.assign("s", assigned(10_020));
+    assert.equal(sockets.socketsOpen, 2);
+    relay.assign("s", assigned(10_020));
+    assert.equal(sockets.socketsOpen, 2, "said twice is done once");
+    sockets.taken.add(10_040);
+    relay.assign("u", assigned(10_040));
+    assert.deepEqual(
+      events.map((event) => (event.type === "gone" ? `${event.session} ${event.reason}` : event.type)),
+      ["u PORTS_EXHAUSTED: EADDRINUSE"],
+    );
   });
 });

@@ -20,7 +20,8 @@ import { type Flow, NO_SOCKET, Session, Side, mustSpeak } from "./flow.ts";
 import { type Endpoint, canonicalAddress, endpoint, endpointText, reachable, sameEndpoint } from "./learning.ts";
 import { PacketPath } from "./packet-path.ts";
 import type { OpenFailure, PacketSockets } from "./packet-sockets.ts";
-import { PortPool as Ports } from "./port-pool.ts";
+import { type Pool, Pools } from "./pools.ts";
+import type { AssignSide } from "#media/embedded/protocol.ts";
 import type { SessionRecord, SideRecord } from "./session-record.ts";
 
 const SESSIONS_MAX = 50_000;
@@ -43,12 +44,6 @@ export interface RelayOutput {
   problem(session: SessionId, side: SideName, detail: string): void;
 }
 
-interface Pool {
-  readonly spec: PortPool;
-  readonly bindAddress: string;
-  readonly ports: Ports;
-}
-
 const FAILURE: Readonly<Record<OpenFailure, MediaFailureCode>> = {
   taken: "PORTS_EXHAUSTED",
   descriptors: "DESCRIPTORS_EXHAUSTED",
@@ -61,6 +56,19 @@ function dscpOf(wanted: PrepareSide, pool: PortPool): { readonly dscp?: number }
   return dscp === undefined ? {} : { dscp };
 }
 
+function newSide(session: Session, wanted: PrepareSide, { spec, bindAddress }: Pool, port: number): Side {
+  return new Side(session, wanted.side, {
+    pool: spec.name,
+    bindAddress,
+    advertisedAddress: spec.advertisedAddress,
+    port,
+    ...(spec.device === undefined ? {} : { device: spec.device }),
+    ...dscpOf(wanted, spec),
+    nat: wanted.nat,
+    signallingAddress: canonicalAddress(wanted.signallingAddress) ?? "",
+  });
+}
+
 type Opened<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly code: MediaFailureCode; readonly detail: string };
@@ -71,9 +79,8 @@ export class Relay {
   readonly #journal: RelayJournal;
   readonly #output: RelayOutput;
   readonly #sessions = new Map<SessionId, Session>();
-  readonly #pools = new Map<string, Pool>();
+  readonly #pools: Pools;
   readonly #dirty = new Set<Session>();
-  readonly #portStart: (below: number) => number;
   /** Says whether someone commands us. */
   controlled = false;
 
@@ -87,7 +94,12 @@ export class Relay {
     this.#sockets = options.sockets;
     this.#journal = options.journal;
     this.#output = options.output;
-    this.#portStart = options.portStart;
+    this.#pools = new Pools({
+      sockets: options.sockets,
+      portStart: options.portStart,
+      inUse: (bindAddress) => this.#portsAt(bindAddress),
+      problem: (detail) => options.output.problem("", "", detail),
+    });
     this.path = new PacketPath(options.sockets, {
       learned: (side) => this.#learned(side),
       event: (event) => this.#output.event(event),
@@ -102,32 +114,31 @@ export class Relay {
     return [...this.#sessions.keys()];
   }
 
+  *#portsAt(bindAddress: string): Iterable<number> {
+    for (const session of this.#sessions.values())
+      for (const side of session.sides.values()) if (side.local.bindAddress === bindAddress) yield side.local.port;
+  }
+
   /** The controller's pools. A pool that stays as it was keeps its ports and their drain times. */
   setPools(specs: readonly PortPool[]): void {
-    const before = new Map(this.#pools);
-    this.#pools.clear();
-    for (const spec of specs) {
-      const bindAddress = canonicalAddress(spec.bindAddress);
-      if (bindAddress === undefined) {
-        this.#output.problem("", "", `pool ${spec.name}: ${spec.bindAddress} is not a numeric address`);
-        continue;
-      }
-      const same = ({ bindAddress: address, spec: other }: Pool) =>
-        address === bindAddress && other.portMin === spec.portMin && other.portMax === spec.portMax;
-      const known = [...before.values(), ...this.#pools.values()].find(same);
-      this.#pools.set(spec.name, { spec, bindAddress, ports: known?.ports ?? this.#freshPorts(bindAddress, spec) });
-    }
+    this.#pools.set(specs);
+  }
+  lend(pool: string, pairs: number): readonly LocalMedia[] {
+    return this.#pools.lend(pool, pairs);
+  }
+  takeBack(): void {
+    this.#pools.takeBack();
   }
 
-  #freshPorts(bindAddress: string, spec: PortPool): Ports {
-    const taken = new Set<number>();
-    for (const session of this.#sessions.values())
-      for (const side of session.sides.values()) if (side.local.bindAddress === bindAddress) taken.add(side.local.port);
-    const pairs = Math.max(1, (spec.portMax - spec.portMin) >> 1);
-    return new Ports(spec.portMin, spec.portMax, this.#portStart(pairs), taken);
+  /** Sides on ports that were lent, or that they had at a former relay. */
+  assign(id: SessionId, sides: readonly AssignSide[]): void {
+    const prepared = this.prepare(id, sides);
+    if (prepared.ok) return;
+    this.release(id);
+    this.#output.event({ type: "gone", session: id, reason: `${prepared.code}: ${prepared.detail}` });
   }
 
-  prepare(id: SessionId, sides: readonly PrepareSide[]): Prepared {
+  prepare(id: SessionId, sides: readonly (PrepareSide | AssignSide)[]): Prepared {
     const known = this.#sessions.get(id);
     if (known === undefined && this.#sessions.size >= SESSIONS_MAX)
       return { ok: false, code: "DESCRIPTORS_EXHAUSTED", detail: `${SESSIONS_MAX} sessions is this engine's limit` };
@@ -157,24 +168,15 @@ export class Relay {
     return { ok: true, local };
   }
 
-  #openSide(session: Session, wanted: PrepareSide): Opened<Side> {
+  #openSide(session: Session, wanted: PrepareSide | AssignSide): Opened<Side> {
     const pool = this.#pools.get(wanted.pool);
     if (pool === undefined) return { ok: false, code: "UNKNOWN_POOL", detail: `no port pool is named ${wanted.pool}` };
+    if ("port" in wanted) return this.#openAssigned(session, wanted, pool);
     const nowMs = this.#sockets.nowMs;
     for (let tries = 0; tries < TAKEN_PORTS_MAX; tries++) {
       const port = pool.ports.take(nowMs);
       if (port === undefined) break;
-      const { spec, bindAddress } = pool;
-      const side = new Side(session, wanted.side, {
-        pool: spec.name,
-        bindAddress,
-        advertisedAddress: spec.advertisedAddress,
-        port,
-        ...(spec.device === undefined ? {} : { device: spec.device }),
-        ...dscpOf(wanted, spec),
-        nat: wanted.nat,
-        signallingAddress: canonicalAddress(wanted.signallingAddress) ?? "",
-      });
+      const side = newSide(session, wanted, pool, port);
       const failure = this.#openFlow(side.rtp) ?? this.#openFlow(side.rtcp);
       if (failure === undefined) return { ok: true, value: side };
       this.#closeSide(side);
@@ -185,6 +187,25 @@ export class Relay {
       code: "PORTS_EXHAUSTED",
       detail: `pool ${wanted.pool} (${pool.bindAddress} ${pool.spec.portMin}-${pool.spec.portMax}) has no free port`,
     };
+  }
+
+  #openAssigned(session: Session, wanted: AssignSide, pool: Pool): Opened<Side> {
+    const side = newSide(session, wanted, pool, wanted.port);
+    const lent = this.#pools.use(wanted.pool, wanted.port);
+    if (lent !== undefined) {
+      for (const [flow, socket] of [
+        [side.rtp, lent.rtp],
+        [side.rtcp, lent.rtcp],
+      ] as const) {
+        flow.socket = socket;
+        this.path.opened(flow);
+      }
+      return { ok: true, value: side };
+    }
+    const failure = this.#openFlow(side.rtp) ?? this.#openFlow(side.rtcp);
+    if (failure === undefined) return { ok: true, value: side };
+    this.#closeSide(side);
+    return failure;
   }
 
   /** @returns the failure, undefined when the flow has its socket */
@@ -216,9 +237,7 @@ export class Relay {
   #closeSide(side: Side): void {
     for (const flow of [side.stray, side.rtcp, side.rtp]) this.#closeFlow(flow);
     side.session.sides.delete(side.name);
-    // Every pool of this range shares one set of ports; a pool that was reconfigured meanwhile ignores it.
-    for (const pool of this.#pools.values())
-      if (pool.bindAddress === side.local.bindAddress) pool.ports.put(side.local.port, this.#sockets.nowMs);
+    this.#pools.freed(side.local.bindAddress, side.local.port);
   }
 
   commit(commit: Commit): void {

@@ -1,0 +1,43 @@
+/**
+ * Lets Node's event loop sleep at high load, as the packet loop of `tandem-media` does: after a turn that read
+ * datagrams the whole thread rests up to some milliseconds, and wakes once for all that came meanwhile. At low
+ * load nothing ever waits.
+ *
+ * Deliberately the whole thread: only what wakes nobody saves anything. Timers and other sockets wait as well,
+ * as they would behind a batch of work.
+ */
+import { Coalescing, type CoalescingTerms, restUs } from "./coalescing.ts";
+
+/** Nobody ever notifies the cell. */
+const cell = new Int32Array(new SharedArrayBuffer(4));
+const sleepThread = (ms: number): void => void Atomics.wait(cell, 0, 0, ms);
+
+export class TurnRest {
+  readonly #coalescing: Coalescing;
+  readonly #sleep: (ms: number) => void;
+  #read = 0;
+  #wokeMs = 0;
+
+  constructor(terms: CoalescingTerms, sleep: (ms: number) => void = sleepThread) {
+    this.#coalescing = new Coalescing(terms);
+    this.#sleep = sleep;
+  }
+
+  /** One datagram was read in this turn. */
+  readonly noted = (): void => {
+    if (this.#read++ > 0) return;
+    this.#wokeMs = performance.now();
+    setImmediate(this.#soon);
+  };
+
+  /** What handling the datagrams left to the end of the turn goes first. */
+  readonly #soon = (): void => void setImmediate(this.#rest);
+
+  readonly #rest = (): void => {
+    const delayUs = this.#coalescing.delayUs(this.#read, this.#wokeMs);
+    this.#read = 0;
+    if (delayUs === 0) return;
+    const us = restUs(delayUs, (performance.now() - this.#wokeMs) * 1000);
+    if (us > 0) this.#sleep(us / 1000);
+  };
+}
