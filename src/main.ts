@@ -27,6 +27,7 @@ import { openJournal } from "#journal/open-journal.ts";
 import { readJournal } from "#journal/read-journal.ts";
 import { systemDns } from "#net/dns.ts";
 import { serveJsonLines } from "#net/json-lines.ts";
+import { TurnRest } from "#net/turn-rest.ts";
 import { maskCredentials, mayHoldSecrets } from "#observe/mask.ts";
 import { diceOf } from "#routing/groups.ts";
 import { FloodLimit } from "#routing/flood-limit.ts";
@@ -70,6 +71,8 @@ const STORE_DELAY_MS = 150;
 const API_DELAY_MS = 500;
 /** Of what `tandem token` prints. */
 const LOCAL_TOKEN_S = 12 * 3_600;
+/** Of SIP messages: the event loop rests from some 150 calls a second on, fully from some 450. */
+const REST = { noDelayBelow: 1_000, fullDelayFrom: 3_000, maxUs: 3_000 } as const;
 
 const { values: options } = parseArgs({ strict: false, options: { config: { type: "string" }, home: { type: "string" } } });
 const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
@@ -196,6 +199,7 @@ const agent: Agent = createUserAgent({
 calls.attach(agent);
 const marks = new DscpMarks(snapshot);
 const tls = openTls(snapshot, { clock, publish });
+const turnRest = new TurnRest(REST);
 const transport: OpenTransportLayer = await openListeners(snapshot, {
   clock,
   publish,
@@ -204,6 +208,7 @@ const transport: OpenTransportLayer = await openListeners(snapshot, {
   user: {
     // What comes before the journal's calls are back is sent again by its sender.
     onMessage: (message, flow) => {
+      turnRest.noted();
       if (taking) guarded(() => transactions.onMessage(message, flow));
     },
     onGarbage: (reason, bytes, flow) => {
