@@ -35,24 +35,13 @@ export interface Said {
  * @param name of the leg
  * @param proxy goes first, with a Route
  */
-export function inviteTo(
-  { call, plan, caller, invite, passing }: Said,
-  planned: PlannedAttempt,
-  target: Target,
-  name: string,
-  proxy?: string,
-) {
+export function inviteTo(said: Said, planned: PlannedAttempt, target: Target, name: string, proxy?: string) {
+  const { call, caller, invite, passing } = said;
   const { peer } = planned;
   const token = call.token + name;
   const face = call.ports.face(peer.listener);
   const host = face?.advertised ?? "";
   const from = callerToward(caller, peer, planned.caller, host, (user) => shown(call.source, user, peer));
-  const diverted = diversionsToward(invite?.request, peer.identity?.diversion ?? "drop", {
-    host: peer.fromDomain === "" ? host : peer.fromDomain,
-    called: numberToward(peer, plan.called, plan.called, "caller"),
-    write: (user) => numberToward(peer, numberFrom(call.source, user, "caller"), user, "caller"),
-    hideHistory: caller.privacy !== "" && caller.privacy !== "none",
-  });
   const parameters: AttemptParameters = {
     requestUri: planned.requestUri,
     target,
@@ -69,11 +58,23 @@ export function inviteTo(
   const headers: readonly HeaderField[] = [
     ...allowsRefer(peer),
     ...from.headers,
-    ...diverted,
+    ...diverted(said, peer, host),
     ...headersToward(peer.headers, "INVITE", passing),
   ];
   return { parameters, headers };
 }
+
+function diverted({ call, plan, caller, invite }: Said, peer: Peer, host: string): readonly HeaderField[] {
+  const policy = peer.identity?.diversion ?? "drop";
+  if (policy === "drop") return NONE;
+  return diversionsToward(invite?.request, policy, {
+    host: peer.fromDomain === "" ? host : peer.fromDomain,
+    called: numberToward(peer, plan.called, plan.called, "caller"),
+    write: (user) => numberToward(peer, numberFrom(call.source, user, "caller"), user, "caller"),
+    hideHistory: caller.privacy !== "" && caller.privacy !== "none",
+  });
+}
+const NONE: readonly HeaderField[] = [];
 
 /** An asserted number as the peer writes it; undefined: it may not be shown to it. */
 function shown(source: Peer, user: string, peer: Peer): string | undefined {

@@ -67,7 +67,7 @@ export class Call implements LegOwner {
   /** How one of its sides is replaced. */
   readonly moves: Moves;
   readonly #is: CallState;
-  readonly #inside: CallInside;
+  #insideOnce: CallInside | undefined;
   callerOffered = true;
   #durationTimer: Timer | undefined;
   /** Of a call that Tandem places. */
@@ -83,12 +83,12 @@ export class Call implements LegOwner {
     const media = new MediaSession(this.ports.media, id, source, Math.floor(this.ports.clock.wallMs()) * 2);
     this.#is = newState(source.tenant, this.ports.clock.nowMs(), media);
     this.#bridge = new Bridge(this);
-    this.#inside = this.#opened();
-    this.moves = new Moves(this.#inside);
+    this.moves = new Moves(this, () => this.#inside);
     this.moves.count(source.name, "in");
   }
-  #opened(): CallInside {
-    return {
+  /** Most calls are never moved nor taken up. */
+  get #inside(): CallInside {
+    return (this.#insideOnce ??= {
       call: this,
       is: this.#is,
       personAt: (leg) => this.#personAt(leg),
@@ -99,7 +99,7 @@ export class Call implements LegOwner {
       journal: () => this.#journalAll(),
       limitDuration: (alreadyMs) => this.#limitDuration(alreadyMs),
       finish: (ending) => this.#finishOnceSaid(ending),
-    };
+    });
   }
 
   get tenant(): TenantId {
@@ -311,9 +311,10 @@ export class Call implements LegOwner {
   }
 
   #limitDuration(alreadyMs: number): void {
-    const limits = [this.source, this.#is.a!.peer, this.#is.b!.peer].map((peer) => peer.callDurationMaxMs).filter((limitMs) => limitMs > 0);
-    if (limits.length === 0) return;
-    const limitMs = Math.min(...limits);
+    let limitMs = Infinity;
+    for (const { callDurationMaxMs } of [this.source, this.#is.a!.peer, this.#is.b!.peer])
+      if (callDurationMaxMs > 0 && callDurationMaxMs < limitMs) limitMs = callDurationMaxMs;
+    if (limitMs === Infinity) return;
     this.#durationTimer = this.ports.clock.after(Math.max(0, limitMs - alreadyMs), () => {
       this.guard(() => this.hangUp("us", `longer than ${Math.round(limitMs / 1000)} s`, 102, "answered"));
     });

@@ -7,15 +7,17 @@ import type { RuledMessage } from "#routing/peer-rules.ts";
 import type { HeaderPolicy } from "#routing/snapshot.ts";
 import { isListed, passedHeaders } from "./pass-headers.ts";
 
+const NONE: readonly never[] = [];
+
 /**
  * `pass` and `remove` of the policy itself hold for all but BYE, `set` for INVITE; rules add to that by message.
  * @param message the far side's, where there is one
  */
 export function headersToward(policy: HeaderPolicy, on: RuledMessage, message: ReceivedCommon | undefined): readonly HeaderField[] {
-  const { pass, set, remove = [], rules = [] } = policy;
+  const { pass, set, remove = NONE, rules = NONE } = policy;
   const mine = rules.length === 0 ? rules : rules.filter((rule) => rule.on.includes(on));
-  const passing = on === "BYE" ? [] : pass;
-  const setting = on === "INVITE" ? set : [];
+  const passing = on === "BYE" ? NONE : pass;
+  const setting = on === "INVITE" ? set : NONE;
   if (mine.length === 0 && remove.length === 0) {
     if (message === undefined) return setting;
     const passed = passedHeaders(message, passing);

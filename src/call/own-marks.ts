@@ -7,18 +7,16 @@ const BRANCH = /;\s*branch\s*=\s*z9hG4bK([^;,\s]+)/i;
 const VIAS_MAX = 10;
 
 export function ownCallsIn(request: ReceivedRequest, signer: TokenSigner): readonly CallId[] {
-  const vias = request.headerValues("via").slice(0, VIAS_MAX);
   const contact = request.contact();
-  const marks = [
-    request.callId(),
-    request.fromTag(),
-    contact.ok && contact.value !== "star" ? contact.value?.uri.user : undefined,
-    ...vias.map((via) => BRANCH.exec(via)?.[1]),
-  ];
-  const found = new Set<CallId>();
-  for (const mark of marks) {
+  const found: CallId[] = [];
+  const look = (mark: string | undefined): void => {
     const token = mark === undefined ? undefined : signer.read(mark);
-    if (token?.ok === true) found.add(token.value.callId);
-  }
-  return [...found];
+    if (token?.ok === true && !found.includes(token.value.callId)) found.push(token.value.callId);
+  };
+  look(request.callId());
+  look(request.fromTag());
+  look(contact.ok && contact.value !== "star" ? contact.value?.uri.user : undefined);
+  let vias = 0;
+  for (const via of request.headerValues("via")) if (vias++ < VIAS_MAX) look(BRANCH.exec(via)?.[1]);
+  return found;
 }

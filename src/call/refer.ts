@@ -16,7 +16,9 @@ import type { TransferOrder, TransferRefusal } from "./transfer.ts";
 /** Only where its peer's policy says so. */
 export const mayTransfer = ({ peer }: Pick<Leg, "peer">): boolean => peer.transfers === true;
 /** RFC 3261 §20.5: beside the Allow that all get. */
-export const allowsRefer = (peer: Peer): readonly HeaderField[] => (mayTransfer({ peer }) ? [["Allow", "REFER"]] : []);
+export const allowsRefer = (peer: Peer): readonly HeaderField[] => (mayTransfer({ peer }) ? ALLOW_REFER : NONE);
+const ALLOW_REFER: readonly HeaderField[] = [["Allow", "REFER"]];
+const NONE: readonly HeaderField[] = [];
 
 export interface ReferDesk {
   transfer(order: TransferOrder): TransferRefusal | undefined;

@@ -4,6 +4,7 @@
  * answered has the call. It is dropped whole then, so that a running call keeps none of it.
  */
 import type { CdrAttempt } from "#cdr/record.ts";
+import type { PlannedAttempt } from "#routing/decision.ts";
 import type { HeaderField, ReceivedRequest, ReceivedResponse } from "#sip/message/message.ts";
 import { reasonPhraseOf } from "#sip/message/reason-phrases.ts";
 import type { IncomingInvite, RequestParts } from "#sip/dialog/user-agent.ts";
@@ -103,15 +104,16 @@ export class SetUp implements LaneOwner {
   }
   /** By number: lanes end in another order than they began. */
   get ended(): readonly CdrAttempt[] {
-    return this.#ended.toSorted((a, b) => a.number - b.number);
+    return this.#ended.length < 2 ? [...this.#ended] : this.#ended.toSorted((a, b) => a.number - b.number);
   }
   /** With the backups that what failed was not for. */
   get skipped(): Dialling["skipped"] {
-    const tried = new Set(this.#ended.map(({ peer }) => peer));
     const { attempts, skipped } = this.plan;
+    if (!attempts.some(isBackup)) return skipped;
+    const tried = new Set(this.#ended.map(({ peer }) => peer));
     const answered = attempts.findIndex(({ peer }) => peer.name === this.#answeredBy);
     const looked = answered === -1 ? attempts : attempts.slice(0, answered);
-    const passedOver = looked.filter(({ peer, backup }) => backup?.on !== undefined && !tried.has(peer.name));
+    const passedOver = looked.filter((one) => isBackup(one) && !tried.has(one.peer.name));
     if (passedOver.length === 0) return skipped;
     return [
       ...skipped,
@@ -124,7 +126,9 @@ export class SetUp implements LaneOwner {
   }
   /** For the journal: what a successor of this process must cancel. */
   get attempts(): readonly Attempt[] {
-    return this.#lanes.flatMap(({ attempt }) => attempt ?? []);
+    const attempts: Attempt[] = [];
+    for (const { attempt } of this.#lanes) if (attempt !== undefined) attempts.push(attempt);
+    return attempts;
   }
 
   /** After a mistake of ours: ends what is out, and says nothing to the caller. */
@@ -208,3 +212,6 @@ export class SetUp implements LaneOwner {
     this.#owner.onRefused(this, best.ending, headersToward(this.call.source.headers, "refusal", best.response));
   }
 }
+
+/** For some failures of the one before it only. */
+const isBackup = ({ backup }: PlannedAttempt): boolean => backup?.on !== undefined;
