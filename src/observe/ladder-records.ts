@@ -23,12 +23,11 @@ export function encodeEvent(stamped: Stamped, into: Buffer, at: number): number 
   const start = at + RECORD_HEADER_BYTES;
   let length: number;
   if (event.type === "sip") {
-    const head = sipHead(stamped, event);
-    if (start + head.length + event.wire.length > into.length) return 0;
+    if (start + headRoom(event) + event.wire.length > into.length) return 0;
     // All of it is latin1: names and addresses are ASCII, the wire has one char per byte.
-    into.latin1Write(head, start);
-    into.latin1Write(event.wire, start + head.length);
-    length = head.length + event.wire.length;
+    const wireAt = writeHead(stamped, event, into, start);
+    into.latin1Write(event.wire, wireAt);
+    length = wireAt - start + event.wire.length;
   } else {
     const json = JSON.stringify(stamped);
     if (start + json.length * 3 > into.length && start + Buffer.byteLength(json) > into.length) return 0;
@@ -40,9 +39,49 @@ export function encodeEvent(stamped: Stamped, into: Buffer, at: number): number 
   return RECORD_HEADER_BYTES + length;
 }
 
-const sipHead = ({ at, sequence }: Stamped, event: SipEvent): string =>
-  `${at}\t${sequence}\t${event.callId ?? ""}\t${event.tenant ?? ""}\t${event.leg ?? ""}\t${event.direction === "in" ? "i" : "o"}` +
-  `${event.retransmission ? "r" : ""}\t${event.transport}\t${event.listener}\t${event.local}\t${event.remote}\n`;
+const TAB = 0x09;
+const LINE_END = 0x0a;
+const ZERO = 0x30;
+/** Two numbers, flags and separators. */
+const FIXED_HEAD_BYTES_MAX = 64;
+
+const headRoom = ({ callId, tenant, leg, transport, listener, local, remote }: SipEvent): number =>
+  FIXED_HEAD_BYTES_MAX +
+  ((callId?.length ?? 0) + (tenant?.length ?? 0) + (leg?.length ?? 0)) +
+  (transport.length + listener.length + local.length + remote.length);
+
+/** Field by field: put together as text first, a call's messages would leave ten kilobytes of garbage. @returns its end */
+function writeHead({ at, sequence }: Stamped, event: SipEvent, into: Buffer, start: number): number {
+  let to = writeNumber(at, into, start);
+  to = writeNumber(sequence, into, to);
+  to = writeField(event.callId ?? "", TAB, into, to);
+  to = writeField(event.tenant ?? "", TAB, into, to);
+  to = writeField(event.leg ?? "", TAB, into, to);
+  to = writeField(event.direction === "in" ? (event.retransmission ? "ir" : "i") : event.retransmission ? "or" : "o", TAB, into, to);
+  to = writeField(event.transport, TAB, into, to);
+  to = writeField(event.listener, TAB, into, to);
+  to = writeField(event.local, TAB, into, to);
+  return writeField(event.remote, LINE_END, into, to);
+}
+function writeField(text: string, after: number, into: Buffer, at: number): number {
+  for (let i = 0; i < text.length; i++) into[at + i] = text.charCodeAt(i);
+  into[at + text.length] = after;
+  return at + text.length + 1;
+}
+/** And a tab. */
+function writeNumber(number: number, into: Buffer, at: number): number {
+  if (!Number.isSafeInteger(number) || number < 0) return writeField(String(number), TAB, into, at);
+  let end = at + 1;
+  for (let rest = number; rest >= 10; rest = Math.floor(rest / 10)) end++;
+  let rest = number;
+  for (let i = end - 1; i >= at; i--) {
+    const tens = Math.floor(rest / 10);
+    into[i] = ZERO + (rest - tens * 10);
+    rest = tens;
+  }
+  into[end] = TAB;
+  return end + 1;
+}
 
 export interface RawRecord {
   readonly start: number;
