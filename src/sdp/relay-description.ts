@@ -6,7 +6,7 @@
  * One audio stream is carried; all others are declined with port 0 (RFC 3264 §6). SRTP is not offered
  * nor accepted here.
  */
-import { type KnownCodec, codecsOf, harmlessFmtp, knownCodec, writeRtpmap } from "./codecs.ts";
+import { codecsOf, harmlessFmtp, knownCodec, writeRtpmap } from "./codecs.ts";
 import type { Attribute, Codec, Connection, Direction, MediaDescription, SessionDescription } from "./description.ts";
 import { directionOf } from "./direction.ts";
 import { decimal } from "./parse-sdp.ts";
@@ -44,14 +44,14 @@ export function relayDescription(parameters: RelayParameters): Relayed {
     return { ok: false, code: "UNSUPPORTED_PROTOCOL", reason: "the audio is neither RTP/AVP nor RTP/AVPF" };
   }
   const codecs = chooseCodecs(audio, parameters);
-  if (!codecs.some(([, known]) => known.speech)) return { ok: false, code: "NO_CODEC", reason: "no codec remains" };
+  if (!codecs.some(({ speech }) => speech)) return { ok: false, code: "NO_CODEC", reason: "no codec remains" };
   const stream = (offered: MediaDescription | undefined): MediaDescription => ({
     media: "audio",
     port: local.port,
     portCount: 1,
     // An answer says the protocol of its offer; by ourselves we offer plain RTP.
     protocol: offered?.protocol === "RTP/AVPF" ? "RTP/AVPF" : "RTP/AVP",
-    formats: codecs.map(([codec]) => String(codec.payloadType)),
+    formats: codecs.map(({ format }) => format),
     connection: undefined,
     bandwidths: [],
     attributes: audioAttributes(audio, codecs, parameters),
@@ -121,39 +121,63 @@ function declined(media: MediaDescription): MediaDescription {
   };
 }
 
-type Chosen = readonly (readonly [codec: Codec, known: KnownCodec])[];
+/** A codec that may pass, as we write it. */
+interface Relayable {
+  readonly codec: Codec;
+  readonly speech: boolean;
+  readonly format: string;
+  readonly attributes: readonly Attribute[];
+}
 
-function chooseCodecs(audio: MediaDescription, parameters: RelayParameters): Chosen {
+/** By the codecs of an m-line, which calls with the same peer share (`codecsOf`). Bounded, because strangers may write them. */
+const RELAYABLE = new Map<readonly Codec[], readonly Relayable[]>();
+const RELAYABLE_MAX = 256;
+
+function relayableOf(audio: MediaDescription): readonly Relayable[] {
+  const codecs = codecsOf(audio);
+  let relayable = RELAYABLE.get(codecs);
+  if (relayable === undefined) {
+    relayable = codecs.flatMap(asRelayable);
+    if (RELAYABLE.size === RELAYABLE_MAX) RELAYABLE.clear();
+    RELAYABLE.set(codecs, relayable);
+  }
+  return relayable;
+}
+
+function asRelayable(codec: Codec): readonly Relayable[] {
+  const known = knownCodec(codec);
+  if (known === undefined) return [];
+  const format = String(codec.payloadType);
+  const attributes: Attribute[] = [{ name: "rtpmap", value: `${format} ${writeRtpmap(codec, known)}` }];
+  const fmtp = harmlessFmtp(codec);
+  if (fmtp !== undefined) attributes.push({ name: "fmtp", value: `${format} ${fmtp}` });
+  return [{ codec, speech: known.speech, format, attributes }];
+}
+
+function chooseCodecs(audio: MediaDescription, parameters: RelayParameters): readonly Relayable[] {
   const { codecs: rule, keepOnly, offer, role } = parameters;
   const offered = role === "answer" && offer !== undefined ? offer.media[audioIndexOf(offer)]?.formats : undefined;
-  const chosen: (readonly [Codec, KnownCodec])[] = [];
-  for (const codec of codecsOf(audio)) {
-    const known = knownCodec(codec);
-    if (known === undefined) continue;
-    if (keepOnly !== undefined && !keepOnly.includes(codec.payloadType)) continue;
-    if (offered !== undefined && !offered.includes(String(codec.payloadType))) continue;
-    if (rule?.only === true && rank(rule.order, codec) < 0) continue;
-    chosen.push([codec, known]);
-  }
+  const chosen = relayableOf(audio).filter(
+    ({ codec, format }) =>
+      keepOnly?.includes(codec.payloadType) !== false &&
+      offered?.includes(format) !== false &&
+      !(rule?.only === true && rank(rule.order, codec) < 0),
+  );
   if (rule === undefined) return chosen;
   // Unlisted ones keep their order behind the listed (sort is stable).
-  const place = (codec: Codec): number => {
+  const place = ({ codec }: Relayable): number => {
     const at = rank(rule.order, codec);
     return at < 0 ? rule.order.length : at;
   };
-  return chosen.sort(([a], [b]) => place(a) - place(b));
+  return chosen.sort((a, b) => place(a) - place(b));
 }
 
 const rank = (order: readonly string[], codec: Codec): number => order.findIndex((name) => name.toLowerCase() === codec.name.toLowerCase());
 
-function audioAttributes(audio: MediaDescription, codecs: Chosen, parameters: RelayParameters): readonly Attribute[] {
+function audioAttributes(audio: MediaDescription, codecs: readonly Relayable[], parameters: RelayParameters): readonly Attribute[] {
   const { local, received } = parameters;
   const attributes: Attribute[] = [];
-  for (const [codec, known] of codecs) {
-    attributes.push({ name: "rtpmap", value: `${codec.payloadType} ${writeRtpmap(codec, known)}` });
-    const fmtp = harmlessFmtp(codec);
-    if (fmtp !== undefined) attributes.push({ name: "fmtp", value: `${codec.payloadType} ${fmtp}` });
-  }
+  for (const codec of codecs) attributes.push(...codec.attributes);
   for (const name of ["ptime", "maxptime"]) {
     const said = audio.attributes.find((attribute) => attribute.name === name)?.value?.trim() ?? "";
     const ms = decimal(said, PTIME_MAX_MS);
