@@ -17,11 +17,8 @@ export class PeerCounts {
     return way === "in" ? inbound : all - inbound;
   }
   count(peer: string, change: 1 | -1, way: "in" | "out"): void {
-    for (const counts of way === "in" ? [this.#counts, this.#inbound] : [this.#counts]) {
-      const calls = (counts.get(peer) ?? 0) + change;
-      if (calls > 0) counts.set(peer, calls);
-      else counts.delete(peer);
-    }
+    add(this.#counts, peer, change);
+    if (way === "in") add(this.#inbound, peer, change);
   }
   callsAt({ name, kind }: Peer, way: "in" | "out") {
     return { name, kind, calls: this.callsOf(name) - (way === "in" ? 1 : 0) };
@@ -46,4 +43,10 @@ export class PeerCounts {
     if (waitMs !== undefined) return waitMs;
     return `over ${perSecond} calls a second ${way === "in" ? `from ${peer.name}` : `to ${peer.name}, and none waits longer than ${waitMaxMs} ms`}`;
   }
+}
+
+function add(counts: Map<string, number>, peer: string, change: 1 | -1): void {
+  const calls = (counts.get(peer) ?? 0) + change;
+  if (calls > 0) counts.set(peer, calls);
+  else counts.delete(peer);
 }

@@ -26,6 +26,7 @@ interface Bucket {
 export class FloodLimit {
   readonly #buckets = new Map<string, Bucket>();
   readonly #perSecond: number;
+  #youngest: string | undefined;
   /** @param perSecond 0: no limit */
   constructor(perSecond: number) {
     this.#perSecond = perSecond;
@@ -39,10 +40,7 @@ export class FloodLimit {
     bucket.tokens = Math.min(full, bucket.tokens + earned);
     bucket.refusals = Math.min(full * (SILENCE_FROM - 1), bucket.refusals + earned * (SILENCE_FROM - 1));
     bucket.atMs = nowMs;
-    // Map order is age: the touched one becomes the youngest.
-    this.#buckets.delete(source);
-    this.#buckets.set(source, bucket);
-    if (this.#buckets.size > SOURCES_MAX) this.#buckets.delete(this.#buckets.keys().next().value!);
+    if (source !== this.#youngest) this.#touch(source, bucket);
     if (bucket.tokens >= 1) {
       bucket.tokens--;
       return "within";
@@ -52,6 +50,14 @@ export class FloodLimit {
       return "over";
     }
     return "far-over";
+  }
+
+  /** Map order is age: the touched one becomes the youngest. */
+  #touch(source: string, bucket: Bucket): void {
+    this.#youngest = source;
+    this.#buckets.delete(source);
+    this.#buckets.set(source, bucket);
+    if (this.#buckets.size > SOURCES_MAX) this.#buckets.delete(this.#buckets.keys().next().value!);
   }
 
   get size(): number {

@@ -96,11 +96,15 @@ function certificatesOf(peers: readonly Peer[]): ReadonlyMap<string, readonly Pe
   return found;
 }
 
+const NO_NAMES: readonly string[] = [];
+const NO_PEERS: readonly Peer[] = [];
+
 export function createIdentifier(snapshot: Snapshot): Identifier {
   const { byListener, byCertificate, anywhere, digestUsers } = tablesOf(snapshot);
-  const certifiedBy = ({ listener, certificateNames = [] }: SourceFacts): readonly Peer[] => [
-    ...new Set(certificateNames.flatMap((name) => byCertificate.get(`${listener} ${name}`) ?? [])),
-  ];
+  const certifiedBy = ({ listener, certificateNames = NO_NAMES }: SourceFacts): readonly Peer[] =>
+    certificateNames.length === 0
+      ? NO_PEERS
+      : [...new Set(certificateNames.flatMap((name) => byCertificate.get(`${listener} ${name}`) ?? []))];
 
   return {
     identify(facts) {
