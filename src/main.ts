@@ -27,6 +27,7 @@ import { openJournal } from "#journal/open-journal.ts";
 import { readJournal } from "#journal/read-journal.ts";
 import { systemDns } from "#net/dns.ts";
 import { serveJsonLines } from "#net/json-lines.ts";
+import { atTurnEnd } from "#net/turn-end.ts";
 import { TurnRest } from "#net/turn-rest.ts";
 import { maskCredentials, mayHoldSecrets } from "#observe/mask.ts";
 import { diceOf } from "#routing/groups.ts";
@@ -43,6 +44,7 @@ import { DigestServer } from "#sip/auth/digest-server.ts";
 import { type Agent, createUserAgent } from "#sip/dialog/agent.ts";
 import { createTransactionLayer } from "#sip/transaction/driver.ts";
 import { byTermsOf, createLocator, textLocator } from "#sip/transport/location.ts";
+import { Outbox } from "#sip/transport/outbox.ts";
 import type { OpenTransportLayer } from "#sip/transport/transport-layer.ts";
 import { EVERY_TENANT } from "#store/cdr-store.ts";
 import { startStore } from "#store/store-client.ts";
@@ -216,10 +218,14 @@ const transport: OpenTransportLayer = await openListeners(snapshot, {
     },
   },
 });
+const outbox = new Outbox(
+  transport,
+  atTurnEnd(() => outbox.flush()),
+);
 const locator = createLocator({ dns: systemDns({ servers: node.dnsServers }), clock, random, listeners: transport });
 const names = textLocator(locator);
 const transactions = createTransactionLayer({
-  transport,
+  transport: outbox,
   clock,
   user: agent,
   onWire: (direction, wire, peer, retransmission) => {
@@ -439,6 +445,7 @@ async function shutDown(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   await api?.close();
   controlServer.close();
+  outbox.flush();
   await transport.close();
   journal.close();
   await store.close();

@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Outbox } from "./outbox.ts";
+import type { Flow, Target, TransportLayer } from "./transport.ts";
+
+const TARGET: Target = { transport: "UDP", listener: "in", address: "192.0.2.1", port: 5060 };
+const FLOW: Flow = {
+  transport: "UDP",
+  listener: "in",
+  localAddress: "192.0.2.9",
+  localPort: 5060,
+  remoteAddress: "192.0.2.2",
+  remotePort: 5062,
+  connection: 0,
+};
+
+test("what leaves waits for the end of the turn, and keeps its order", () => {
+  const out: string[] = [];
+  let asked = 0;
+  const layer: TransportLayer = {
+    listener: () => undefined,
+    listeners: () => [],
+    send: ({ address }, wire, onFailure) => {
+      out.push(`${address} ${wire}`);
+      if (wire === "lost") onFailure({ code: "CLOSED", detail: "" });
+    },
+    respond: ({ remoteAddress }, wire) => void out.push(`${remoteAddress} ${wire}`),
+    isReliable: () => false,
+  };
+  const outbox = new Outbox(layer, () => void asked++);
+  const failures: string[] = [];
+  outbox.send(TARGET, "1", () => {});
+  outbox.respond(FLOW, "2", () => {});
+  outbox.send(TARGET, "lost", ({ code }) => void failures.push(code));
+  assert.deepEqual([out, asked], [[], 3]);
+  outbox.flush();
+  outbox.flush();
+  assert.deepEqual(out, ["192.0.2.1 1", "192.0.2.2 2", "192.0.2.1 lost"]);
+  assert.deepEqual(failures, ["CLOSED"]);
+});

@@ -1,0 +1,65 @@
+/**
+ * Holds what leaves until the end of a turn of the event loop. Messages of one turn then leave one after another:
+ * their receivers wake once, and whoever has to write something first, the journal, does so once for all of them.
+ *
+ * Deliberately not here: when a turn ends.
+ */
+import type { Flow, ListenerFace, Target, TransportFailure, TransportLayer, TransportName } from "./transport.ts";
+
+type OnFailure = (failure: TransportFailure) => void;
+
+class Leaving {
+  /** Of a request; a response goes back by its flow. */
+  readonly target: Target | undefined;
+  readonly flow: Flow | undefined;
+  readonly wire: string;
+  readonly onFailure: OnFailure;
+  constructor(target: Target | undefined, flow: Flow | undefined, wire: string, onFailure: OnFailure) {
+    this.target = target;
+    this.flow = flow;
+    this.wire = wire;
+    this.onFailure = onFailure;
+  }
+}
+
+export class Outbox implements TransportLayer {
+  readonly #layer: TransportLayer;
+  readonly #soon: () => void;
+  #held: Leaving[] = [];
+
+  /** @param soon sees to it that `flush` is called at the end of this turn; called for each message */
+  constructor(layer: TransportLayer, soon: () => void) {
+    this.#layer = layer;
+    this.#soon = soon;
+  }
+
+  send(target: Target, wire: string, onFailure: OnFailure): void {
+    this.#held.push(new Leaving(target, undefined, wire, onFailure));
+    this.#soon();
+  }
+
+  respond(flow: Flow, wire: string, onFailure: OnFailure): void {
+    this.#held.push(new Leaving(undefined, flow, wire, onFailure));
+    this.#soon();
+  }
+
+  flush(): void {
+    if (this.#held.length === 0) return;
+    const held = this.#held;
+    this.#held = [];
+    for (const { target, flow, wire, onFailure } of held) {
+      if (target !== undefined) this.#layer.send(target, wire, onFailure);
+      else if (flow !== undefined) this.#layer.respond(flow, wire, onFailure);
+    }
+  }
+
+  listener(name: string): ListenerFace | undefined {
+    return this.#layer.listener(name);
+  }
+  listeners(): readonly ListenerFace[] {
+    return this.#layer.listeners();
+  }
+  isReliable(transport: TransportName): boolean {
+    return this.#layer.isReliable(transport);
+  }
+}
