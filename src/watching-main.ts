@@ -41,7 +41,9 @@ export function openWatching(node: NodeConfig, clock: Clock, startedAtMs: number
   const peerTotals = createPeerTotals();
   const refusals = createRefusals();
   const live = createLiveEvents({ clock, boot: startedAtMs.toString(36) });
-  const publisher = createPublisher([counters, ladder, log, peerTotals, refusals, live], clock, (sink, error) =>
+  // Nobody but the API's thread follows.
+  const followed = node.api === undefined ? [] : [live];
+  const publisher = createPublisher([counters, ladder, log, peerTotals, refusals, ...followed], clock, (sink, error) =>
     log.line("error", `${sink.name} is cut off: ${String(error)}`),
   );
   return { log, counters, ladder, peerTotals, refusals, live, publisher };
