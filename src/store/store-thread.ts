@@ -1,7 +1,7 @@
 /**
  * What runs in the store thread: the only writer of the database and of nothing else.
  *
- * Every 50 ms it syncs the journal's segments. With the same stroke it stores the calls that ended in them in one
+ * Every 50 ms it syncs the journal's segments. At the same stroke it stores the calls that ended in them in one
  * transaction, but after a batch not before 250 ms: under load a commit costs as much as many calls. Then it deletes
  * segments that signalling closed: oldest first, and after the newer one is synced, because that holds the copies of
  * the live calls. Any crash in between is harmless: a call id is stored once.
@@ -156,8 +156,9 @@ class JournalFolder implements StoreThread {
   async #pass(): Promise<void> {
     let stored = 0;
     try {
-      this.#sync();
       for (const tail of this.#tails) stored += await this.#store(tail);
+      // Each tick syncs. But what stands in the stead of a segment that goes is on the disk first, and a failure is over.
+      if (this.#failing || this.#tails[0]?.closed === true) this.#sync();
       // A younger segment may go only after the older: else its ends are gone and the older revives calls.
       while (this.#tails[0]?.closed === true) {
         const { path } = this.#tails[0];
