@@ -125,7 +125,8 @@ const journal = openJournal({
   clock,
   publish,
   liveCalls: () => calls.live(),
-  onRecord: () => store.recordWritten(),
+  onWritten: () => store.recordWritten(),
+  soon: atTurnEnd(() => journal.flush()),
   onSegmentOpened: (path) => store.segmentOpened(path),
   onSegmentClosed: (path) => store.segmentClosed(path),
 });
@@ -220,7 +221,11 @@ const transport: OpenTransportLayer = await openListeners(snapshot, {
 });
 const outbox = new Outbox(
   transport,
-  atTurnEnd(() => outbox.flush()),
+  atTurnEnd(() => {
+    // What a message tells of is in the journal before anybody hears it.
+    journal.flush();
+    outbox.flush();
+  }),
 );
 const locator = createLocator({ dns: systemDns({ servers: node.dnsServers }), clock, random, listeners: transport });
 const names = textLocator(locator);
@@ -445,6 +450,7 @@ async function shutDown(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   await api?.close();
   controlServer.close();
+  journal.flush();
   outbox.flush();
   await transport.close();
   journal.close();

@@ -16,7 +16,7 @@ export interface JournalCall {
 }
 
 export interface Journal {
-  /** Survives kill -9 when it returns. Throws never: a full disk is an event and a counter (`degraded`). */
+  /** Survives kill -9 once a message of this turn has left. Throws never: a full disk is an event and a counter (`degraded`). */
   append(callId: CallId, tenant: TenantId, sections: Sections): void;
   /** The call is over: its CDR is stored exactly once, also after a crash. */
   end(cdr: Cdr): void;

@@ -360,6 +360,55 @@ test("a full disk degrades without a throw or half a record, and recovers by its
   journal.close();
 });
 
+test("the records of a turn are one write at its end, and those before a rotation stand in the segment before", (t) => {
+  const dir = tempDir(t);
+  let written = 0;
+  let asked = 0;
+  const { journal, append, end, closed, clock } = world(dir, {
+    segmentBytes: 4_000,
+    soon: () => void asked++,
+    onWritten: () => void written++,
+  });
+  append(id(1), { core: 1 });
+  append(id(1), { core: 2 });
+  end(id(2));
+  assert.deepEqual([asked, written, liveOf(dir).size], [3, 0, 0]);
+  journal.flush();
+  journal.flush();
+  assert.equal(written, 1);
+  assert.deepEqual(liveOf(dir), new Map([[id(1), { core: 2 }]]));
+  for (let n = 10; n < 40; n++) append(id(n), { core: "x".repeat(200) });
+  clock.advance(100);
+  journal.flush();
+  for (const path of closed) unlinkSync(path);
+  assert.ok(closed.length > 0);
+  assert.equal(liveOf(dir).size, 31);
+  journal.close();
+});
+
+test("a call whose end was held when the disk refused has its record all the same", (t) => {
+  const dir = tempDir(t);
+  const disk = smallDisk();
+  disk.free = 200;
+  const { journal, append, end, clock, live } = world(dir, { files: disk, soon: () => {} });
+  append(id(1), { core: 1 });
+  journal.flush();
+  append(id(2), { core: 1, text: "x".repeat(300) });
+  end(id(1));
+  append(id(3), { core: 1 });
+  assert.equal(journal.degraded, false, "nobody has asked the disk yet");
+  journal.flush();
+  assert.equal(journal.degraded, true);
+  assert.deepEqual(readJournal(dir).cuts, []);
+  disk.free = 10_000;
+  clock.advance(1_000);
+  journal.flush();
+  const { live: recovered, ended } = readJournal(dir);
+  assert.deepEqual(new Map(recovered.map((call) => [call.callId, call.sections])), live);
+  assert.deepEqual(ended, [cdrOf(id(1))]);
+  journal.close();
+});
+
 test("a disk that is full from the start degrades, and the calls found are kept", (t) => {
   const dir = tempDir(t);
   const first = world(dir);

@@ -1,6 +1,7 @@
 /**
- * The writer of the journal: one per state folder, on the signalling thread. A record is one buffer and
- * one write: in the page cache, so kill -9 loses nothing; the store thread syncs it against power loss.
+ * The writer of the journal: one per state folder, on the signalling thread. The records of one turn of the event
+ * loop are one write, before anything that they tell of leaves: in the page cache, so kill -9 loses nothing that
+ * somebody heard of; the store thread syncs it against power loss.
  *
  * Segments. When one is full the next begins, and all live calls are copied into it little by little.
  * Then nothing in the segments before it is needed but their ended calls, and `onSegmentClosed` tells so.
@@ -62,8 +63,10 @@ export interface JournalOptions {
   readonly onSegmentOpened?: (path: string) => void;
   /** Nothing in that segment is needed but its ended calls; whoever folded them deletes it. Oldest first. */
   readonly onSegmentClosed?: (path: string) => void;
-  /** After each record; costs as much as a record may. */
-  readonly onRecord?: () => void;
+  /** After each write; costs as much as a record may. */
+  readonly onWritten?: () => void;
+  /** Sees to it that `flush` is called at the end of this turn; absent: each record is written at once. */
+  readonly soon?: () => void;
   readonly files?: JournalFiles;
 }
 
@@ -77,6 +80,8 @@ export interface JournalCounters {
 
 export interface OpenJournal extends Journal {
   readonly counters: JournalCounters;
+  /** Writes the records of this turn. A disk that refuses them is a matter of `degraded`, as ever. */
+  flush(): void;
   /** Nothing is written afterwards. */
   close(): void;
 }
@@ -90,6 +95,7 @@ export function openJournal(options: JournalOptions): OpenJournal {
 interface Segment {
   readonly path: string;
   readonly fd: number;
+  /** On the disk. */
   size: number;
 }
 
@@ -113,6 +119,9 @@ class SegmentedJournal implements OpenJournal {
   #timer: Timer | undefined;
   #rotateAfterMs = 0;
   #buffer = Buffer.allocUnsafe(64 << 10);
+  /** Bytes of `#buffer` that are not written yet, whole records, and the ends among them. */
+  #held = 0;
+  #heldEnds: Cdr[] = [];
   #closed = false;
 
   constructor(options: JournalOptions) {
@@ -143,10 +152,14 @@ class SegmentedJournal implements OpenJournal {
     const json = this.#toJson(cdr.callId, () => endJson(cdr));
     if (json === undefined) this.counters.lostEnds++;
     else if (this.degraded || !this.#write(json)) this.#keepEnd(cdr);
-    else this.#rotateWhenFull();
+    else {
+      if (this.#held > 0) this.#heldEnds.push(cdr);
+      this.#rotateWhenFull();
+    }
   }
 
   close(): void {
+    this.flush();
     this.#closed = true;
     this.#timer?.cancel();
     if (this.#segment !== undefined) this.#files.close(this.#segment.fd);
@@ -170,12 +183,29 @@ class SegmentedJournal implements OpenJournal {
     return undefined;
   }
 
-  /** One record, whole or not at all. */
+  /** One record, whole or not at all. @returns false when the disk refused it, or what was held before it */
   #write(json: string): boolean {
     const room = recordRoom(json);
+    if (this.#held + room > this.#buffer.length && !this.#writeHeld()) return false;
     if (room > this.#buffer.length) this.#buffer = Buffer.allocUnsafe(room * 2);
-    const length = encodeRecord(json, this.#buffer, 0);
+    if (this.#segment === undefined) return false;
+    const length = encodeRecord(json, this.#buffer, this.#held);
+    this.#held += length;
+    this.counters.records++;
+    this.counters.bytes += length;
+    if (this.#options.soon === undefined) return this.#writeHeld();
+    this.#options.soon();
+    return true;
+  }
+
+  flush(): void {
+    this.#writeHeld();
+  }
+
+  #writeHeld(): boolean {
+    const length = this.#held;
     const segment = this.#segment;
+    if (length === 0) return true;
     if (segment === undefined) return false;
     try {
       // Short writes happen where the disk is about to be full; the next one says why.
@@ -184,19 +214,19 @@ class SegmentedJournal implements OpenJournal {
       this.#degrade(error);
       return false;
     }
+    this.#held = 0;
+    this.#heldEnds = [];
     segment.size += length;
-    this.counters.records++;
-    this.counters.bytes += length;
-    this.#options.onRecord?.();
+    this.#options.onWritten?.();
     return true;
   }
 
   #rotateWhenFull(): void {
-    const written = this.#segment!.size - this.#copiedBytes;
+    const written = this.#segment!.size + this.#held - this.#copiedBytes;
     if (written < Math.max(this.#segmentBytes, this.#copiedBytes) || this.#copying !== undefined) return;
     if (this.#options.clock.nowMs() < this.#rotateAfterMs) return;
     const full = this.#segment!;
-    if (!this.#openNext()) return;
+    if (!this.#writeHeld() || !this.#openNext()) return;
     this.#files.close(full.fd);
     this.#waiting.push(full.path);
     this.#beginCopy();
@@ -260,13 +290,15 @@ class SegmentedJournal implements OpenJournal {
     }
     const json = this.#toJson(call.callId, () => sectionsJson(call.callId, call.tenant, call.sections));
     if (json === undefined) return true;
-    const before = this.#segment!.size;
+    const before = this.counters.bytes;
     if (!this.#write(json)) return false;
-    this.#copiedBytes += this.#segment!.size - before;
+    this.#copiedBytes += this.counters.bytes - before;
     return true;
   }
 
   #finishCopy(): void {
+    // The copies, before what they stand for goes.
+    if (!this.#writeHeld()) return;
     this.#copying = undefined;
     this.#endedBefore = new Set();
     for (const path of this.#waiting.splice(0)) this.#options.onSegmentClosed?.(path);
@@ -278,6 +310,8 @@ class SegmentedJournal implements OpenJournal {
     const segment = this.#segment!;
     this.#segment = undefined;
     this.#copying = undefined;
+    this.#held = 0;
+    for (const cdr of this.#heldEnds.splice(0)) this.#keepEnd(cdr);
     try {
       this.#files.truncate(segment.fd, segment.size);
     } catch {
@@ -322,7 +356,7 @@ class SegmentedJournal implements OpenJournal {
       if (json !== undefined && !this.#write(json)) return false;
     }
     for (const call of calls) if (!this.#copyCall(call)) return false;
-    return true;
+    return this.#writeHeld();
   }
 
   #discard(path: string): void {
