@@ -29,6 +29,7 @@ import { systemDns } from "#net/dns.ts";
 import { serveJsonLines } from "#net/json-lines.ts";
 import { atTurnEnd } from "#net/turn-end.ts";
 import { TurnRest } from "#net/turn-rest.ts";
+import { AddressTexts } from "#observe/address-texts.ts";
 import { maskCredentials, mayHoldSecrets } from "#observe/mask.ts";
 import { diceOf } from "#routing/groups.ts";
 import { FloodLimit } from "#routing/flood-limit.ts";
@@ -229,19 +230,20 @@ const outbox = new Outbox(
 );
 const locator = createLocator({ dns: systemDns({ servers: node.dnsServers }), clock, random, listeners: transport });
 const names = textLocator(locator);
+const addresses = new AddressTexts();
 const transactions = createTransactionLayer({
   transport: outbox,
   clock,
   user: agent,
   onWire: (direction, wire, peer, retransmission) => {
-    const remote = "remoteAddress" in peer ? `${peer.remoteAddress}:${peer.remotePort}` : `${peer.address}:${peer.port}`;
+    const remote = "remoteAddress" in peer ? addresses.of(peer.remoteAddress, peer.remotePort) : addresses.of(peer.address, peer.port);
     const face = transport.listener(peer.listener);
     publish({
       type: "sip",
       direction,
       transport: peer.transport,
       listener: peer.listener,
-      local: `${face?.address ?? ""}:${face?.portOf(peer.transport) ?? 0}`,
+      local: addresses.of(face?.address ?? "", face?.portOf(peer.transport) ?? 0),
       remote,
       // No sink ever holds the answer to a challenge; the search alone costs a tenth of a microsecond.
       wire: mayHoldSecrets(wire) ? maskCredentials(wire) : wire,
