@@ -4,7 +4,7 @@
  * parameters with the form of their values. An unknown codec or parameter never passes.
  */
 import type { Codec, MediaDescription } from "./description.ts";
-import { decimal } from "./parse-sdp.ts";
+import { decimal, isKept } from "./parse-sdp.ts";
 
 /** RFC 3551 tables 4 and 5, audio. */
 const STATIC: ReadonlyMap<number, readonly [name: string, clockRateHz: number, channels: number]> = new Map([
@@ -38,15 +38,24 @@ const READ = new Map<
   { readonly formats: MediaDescription["formats"]; readonly codecs: readonly Codec[] }
 >();
 const READ_MAX = 256;
+/** Of the others only the last: one description is asked for several times in a row, and never changes. */
+let lastMedia: MediaDescription | undefined;
+let lastCodecs: readonly Codec[] = [];
 
 /** The formats in the order of the m-line; those that nobody described are left out. */
 export function codecsOf(media: MediaDescription): readonly Codec[] {
+  if (media === lastMedia) return lastCodecs;
   const { formats, attributes } = media;
   const read = READ.get(attributes);
   if (read?.formats === formats) return read.codecs;
   const codecs = readCodecs(media);
-  if (READ.size === READ_MAX) READ.clear();
-  READ.set(attributes, { formats, codecs });
+  if (isKept(attributes)) {
+    if (READ.size === READ_MAX) READ.clear();
+    READ.set(attributes, { formats, codecs });
+  } else {
+    lastMedia = media;
+    lastCodecs = codecs;
+  }
   return codecs;
 }
 

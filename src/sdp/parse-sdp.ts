@@ -131,6 +131,10 @@ const KNOWN_MAX = 256;
 /** Longer ones have keys and candidates, which never come again. */
 const KNOWN_CHARS_MAX = 512;
 
+/** True for the attributes of such a section: what is made of them may be kept as well, and holds no message. */
+export const isKept = (attributes: readonly Attribute[]): boolean => KEPT.has(attributes);
+const KEPT = new Set<readonly Attribute[]>();
+
 /** @param section an m-line, whose value is `value`, and the lines under it */
 function readSection(reading: Reading, section: string, value: string, offset: number): Malformed | undefined {
   const kindEnd = value.indexOf(" ");
@@ -151,8 +155,13 @@ function readSection(reading: Reading, section: string, value: string, offset: n
   const own = bytesToWire(wireToBytes(section));
   const failure = readLines(reading, own, offset, true);
   if (failure !== undefined) return failure;
-  if (KNOWN.size === KNOWN_MAX) KNOWN.clear();
-  KNOWN.set(own.slice(afterPort), reading.media.at(-1)!);
+  if (KNOWN.size === KNOWN_MAX) {
+    KNOWN.clear();
+    KEPT.clear();
+  }
+  const media = reading.media.at(-1)!;
+  KNOWN.set(own.slice(afterPort), media);
+  KEPT.add(media.attributes);
   return undefined;
 }
 

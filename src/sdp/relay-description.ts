@@ -9,7 +9,7 @@
 import { codecsOf, harmlessFmtp, knownCodec, writeRtpmap } from "./codecs.ts";
 import type { Attribute, Codec, Connection, Direction, MediaDescription, SessionDescription } from "./description.ts";
 import { directionOf } from "./direction.ts";
-import { decimal } from "./parse-sdp.ts";
+import { decimal, isKept } from "./parse-sdp.ts";
 import { audioIndexOf, isRelayable } from "./remote-media.ts";
 
 export interface RelayParameters {
@@ -138,6 +138,7 @@ function relayableOf(audio: MediaDescription): readonly Relayable[] {
   let relayable = RELAYABLE.get(codecs);
   if (relayable === undefined) {
     relayable = codecs.flatMap(asRelayable);
+    if (!isKept(audio.attributes)) return relayable;
     if (RELAYABLE.size === RELAYABLE_MAX) RELAYABLE.clear();
     RELAYABLE.set(codecs, relayable);
   }

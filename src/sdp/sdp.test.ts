@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { codecsOf, harmlessFmtp, isSpeech } from "./codecs.ts";
 import type { SessionDescription } from "./description.ts";
 import { directionOf } from "./direction.ts";
-import { MEDIA_MAX, parseSdp } from "./parse-sdp.ts";
+import { MEDIA_MAX, isKept, parseSdp } from "./parse-sdp.ts";
 import { audioIndexOf, remoteMediaOf } from "./remote-media.ts";
 import { sameMedia } from "./same-media.ts";
 import { writeSdp } from "./write-sdp.ts";
@@ -100,6 +100,15 @@ test("a section that came before is read as it was then, its port and kind as th
     reason: "bad m= line",
     offset: HEAD.join("\r\n").length + 2,
   });
+});
+
+test("a section longer than any that comes again is kept by nobody", () => {
+  const lines = ["m=audio 4000 RTP/AVP 0", ...Array.from({ length: 40 }, (_, i) => `a=candidate:${i} 1 udp 1 10.0.0.1 9 typ host`)];
+  const [first, second] = [sdp(...HEAD, ...lines).media[0]!, sdp(...HEAD, ...lines).media[0]!];
+  assert.deepEqual(first, second);
+  assert.deepEqual([isKept(first.attributes), isKept(second.attributes)], [false, false]);
+  assert.deepEqual(codecsOf(first), codecsOf(second));
+  assert.equal(isKept(audio("a=sendrecv").media[0]!.attributes), true);
 });
 
 test("any number of different sections is read, and none is taken for another", () => {
