@@ -203,7 +203,7 @@ const agent: Agent = createUserAgent({
 calls.attach(agent);
 const marks = new DscpMarks(snapshot);
 const tls = openTls(snapshot, { clock, publish });
-const turnRest = new TurnRest(REST);
+const turnRest = new TurnRest(REST, () => engine.flush());
 const transport: OpenTransportLayer = await openListeners(snapshot, {
   clock,
   publish,

@@ -7,11 +7,17 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => se
 /** How often it slept while each of so many turns read so many datagrams. */
 async function slept(turns: number, read: number, maxUs: number): Promise<number> {
   let sleeps = 0;
-  const rest = new TurnRest({ noDelayBelow: 1_000, fullDelayFrom: 2_000, maxUs }, () => void sleeps++);
+  let before = 0;
+  const rest = new TurnRest(
+    { noDelayBelow: 1_000, fullDelayFrom: 2_000, maxUs },
+    () => void before++,
+    () => void sleeps++,
+  );
   for (let i = 0; i < turns; i++) {
     for (let n = 0; n < read; n++) rest.noted();
     await turn();
   }
+  assert.equal(before, sleeps);
   return sleeps;
 }
 

@@ -18,8 +18,12 @@ export class TurnRest {
   #read = 0;
   #wokeMs = 0;
 
-  constructor(terms: CoalescingTerms, sleep: (ms: number) => void = sleepThread) {
+  readonly #beforeRest: () => void;
+
+  /** @param beforeRest wakes those who can work meanwhile */
+  constructor(terms: CoalescingTerms, beforeRest: () => void, sleep: (ms: number) => void = sleepThread) {
     this.#coalescing = new Coalescing(terms);
+    this.#beforeRest = beforeRest;
     this.#sleep = sleep;
   }
 
@@ -38,6 +42,8 @@ export class TurnRest {
     this.#read = 0;
     if (delayUs === 0) return;
     const us = restUs(delayUs, (performance.now() - this.#wokeMs) * 1000);
-    if (us > 0) this.#sleep(us / 1000);
+    if (us === 0) return;
+    this.#beforeRest();
+    this.#sleep(us / 1000);
   };
 }

@@ -63,6 +63,8 @@ export interface EmbeddedEngine extends MediaEngine {
   readonly hello: Hello | undefined;
   /** Replaces the pools, e.g. when the configuration changes. Sessions keep their ports. */
   setPools(pools: readonly PortPool[]): void;
+  /** Sends what waits for company; the other process wakes now. */
+  flush(): void;
   close(): void;
 }
 
@@ -299,6 +301,10 @@ class Connection implements EmbeddedEngine {
     if (urgent) setImmediate(this.#flush);
     else if (this.#flushing === "no") this.#options.clock.after(PATIENT_MS, this.#flush);
     this.#flushing = urgent ? "now" : "later";
+  }
+
+  flush(): void {
+    if (this.#out.length > 0) this.#flush();
   }
 
   readonly #flush = (): void => {

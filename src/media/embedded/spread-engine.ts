@@ -235,6 +235,10 @@ class SpreadEngine implements EmbeddedEngine {
     return this.#held === undefined ? this.#homeOf(session).stats(session) : undefined;
   }
 
+  flush(): void {
+    for (const { engine } of this.#workers) engine.flush();
+  }
+
   close(): void {
     this.#closed = true;
     for (const { engine } of this.#workers) engine.close();
