@@ -32,8 +32,8 @@ export interface OpenEngine extends MediaEngine {
   /** Calls that its descriptors allow; undefined where that is not ours to know. */
   callsMax(): number | undefined;
   setPools(pools: readonly PortPool[]): void;
-  /** Sends what waits for company, where anything does. */
-  flush(): void;
+  /** The event loop is about to sleep. */
+  beforeRest(): void;
   close(): void;
 }
 
@@ -66,7 +66,7 @@ function openRtpengines({ node, pools, expected, key, clock, random, publish }: 
     random,
     publish,
   });
-  return Object.assign(engine, { callsMax: () => undefined, flush: () => {} });
+  return Object.assign(engine, { callsMax: () => undefined, beforeRest: () => {} });
 }
 
 function openEmbedded({ node, pools, clock, publish }: EngineOptions): OpenEngine {

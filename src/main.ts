@@ -55,6 +55,7 @@ import { configChanges } from "./changes-main.ts";
 import { controlAbilities } from "./control-main.ts";
 import { openTls } from "./tls-main.ts";
 import { openEngine, portPools } from "./engine-main.ts";
+import { letV8GiveWay } from "./giving-way-main.ts";
 import { createLimitDesk } from "./limits-main.ts";
 import { openListeners, rawAnswers } from "./listening-main.ts";
 import { loadOrExit } from "./loading-main.ts";
@@ -111,6 +112,7 @@ const limits = createLimitDesk({
   callsOf: (peer) => calls.callsOf(peer),
   onProblem: (reason) => log.line("error", reason),
 });
+letV8GiveWay();
 const floods = new FloodLimit(node.invitesPerSecondPerSource);
 const tickets = new TestTickets(clock, random);
 
@@ -203,7 +205,7 @@ const agent: Agent = createUserAgent({
 calls.attach(agent);
 const marks = new DscpMarks(snapshot);
 const tls = openTls(snapshot, { clock, publish });
-const turnRest = new TurnRest(REST, () => engine.flush());
+const turnRest = new TurnRest(REST, () => engine.beforeRest());
 const transport: OpenTransportLayer = await openListeners(snapshot, {
   clock,
   publish,

@@ -8,10 +8,12 @@ import { houseAt, keepFresh, openCdrStore, resealStored } from "#store/database.
 import type { StoreThreadOptions, ToStore } from "#store/store-messages.ts";
 import { StoreRest } from "#store/store-rest.ts";
 import { createStoreThread } from "#store/store-thread.ts";
+import { giveWay } from "./giving-way-main.ts";
 
 assert(parentPort !== null, "store-main.ts runs as a worker thread");
 const port = parentPort;
 const { home, rest } = workerData as StoreThreadOptions;
+giveWay();
 
 // Messages that come meanwhile wait in the port until it has a listener.
 const house = houseAt(home, process.env);

@@ -42,6 +42,10 @@ const SILENT_MS = 2_000;
 const READ_BYTES = 64 << 10;
 /** How long a command that nobody waits for may wait: below the time in which the ACK is followed by audio. */
 const PATIENT_MS = 4;
+/** The same while signalling rests between its turns: a command leaves with the rest that ends its wait. */
+const PATIENT_RESTING_MS = 6;
+/** Without a rest for so long signalling is not under load any more. */
+const RESTING_MS = 20;
 /** Commands kept for a process that is away; what exceeds it could not be meant for running calls. */
 const DEFERRED_MAX = 100_000;
 
@@ -63,8 +67,8 @@ export interface EmbeddedEngine extends MediaEngine {
   readonly hello: Hello | undefined;
   /** Replaces the pools, e.g. when the configuration changes. Sessions keep their ports. */
   setPools(pools: readonly PortPool[]): void;
-  /** Sends what waits for company; the other process wakes now. */
-  flush(): void;
+  /** The event loop is about to sleep: what has waited long enough leaves now, and the other process works meanwhile. */
+  beforeRest(): void;
   close(): void;
 }
 
@@ -110,6 +114,10 @@ class Connection implements EmbeddedEngine {
   readonly #waiting = new Map<number, Waiting>();
   #out: Buffer[] = [];
   #flushing: "no" | "later" | "now" = "no";
+  #flushTimer: Timer | undefined;
+  /** Of the oldest command that waits. */
+  #waitsSinceMs = 0;
+  #restedMs = Number.NEGATIVE_INFINITY;
   /** Meant while nobody was there. */
   #deferred: Command[] = [];
   readonly #told = new ToldSessions();
@@ -299,16 +307,22 @@ class Connection implements EmbeddedEngine {
     if (this.#flushing === "now") return;
     const urgent = command.op === "prepare" || command.op === "stats" || command.op === "pools";
     if (urgent) setImmediate(this.#flush);
-    else if (this.#flushing === "no") this.#options.clock.after(PATIENT_MS, this.#flush);
+    else if (this.#flushing === "no") {
+      const nowMs = this.#options.clock.nowMs();
+      this.#waitsSinceMs = nowMs;
+      this.#flushTimer = this.#options.clock.after(nowMs - this.#restedMs < RESTING_MS ? RESTING_MS : PATIENT_MS, this.#flush);
+    }
     this.#flushing = urgent ? "now" : "later";
   }
 
-  flush(): void {
-    if (this.#out.length > 0) this.#flush();
+  beforeRest(): void {
+    this.#restedMs = this.#options.clock.nowMs();
+    if (this.#out.length > 0 && this.#restedMs - this.#waitsSinceMs >= PATIENT_RESTING_MS) this.#flush();
   }
 
   readonly #flush = (): void => {
     this.#flushing = "no";
+    this.#flushTimer?.cancel();
     const frames = this.#out;
     this.#out = [];
     if (frames.length > 0) this.#socket?.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));

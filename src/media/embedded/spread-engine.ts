@@ -235,8 +235,8 @@ class SpreadEngine implements EmbeddedEngine {
     return this.#held === undefined ? this.#homeOf(session).stats(session) : undefined;
   }
 
-  flush(): void {
-    for (const { engine } of this.#workers) engine.flush();
+  beforeRest(): void {
+    for (const { engine } of this.#workers) engine.beforeRest();
   }
 
   close(): void {
