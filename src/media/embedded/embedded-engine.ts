@@ -347,7 +347,11 @@ class Connection implements EmbeddedEngine {
     if (local !== undefined) return Promise.resolve({ ok: true, local });
     this.#told.asked(session, sides);
     const id = this.#nextId++;
-    return new Promise((prepared) => {
+    return new Promise((resolve) => {
+      const prepared = (result: Prepared): void => {
+        if (!result.ok) this.#told.refused(session, sides);
+        resolve(result);
+      };
       const command: Command = { op: "prepare", id, session, sides };
       const waiting: WaitingPrepare = { prepared, command, patience: undefined };
       this.#waiting.set(id, waiting);

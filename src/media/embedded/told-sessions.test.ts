@@ -54,6 +54,10 @@ test("a side whose port the relay chose is not assigned, an aborted one is forgo
   sessions.asked("s", [side("b2")]);
   assert.ok(sessions.hasSide("s", "b2"));
   sessions.asked("t", [side("a")]);
+  sessions.refused("t", [side("a")]);
+  assert.ok(!sessions.hasSide("t", "a"));
+  sessions.refused("s", [side("a"), side("b2")]);
+  assert.ok(sessions.hasSide("s", "a") && !sessions.hasSide("s", "b2"), "what it has it keeps");
   sessions.abort("s", "b1");
   assert.deepEqual([...sessions.assignedSessions()], ["s"]);
   const [assign, commit] = [...sessions.again(NONE, true, 60_000)];

@@ -34,6 +34,14 @@ export class ToldSessions {
     for (const { side } of sides) if (!told.sides.has(side)) told.sides.set(side, undefined);
   }
 
+  /** There are no such ports; the session may find some at another relay. */
+  refused(session: SessionId, sides: readonly PrepareSide[]): void {
+    const told = this.#sessions.get(session);
+    if (told === undefined) return;
+    for (const { side } of sides) if (told.sides.get(side) === undefined) told.sides.delete(side);
+    if (told.sides.size === 0 && told.commit === undefined) this.#sessions.delete(session);
+  }
+
   /** @returns what the relay is to be told */
   assigned(session: SessionId, sides: readonly PrepareSide[], ports: readonly LocalMedia[], nowMs: number): Command {
     const told = this.#of(session);
