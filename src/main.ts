@@ -216,20 +216,21 @@ const transport: OpenTransportLayer = await openListeners(snapshot, {
     onMessage: (message, flow) => {
       turnRest.noted();
       if (taking) guarded(() => transactions.onMessage(message, flow));
+      if (taking && flow.transport !== "UDP") endTurn();
     },
     onGarbage: (reason, bytes, flow) => {
       if (taking) guarded(() => transactions.onGarbage(reason, bytes, flow));
+      if (taking && flow.transport !== "UDP") endTurn();
     },
   },
 });
-const outbox = new Outbox(
-  transport,
-  atTurnEnd(() => {
-    // What a message tells of is in the journal before anybody hears it.
-    journal.flush();
-    outbox.flush();
-  }),
-);
+/** Not later for what came by a connection: who sent it, or we, may close it in this very turn. */
+function endTurn(): void {
+  // What a message tells of is in the journal before anybody hears it.
+  journal.flush();
+  outbox.flush();
+}
+const outbox = new Outbox(transport, atTurnEnd(endTurn));
 const locator = createLocator({ dns: systemDns({ servers: node.dnsServers }), clock, random, listeners: transport });
 const names = textLocator(locator);
 const addresses = new AddressTexts();
@@ -454,8 +455,7 @@ async function shutDown(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   await api?.close();
   controlServer.close();
-  journal.flush();
-  outbox.flush();
+  endTurn();
   await transport.close();
   journal.close();
   await store.close();
