@@ -89,8 +89,18 @@ mkdirSync(node.runDir, { recursive: true, mode: 0o700 });
 // The supervisor may die first and take the other end of the pipe with it.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
+// The end of a turn of the event loop: what a message tells of is in the journal before anybody hears it, and who only
+// watches comes last. Not later for what came by a connection: who sent it, or we, may close it in this very turn.
+const ending = { journal: (): void => {}, wire: (): void => {} };
+function endTurn(): void {
+  ending.journal();
+  ending.wire();
+  publisher.flush();
+}
+const soon = atTurnEnd(endTurn);
+
 // What watches
-const { log, counters, ladder, peerTotals, refusals, live, publisher } = openWatching(node, clock, startedAtMs);
+const { log, counters, ladder, peerTotals, refusals, live, publisher } = openWatching(node, clock, startedAtMs, soon);
 const { publish } = publisher;
 
 // The configuration in force; replaced as a whole by reload
@@ -129,10 +139,11 @@ const journal = openJournal({
   publish,
   liveCalls: () => calls.live(),
   onWritten: () => store.recordWritten(),
-  soon: atTurnEnd(() => journal.flush()),
+  soon,
   onSegmentOpened: (path) => store.segmentOpened(path),
   onSegmentClosed: (path) => store.segmentClosed(path),
 });
+ending.journal = () => journal.flush();
 void limits.recall(store);
 void store
   .saveConfig({ number: snapshot.generation, hash: snapshot.hash, text: withoutSecrets(loaded.text, snapshot), appliedAtMs: startedAtMs })
@@ -224,13 +235,8 @@ const transport: OpenTransportLayer = await openListeners(snapshot, {
     },
   },
 });
-/** Not later for what came by a connection: who sent it, or we, may close it in this very turn. */
-function endTurn(): void {
-  // What a message tells of is in the journal before anybody hears it.
-  journal.flush();
-  outbox.flush();
-}
-const outbox = new Outbox(transport, atTurnEnd(endTurn));
+const outbox = new Outbox(transport, soon);
+ending.wire = () => outbox.flush();
 const locator = createLocator({ dns: systemDns({ servers: node.dnsServers }), clock, random, listeners: transport });
 const names = textLocator(locator);
 const addresses = new AddressTexts();
@@ -459,6 +465,7 @@ async function shutDown(): Promise<void> {
   await transport.close();
   journal.close();
   await store.close();
+  publisher.flush();
   await ladder.close();
   engine.close();
   process.exit(0);

@@ -19,7 +19,8 @@ const LOG_WAIT_MS = 50;
 /** After the last line: one that falls on a write under way does nothing. */
 const LOG_FLUSHES = 10;
 
-export function openWatching(node: NodeConfig, clock: Clock, startedAtMs: number) {
+/** @param soon has the publisher flushed at the end of this turn of the event loop */
+export function openWatching(node: NodeConfig, clock: Clock, startedAtMs: number, soon: () => void) {
   const log = createLog({
     level: node.logLevel,
     numbers: node.logNumbers,
@@ -43,9 +44,13 @@ export function openWatching(node: NodeConfig, clock: Clock, startedAtMs: number
   const live = createLiveEvents({ clock, boot: startedAtMs.toString(36) });
   // Nobody but the API's thread follows.
   const followed = node.api === undefined ? [] : [live];
-  const publisher = createPublisher([counters, ladder, log, peerTotals, refusals, ...followed], clock, (sink, error) =>
-    log.line("error", `${sink.name} is cut off: ${String(error)}`),
+  const publisher = createPublisher(
+    [counters, ladder, log, peerTotals, refusals, ...followed],
+    clock,
+    (sink, error) => log.line("error", `${sink.name} is cut off: ${String(error)}`),
+    soon,
   );
+  process.prependListener("exit", publisher.flush);
   return { log, counters, ladder, peerTotals, refusals, live, publisher };
 }
 

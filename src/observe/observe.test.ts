@@ -240,6 +240,32 @@ test("a sink that throws is cut off, the others go on, and events are numbered",
   assert.deepEqual(late, [{ at: 7, sequence: 2, event: { type: "call-ringing" } }]);
 });
 
+test("where watchers wait for the end of a turn, they get what was published in its order and with its time", () => {
+  let nowMs = 5;
+  let asked = 0;
+  const seen: Stamped[] = [];
+  const sink = { name: "late", accept: (stamped: Stamped) => void seen.push(stamped) };
+  const { publish, flush } = createPublisher(
+    [sink],
+    { wallMs: () => nowMs },
+    () => assert.fail("nothing is wrong"),
+    () => void asked++,
+  );
+  publish({ type: "call-ringing" });
+  nowMs = 6;
+  publish({ type: "call-ringing" });
+  assert.deepEqual([seen, asked], [[], 2]);
+  flush();
+  flush();
+  assert.deepEqual(
+    seen.map(({ at, sequence }) => [at, sequence]),
+    [
+      [5, 1],
+      [6, 2],
+    ],
+  );
+});
+
 test("counters count messages by method and class, and outcomes", () => {
   const counters = createCounters();
   for (const stamped of failover().events) counters.accept(stamped);

@@ -14,15 +14,22 @@ export interface Sink {
 
 export interface Publisher {
   readonly publish: Publish;
+  /** Gives the sinks what was published since; only where it waits. */
+  readonly flush: () => void;
   /** @returns a function that takes it away again */
   add(sink: Sink): () => void;
 }
 
-/** @param onCutOff told of a sink that threw; it gets no more events */
+/**
+ * @param onCutOff told of a sink that threw; it gets no more events
+ * @param soon sees to it that `flush` is called at the end of this turn of the event loop: whoever only watches waits
+ *   until what calls have to say has left. Absent: sinks see each event at once
+ */
 export function createPublisher(
   sinks: readonly Sink[],
   clock: Pick<Clock, "wallMs">,
   onCutOff: (sink: Sink, error: unknown) => void,
+  soon?: () => void,
 ): Publisher {
   let current: readonly Sink[] = [...sinks];
   const byType = new Map<TandemEvent["type"], readonly Sink[]>();
@@ -38,17 +45,28 @@ export function createPublisher(
     if (takers === undefined) byType.set(type, (takers = current.filter((sink) => sink.takes?.(type) !== false)));
     return takers;
   };
+  const give = (stamped: Stamped): void => {
+    for (const sink of takersOf(stamped.event.type)) {
+      try {
+        sink.accept(stamped);
+      } catch (error) {
+        remove(sink);
+        onCutOff(sink, error);
+      }
+    }
+  };
+  let held: Stamped[] = [];
   return {
     publish(event: TandemEvent): void {
       const stamped: Stamped = { at: clock.wallMs(), sequence: ++sequence, event };
-      for (const sink of takersOf(event.type)) {
-        try {
-          sink.accept(stamped);
-        } catch (error) {
-          remove(sink);
-          onCutOff(sink, error);
-        }
-      }
+      if (soon === undefined) return give(stamped);
+      held.push(stamped);
+      soon();
+    },
+    flush() {
+      const stamped = held;
+      held = [];
+      for (const one of stamped) give(one);
     },
     add(sink) {
       change([...current, sink]);
