@@ -235,7 +235,7 @@ const transport: OpenTransportLayer = await openListeners(snapshot, {
     },
   },
 });
-const outbox = new Outbox(transport, soon);
+const outbox = new Outbox(transport, soon, guarded);
 ending.wire = () => outbox.flush();
 const locator = createLocator({ dns: systemDns({ servers: node.dnsServers }), clock, random, listeners: transport });
 const names = textLocator(locator);
@@ -312,7 +312,7 @@ function guarded(run: () => void): void {
   } catch (error) {
     publish({
       type: "process",
-      what: "error while a message was taken",
+      what: "error while a message was taken or sent",
       detail: error instanceof Error ? (error.stack ?? error.message) : String(error),
     });
   }

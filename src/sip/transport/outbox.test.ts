@@ -21,20 +21,30 @@ test("what leaves waits for the end of the turn, and keeps its order", () => {
     listener: () => undefined,
     listeners: () => [],
     send: ({ address }, wire, onFailure) => {
+      if (wire === "ours is broken") throw new Error(wire);
       out.push(`${address} ${wire}`);
       if (wire === "lost") onFailure({ code: "CLOSED", detail: "" });
     },
     respond: ({ remoteAddress }, wire) => void out.push(`${remoteAddress} ${wire}`),
     isReliable: () => false,
   };
-  const outbox = new Outbox(layer, () => void asked++);
+  const caught: string[] = [];
+  const guarded = (run: () => void): void => {
+    try {
+      run();
+    } catch (error) {
+      caught.push(String(error));
+    }
+  };
+  const outbox = new Outbox(layer, () => void asked++, guarded);
   const failures: string[] = [];
+  outbox.send(TARGET, "ours is broken", () => {});
   outbox.send(TARGET, "1", () => {});
   outbox.respond(FLOW, "2", () => {});
   outbox.send(TARGET, "lost", ({ code }) => void failures.push(code));
-  assert.deepEqual([out, asked], [[], 3]);
+  assert.deepEqual([out, asked], [[], 4]);
   outbox.flush();
   outbox.flush();
   assert.deepEqual(out, ["192.0.2.1 1", "192.0.2.2 2", "192.0.2.1 lost"]);
-  assert.deepEqual(failures, ["CLOSED"]);
+  assert.deepEqual([failures, caught], [["CLOSED"], ["Error: ours is broken"]]);
 });

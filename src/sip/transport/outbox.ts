@@ -25,12 +25,17 @@ class Leaving {
 export class Outbox implements TransportLayer {
   readonly #layer: TransportLayer;
   readonly #soon: () => void;
+  readonly #guarded: (run: () => void) => void;
   #held: Leaving[] = [];
 
-  /** @param soon sees to it that `flush` is called at the end of this turn; called for each message */
-  constructor(layer: TransportLayer, soon: () => void) {
+  /**
+   * @param soon sees to it that `flush` is called at the end of this turn; called for each message
+   * @param guarded runs what it is given and lets nothing through: one message that can't be sent must not keep the others
+   */
+  constructor(layer: TransportLayer, soon: () => void, guarded: (run: () => void) => void) {
     this.#layer = layer;
     this.#soon = soon;
+    this.#guarded = guarded;
   }
 
   send(target: Target, wire: string, onFailure: OnFailure): void {
@@ -47,10 +52,12 @@ export class Outbox implements TransportLayer {
     if (this.#held.length === 0) return;
     const held = this.#held;
     this.#held = [];
-    for (const { target, flow, wire, onFailure } of held) {
-      if (target !== undefined) this.#layer.send(target, wire, onFailure);
-      else if (flow !== undefined) this.#layer.respond(flow, wire, onFailure);
-    }
+    for (const leaving of held) this.#guarded(() => this.#leave(leaving));
+  }
+
+  #leave({ target, flow, wire, onFailure }: Leaving): void {
+    if (target !== undefined) this.#layer.send(target, wire, onFailure);
+    else if (flow !== undefined) this.#layer.respond(flow, wire, onFailure);
   }
 
   listener(name: string): ListenerFace | undefined {
