@@ -9,13 +9,14 @@
  * load lasts that long and kills go on; without, it ends with the last kill. The last line is one JSON
  * object; exit 1 when anything differs.
  */
-import { cpSync, readdirSync, readlinkSync } from "node:fs";
+import { cpSync, readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { seededRandom } from "#base/random.ts";
 import type { StatusReport } from "#call/control.ts";
 import type { Cdr } from "#cdr/record.ts";
+import { foldRecords } from "#media/relay/session-record.ts";
 import { LIST_MAX } from "#store/cdr-store.ts";
 import { openSqliteStore } from "#store/sqlite/open-sqlite.ts";
 import { findProgram } from "../dev/peers.ts";
@@ -43,8 +44,11 @@ const MISMATCHES_SHOWN = 40;
 /** Longer runs keep no messages. */
 const TRACED_S = 600;
 const TRACED_KILLS = 500;
-/** Sockets of media that are no port of a call: control, resolver, Node's own. */
-const MEDIA_SOCKETS_MAX = 16;
+/**
+ * Sockets of media that are no port of a call: control, resolver, Node's own; and those lent ahead, some 8 pairs at
+ * this rate. What each kill leaves behind would soon be above it.
+ */
+const MEDIA_SOCKETS_MAX = 64;
 
 const { values } = parseArgs({
   options: { kills: { type: "string" }, seconds: { type: "string" }, rate: { type: "string" }, seed: { type: "string" } },
@@ -164,6 +168,8 @@ async function leftOver(tandem: RunningTandem): Promise<Mismatch[]> {
   }
   const left: Mismatch[] = [];
   if (calls !== 0) left.push({ what: "calls still up when the load was over", sipCallId: String(calls) });
+  const { live } = foldRecords(readFileSync(join(tandem.home, "media-journal-0"), "utf8"));
+  for (const [session] of live) left.push({ what: "media still holds the session", sipCallId: session });
   const sockets = socketsOf(tandem.pidOf("media")) ?? 0;
   if (sockets > MEDIA_SOCKETS_MAX) left.push({ what: "media still holds sockets", sipCallId: String(sockets) });
   return left;
