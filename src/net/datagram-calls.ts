@@ -12,6 +12,8 @@ import type { SocketError } from "./socket-error.ts";
 const DATAGRAM_BYTES_MAX = 65_536;
 /** Encoded destinations that are remembered. */
 const DESTINATIONS_MAX = 4_096;
+/** Texts of IPv4 sources that are remembered: most datagrams come from few hosts. */
+const SOURCES_MAX = 4_096;
 
 export class DatagramCalls {
   readonly #ffi: typeof import("./ffi.ts");
@@ -21,6 +23,8 @@ export class DatagramCalls {
   readonly #bytes = Buffer.allocUnsafeSlow(DATAGRAM_BYTES_MAX);
   readonly #source: Uint8Array;
   readonly #sourceLength = new Uint32Array(1);
+  /** By address, as 32 bits. */
+  readonly #sources = new Map<number, string>();
 
   constructor(ffi: typeof import("./ffi.ts")) {
     this.#ffi = ffi;
@@ -62,8 +66,22 @@ export class DatagramCalls {
         return failure === "full" ? undefined : fail(failure);
       }
       // A copy: the taker may keep it.
-      if (!take(Buffer.from(this.#bytes.subarray(0, length)), ffi.sockaddrAddress(this.#source), ffi.sockaddrPort(this.#source))) return;
+      if (!take(Buffer.from(this.#bytes.subarray(0, length)), this.#sourceAddress(), ffi.sockaddrPort(this.#source))) return;
     }
+  }
+
+  #sourceAddress(): string {
+    const ffi = this.#ffi;
+    const source = this.#source;
+    if (source[0] !== ffi.AF_INET) return ffi.sockaddrAddress(source);
+    const number = (source[4]! << 24) | (source[5]! << 16) | (source[6]! << 8) | source[7]!;
+    let text = this.#sources.get(number);
+    if (text === undefined) {
+      text = ffi.sockaddrAddress(source);
+      if (this.#sources.size === SOURCES_MAX) this.#sources.clear();
+      this.#sources.set(number, text);
+    }
+    return text;
   }
 
   #failure(what: string): SocketError | "full" {

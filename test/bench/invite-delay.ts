@@ -25,15 +25,23 @@ export interface Delays {
   readonly p99Ms: number;
 }
 
-/** Records from now on. Undefined where it may not. */
-export async function startCapture(ends: Ends, folder: string): Promise<{ stop(): Promise<Delays> } | undefined> {
+/**
+ * Records from now on. Undefined where it may not.
+ * @param prefix puts it beside the load: what watches must not take time from what is measured
+ */
+export async function startCapture(
+  ends: Ends,
+  folder: string,
+  prefix: readonly string[],
+): Promise<{ stop(): Promise<Delays> } | undefined> {
   const file = join(folder, "capture.pcap");
   const filter = `udp port 5060 and (dst host ${ends.private} or dst host ${ends.gateway})`;
-  const child: ChildProcess = spawn(
+  const [command = "tcpdump", ...args] = [
+    ...prefix,
     "tcpdump",
-    ["-i", "lo", "-n", "-U", "-s", String(SNAP_BYTES), "-B", String(BUFFER_KB), "-w", file, filter],
-    { stdio: ["ignore", "ignore", "pipe"] },
-  );
+    ...["-i", "lo", "-n", "-s", String(SNAP_BYTES), "-B", String(BUFFER_KB), "-w", file, filter],
+  ];
+  const child: ChildProcess = spawn(command, args, { stdio: ["ignore", "ignore", "pipe"] });
   const listening = new Promise<boolean>((resolve) => {
     child.stderr!.on("data", (chunk: Buffer) => chunk.includes("listening on") && resolve(true));
     child.on("error", () => resolve(false));

@@ -138,7 +138,7 @@ class Bench {
   }
 
   async #delay(side: SideUnderTest, ratePerSecond: number): Promise<void> {
-    const capture = await startCapture(side.ends, this.#folder);
+    const capture = await startCapture(side.ends, this.#folder, this.#sippPrefix);
     if (capture === undefined) {
       console.log("tcpdump is not installed or not allowed: no delays");
       return;

@@ -17,7 +17,7 @@ import { ConfirmedDialog } from "./confirmed-dialog.ts";
 import type { Account } from "#sip/auth/digest-client.ts";
 import { requestOutside, sequenceOf } from "./dialog.ts";
 import { DigestRetry } from "./digest-retry.ts";
-import type { Cancellable, DialogEnd, DialogHost } from "./dialog-host.ts";
+import type { Cancellable, DialogEnd, DialogHost, DialogMaker } from "./dialog-host.ts";
 import { PendingInvite } from "./incoming-invite.ts";
 import { DEFAULT_POLICY, type UasPolicy, inspectRequest } from "./inspect-request.ts";
 import { LateAnswers, initialBranch } from "./late-answers.ts";
@@ -205,8 +205,14 @@ class DialogLayer implements Agent, DialogHost {
   newBranch(prefix: string): string {
     return `${prefix}.${this.#salt}.${(this.#counter++).toString(36)}`;
   }
-  openDialog(state: DialogState, user: DialogUser | undefined, owedAck?: number, digest?: DigestRetry): ConfirmedDialog {
-    return new ConfirmedDialog(this, state, user, owedAck, digest);
+  openDialog(
+    state: DialogState,
+    user: DialogUser | undefined,
+    owedAck?: number,
+    digest?: DigestRetry,
+    maker?: DialogMaker,
+  ): ConfirmedDialog {
+    return new ConfirmedDialog(this, state, user, owedAck, digest, maker);
   }
   enlist(localTag: string, end: DialogEnd): void {
     this.#ends.set(localTag, end);

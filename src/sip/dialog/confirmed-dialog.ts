@@ -10,7 +10,7 @@ import type { HeaderField, OutgoingResponse, ReceivedRequest, ReceivedResponse }
 import type { ClientOutcome, ClientUser, ServerTransaction } from "#sip/transaction/transactions.ts";
 import type { Flow, Target } from "#sip/transport/transport.ts";
 import { belongsTo, countRequest, nextSequence, refreshTarget, requestInDialog, seenAt } from "./dialog.ts";
-import type { DialogEnd, DialogHost } from "./dialog-host.ts";
+import type { DialogEnd, DialogHost, DialogMaker } from "./dialog-host.ts";
 import type { DigestRetry } from "./digest-retry.ts";
 import { PendingInvite } from "./incoming-invite.ts";
 import { inspectRequest } from "./inspect-request.ts";
@@ -43,6 +43,7 @@ export class ConfirmedDialog implements Dialog, DialogEnd {
   readonly #host: DialogHost;
   /** undefined: a challenge is a failure like any other. */
   readonly #digest: DigestRetry | undefined;
+  #maker: DialogMaker | undefined;
   #state: DialogState;
   /** undefined once the owner is done with it, and in a dialog that only lives to be ended. */
   #user: DialogUser | undefined;
@@ -63,9 +64,17 @@ export class ConfirmedDialog implements Dialog, DialogEnd {
   #byeTimer: Timer | undefined;
 
   /** @param owedAck CSeq of the INVITE of ours whose 2xx made this dialog */
-  constructor(host: DialogHost, state: DialogState, user: DialogUser | undefined, owedAck?: number, digest?: DigestRetry) {
+  constructor(
+    host: DialogHost,
+    state: DialogState,
+    user: DialogUser | undefined,
+    owedAck?: number,
+    digest?: DigestRetry,
+    maker?: DialogMaker,
+  ) {
     this.#host = host;
     this.#digest = digest;
+    this.#maker = maker;
     this.#state = state;
     this.#user = user;
     this.#owedAck = owedAck;
@@ -344,5 +353,7 @@ export class ConfirmedDialog implements Dialog, DialogEnd {
     this.#byeTimer?.cancel();
     this.#byeTimer = undefined;
     this.#host.release(this.#state.localTag, this);
+    this.#maker?.dialogOver();
+    this.#maker = undefined;
   }
 }

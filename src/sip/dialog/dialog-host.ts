@@ -24,6 +24,12 @@ export interface DialogEnd {
   receiveStray(response: ReceivedResponse, flow: Flow): void;
 }
 
+/** Whose 2xx made a dialog, and who hears repeats of it for half a minute. */
+export interface DialogMaker {
+  /** Nothing more will be sent in it, but the ACK for a repeated 2xx. */
+  dialogOver(): void;
+}
+
 /** A pending INVITE that CANCEL may still reach. */
 export interface Cancellable {
   cancelled(cancel: ReceivedRequest): void;
@@ -47,7 +53,13 @@ export interface DialogHost {
    * @param owedAck CSeq of the INVITE of ours whose 2xx made it
    * @param digest what answers challenges in it; undefined: nobody does
    */
-  openDialog(state: DialogState, user: DialogUser | undefined, owedAck?: number, digest?: DigestRetry): ConfirmedDialog;
+  openDialog(
+    state: DialogState,
+    user: DialogUser | undefined,
+    owedAck?: number,
+    digest?: DigestRetry,
+    maker?: DialogMaker,
+  ): ConfirmedDialog;
   /** Makes `end` the one that our tag leads to. */
   enlist(localTag: string, end: DialogEnd): void;
   /** As `enlist`, where the tag leads nowhere. */

@@ -72,6 +72,32 @@ export function dialogOfUac(parameters: InviteParameters, response: ReceivedResp
   };
 }
 
+/**
+ * What our INVITE said of itself, as a response to it repeats it (§8.2.6.2): for answers to an INVITE that nothing
+ * else is remembered of.
+ */
+export function invitationOf(response: ReceivedResponse, flow: Flow): InviteParameters {
+  const cseq = response.cseq();
+  const localTag = response.fromTag();
+  const remoteUri = withoutTag(response.header("To") ?? "");
+  return {
+    requestUri: uriOf(remoteUri),
+    target: targetOf(flow),
+    routeSet: [],
+    localUri: withoutTag(response.header("From") ?? ""),
+    remoteUri,
+    localTag,
+    sipCallId: response.callId(),
+    // Nothing that follows an unwanted 2xx names ours.
+    localContact: "",
+    branchPrefix: localTag,
+    maxForwards: MAX_FORWARDS,
+    ...(cseq.ok && { sequence: cseq.value.number }),
+    headers: [],
+    body: "",
+  };
+}
+
 /** §12.2.2: does a request with our tag in To belong to this dialog? */
 export const belongsTo = (state: DialogState, request: ReceivedRequest): boolean =>
   request.fromTag() === state.remoteTag && request.callId() === state.sipCallId;

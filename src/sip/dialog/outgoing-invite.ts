@@ -3,11 +3,12 @@
  * what crosses it. It hears its transaction until every repeat of the 2xx is over.
  */
 import type { HeaderField, OutgoingRequest, ReceivedResponse } from "#sip/message/message.ts";
+import { ownText } from "#sip/message/received-message.ts";
 import type { ClientOutcome, ClientTransaction, ClientUser, ServerTransaction } from "#sip/transaction/transactions.ts";
 import type { Flow } from "#sip/transport/transport.ts";
 import type { ConfirmedDialog } from "./confirmed-dialog.ts";
-import { belongsTo, countRequest, dialogOfUac, requestOutside, sequenceOf } from "./dialog.ts";
-import type { DialogEnd, DialogHost } from "./dialog-host.ts";
+import { belongsTo, countRequest, dialogOfUac, invitationOf, requestOutside, sequenceOf } from "./dialog.ts";
+import type { DialogEnd, DialogHost, DialogMaker } from "./dialog-host.ts";
 import { DigestRetry } from "./digest-retry.ts";
 import { answerEarly } from "./early-requests.ts";
 import { initialBranch } from "./late-answers.ts";
@@ -18,13 +19,13 @@ import type { DialogState, DialogUser, FailureOutcome, InviteParameters, Outgoin
 /** Early dialogs of one INVITE whose requests are served. */
 const EARLY_DIALOGS_MAX = 16;
 
-export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
+export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd, DialogMaker {
   readonly #host: DialogHost;
-  /** Without headers and body: the transaction has them as long as they are needed. */
-  #parameters: InviteParameters;
+  /** Without headers and body: the transaction has them as long as they are needed. undefined: the dialog is over. */
+  #parameters: InviteParameters | undefined;
   /** Handed to the dialog with the first 2xx: the repeats that may come for half a minute shall not hold the call. */
   #dialogUser: DialogUser | undefined;
-  readonly #digest: DigestRetry | undefined;
+  #digest: DigestRetry | undefined;
   /** Kept only while it may be challenged. */
   #request: OutgoingRequest | undefined;
   /** Let go at the end: it holds the whole INVITE. */
@@ -36,6 +37,8 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
   #cancelled = false;
   #early: Map<string, DialogState> | undefined;
   #dialog: ConfirmedDialog | undefined;
+  /** The dialog that is over: all else that a repeat of its 2xx needs is in that 2xx. */
+  #past: { readonly remoteTag: string; readonly behindNat: boolean } | undefined;
   #refused: RefusedForks | undefined;
 
   constructor(host: DialogHost, parameters: InviteParameters, user: OutgoingInviteUser, dialogUser: DialogUser) {
@@ -71,7 +74,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
   }
 
   onFailure(outcome: ClientOutcome): void {
-    if (this.#over) return;
+    if (this.#over || this.#parameters === undefined) return;
     // Whoever is slower than 64*T1 still believes in his 2xx.
     if (outcome.type === "timeout") this.#host.expectLateAnswer(this.#parameters);
     this.#end(outcome);
@@ -98,6 +101,15 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
   /** While the transaction lives, no 2xx is stray. */
   receiveStray(): void {}
 
+  /** What remains waits in tens of thousands for answers that hardly ever come. */
+  dialogOver(): void {
+    const state = this.#dialog?.state;
+    if (state !== undefined) this.#past = { remoteTag: ownText(state.remoteTag), behindNat: state.behindNat === true };
+    this.#dialog = undefined;
+    this.#parameters = undefined;
+    this.#digest = undefined;
+  }
+
   #mayTryAgain(response: ReceivedResponse): boolean {
     const given = this.#over || this.#cancelled || this.#user === undefined || this.#request === undefined;
     return !given && this.#digest?.challenged(response) === true;
@@ -105,25 +117,29 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
 
   /** §22.2: "the UAC MUST increment the CSeq header field value"; Call-ID, From and To stay. */
   #sendAgain(): void {
-    const sequence = sequenceOf(this.#parameters) + 1;
-    this.#parameters = { ...this.#parameters, sequence };
+    const before = this.#parameters;
+    if (before === undefined) return;
+    const sequence = sequenceOf(before) + 1;
+    const parameters = { ...before, sequence };
+    this.#parameters = parameters;
     this.#early = undefined;
     const user = this.#user;
     user?.onResend?.(sequence);
     const headers = this.#request!.headers.map((field): HeaderField => (field[0] === "CSeq" ? ["CSeq", `${sequence} INVITE`] : field));
     const request = this.#digest!.authorized({ ...this.#request!, headers });
-    this.#transaction = this.#host.transactions.request(request, this.#parameters.target, initialBranch(this.#parameters), this);
+    this.#transaction = this.#host.transactions.request(request, parameters.target, initialBranch(parameters), this);
     // The peer is there, and what it wants to hear takes a second round.
     user?.onTrying();
   }
 
   #receiveProvisional(response: ReceivedResponse, flow: Flow): void {
-    if (this.#over) return;
+    const parameters = this.#parameters;
+    if (this.#over || parameters === undefined) return;
     const tag = response.toTag();
     this.#early ??= new Map();
     // §12.1.2: a tag makes the dialog; what the callee counted stays (§12.2.2).
     if (tag !== "" && !this.#early.has(tag) && this.#early.size < EARLY_DIALOGS_MAX) {
-      this.#early.set(tag, dialogOfUac(this.#parameters, response, flow, false));
+      this.#early.set(tag, dialogOfUac(parameters, response, flow, false));
     }
     this.#user?.onProvisional(response, tag);
   }
@@ -131,25 +147,38 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
   #receiveAnswer(response: ReceivedResponse, flow: Flow): void {
     const tag = response.toTag();
     if (this.#dialog !== undefined && this.#dialog.state.remoteTag === tag) return this.#dialog.receiveStray(response, flow);
+    if (this.#past?.remoteTag === tag) return this.#acknowledgeAgain(response, flow);
     const user = this.#user;
-    if (this.#over || this.#cancelled || user === undefined) return this.#refuseAnswer(response, flow);
+    const parameters = this.#parameters;
+    if (this.#over || this.#cancelled || user === undefined || parameters === undefined) return this.#refuseAnswer(response, flow);
     this.#over = true;
     this.#user = undefined;
     this.#transaction = undefined;
     this.#request = undefined;
     // §13.2.2.4: the route set is made anew from the 2xx; the CSeq that the early dialog saw stays.
     const remoteSequence = this.#early?.get(tag)?.remoteSequence;
-    const state = { ...dialogOfUac(this.#parameters, response, flow, true), remoteSequence };
+    const state = { ...dialogOfUac(parameters, response, flow, true), remoteSequence };
     this.#early = undefined;
-    this.#dialog = this.#host.openDialog(state, this.#dialogUser, sequenceOf(this.#parameters), this.#digest);
+    this.#dialog = this.#host.openDialog(state, this.#dialogUser, sequenceOf(parameters), this.#digest, this);
     this.#dialogUser = undefined;
     this.#host.enlist(state.localTag, this.#dialog);
     user.onAnswer(response, this.#dialog);
   }
 
+  /** The ACK was lost, and the BYE overtook the repeat. */
+  #acknowledgeAgain(response: ReceivedResponse, flow: Flow): void {
+    const invitation = this.#invitation(response, flow);
+    this.#host.openDialog(dialogOfUac(invitation, response, flow, true), undefined, sequenceOf(invitation)).ack("");
+  }
+
+  #invitation(response: ReceivedResponse, flow: Flow): InviteParameters {
+    if (this.#parameters !== undefined) return this.#parameters;
+    return { ...invitationOf(response, flow), behindNat: this.#past?.behindNat === true };
+  }
+
   /** Another fork's, or one that crossed our CANCEL (§9.1). */
   #refuseAnswer(response: ReceivedResponse, flow: Flow): void {
-    this.#refused ??= new RefusedForks(this.#host, this.#parameters);
+    this.#refused ??= new RefusedForks(this.#host, this.#invitation(response, flow));
     if (!this.#over) this.#end({ type: "timeout" });
     this.#refused.receive(response, flow);
   }
@@ -161,7 +190,7 @@ export class SentInvite implements OutgoingInvite, ClientUser, DialogEnd {
     this.#request = undefined;
     this.#dialogUser = undefined;
     this.#early = undefined;
-    this.#host.release(this.#parameters.localTag, this);
+    if (this.#parameters !== undefined) this.#host.release(this.#parameters.localTag, this);
     const user = this.#user;
     this.#user = undefined;
     user?.onFailure(outcome);

@@ -3,12 +3,23 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { VirtualAgent, noSdp, sdp } from "../../../test/kit/virtual-agent.ts";
 import { virtualPair as two } from "../../../test/kit/virtual-pair.ts";
+import type { Flow } from "#sip/transport/transport.ts";
 import type { IncomingInvite } from "./user-agent.ts";
 
 const accept =
   (word: string) =>
   (invite: IncomingInvite): void =>
     void invite.answer(sdp(word), undefined as never);
+
+const flowFromAlice = (localAddress: string): Flow => ({
+  transport: "UDP",
+  listener: "main",
+  localAddress,
+  localPort: 5060,
+  remoteAddress: "192.0.2.1",
+  remotePort: 5060,
+  connection: 0,
+});
 
 // CANCEL
 
@@ -194,15 +205,7 @@ test("forks ring side by side; the second to answer gets ACK and BYE", () => {
   carol.onCall = ring;
   const call = alice.call(bob);
   clock.advance(50);
-  carol.transport.receive(network.packets[0]!.wire, {
-    transport: "UDP",
-    listener: "main",
-    localAddress: "192.0.2.3",
-    localPort: 5060,
-    remoteAddress: "192.0.2.1",
-    remotePort: 5060,
-    connection: 0,
-  });
+  carol.transport.receive(network.packets[0]!.wire, flowFromAlice("192.0.2.3"));
   clock.advance(50);
   assert.deepEqual(alice.heard, ["180", "180"]);
   network.fault = (packet) => (packet.summary === "ACK" && packet.to === "carol" && packet.nth === 1 ? "drop" : undefined);
@@ -217,6 +220,50 @@ test("forks ring side by side; the second to answer gets ACK and BYE", () => {
   call.dialog!.bye();
   end();
   assert.ok(carol.idle);
+});
+
+test("a fork that answers when the call is over gets ACK and one BYE, however often it comes", () => {
+  const { clock, network, alice, bob, end, count } = two();
+  const carol = new VirtualAgent(network, clock, { name: "carol", address: "192.0.2.3", seed: 30 });
+  const ring = (invite: IncomingInvite): void => invite.provisional(180, "Ringing", noSdp);
+  bob.onCall = ring;
+  carol.onCall = ring;
+  const call = alice.call(bob);
+  clock.advance(50);
+  carol.transport.receive(network.packets[0]!.wire, flowFromAlice("192.0.2.3"));
+  clock.advance(50);
+  bob.answer();
+  clock.advance(1000);
+  call.dialog!.bye();
+  clock.advance(1000);
+  network.fault = (packet) => (packet.summary === "ACK" && packet.to === "carol" && packet.nth < 3 ? "drop" : undefined);
+  carol.answer();
+  clock.advance(5000);
+  assert.deepEqual(alice.heard, ["180", "180", "answered"]);
+  assert.equal(carol.heard.at(-1), "BYE");
+  assert.equal(count("BYE"), 2);
+  end();
+  assert.ok(carol.idle);
+});
+
+test("a repeat of the 2xx that arrives after the call gets its ACK, in the same dialog and with the same CSeq", () => {
+  const { clock, network, alice, up, end, count } = two();
+  const { call } = up();
+  const answer = network.packets.find(({ summary }) => summary === "200 INVITE")!;
+  const first = network.packets.find(({ summary }) => summary === "ACK")!;
+  call.dialog!.bye();
+  clock.advance(1000);
+  const acks = count("ACK");
+  alice.transport.receive(answer.wire, { ...flowFromAlice("192.0.2.1"), remoteAddress: "192.0.2.2" });
+  clock.advance(1000);
+  assert.equal(count("ACK"), acks + 1);
+  assert.equal(count("BYE"), 1);
+  const again = network.packets.findLast(({ summary }) => summary === "ACK")!;
+  const field = (wire: string, name: string): string | undefined => new RegExp(`^${name}: (.*)$`, "m").exec(wire)?.[1];
+  for (const name of ["From", "To", "Call-ID", "CSeq"]) assert.equal(field(again.wire, name), field(first.wire, name));
+  assert.equal(again.wire.split("\r\n")[0], first.wire.split("\r\n")[0]);
+  assert.equal(again.to, "bob");
+  end();
 });
 
 // Crash and restart

@@ -48,8 +48,9 @@ export class InviteClientTransaction extends Running<InviteClient, InviteClientE
   readonly method = "INVITE";
   readonly branch: string;
   readonly #ground: ClientGround;
-  readonly #target: Target;
-  readonly #via: string;
+  /** Both undefined once it was accepted: nothing is sent from then on. */
+  #target: Target | undefined;
+  #via: string | undefined;
   readonly #reliable: boolean;
   #request: OutgoingRequest | undefined;
   /** Of the INVITE, later of the ACK; "" when nothing may be repeated. */
@@ -61,7 +62,7 @@ export class InviteClientTransaction extends Running<InviteClient, InviteClientE
   #flow: Flow | undefined;
   #failure: TransportFailure | undefined;
   /** One for all repeats: the transport tells each callback once. */
-  readonly #onFailure = (failure: TransportFailure): void => {
+  #onFailure: ((failure: TransportFailure) => void) | undefined = (failure) => {
     this.#failure = failure;
     this.feed("transport-error");
   };
@@ -108,7 +109,7 @@ export class InviteClientTransaction extends Running<InviteClient, InviteClientE
   protected perform(deed: InviteClientDeed): void {
     switch (deed) {
       case "send-request":
-        this.#ground.sendRequest(this.#target, this.#wire, this.#sent, this.#onFailure);
+        this.#ground.sendRequest(this.#target!, this.#wire, this.#sent, this.#onFailure!);
         this.#sent = true;
         return;
       case "send-ack":
@@ -136,7 +137,7 @@ export class InviteClientTransaction extends Running<InviteClient, InviteClientE
     if (response.status >= 200) {
       this.#request = undefined;
       // RFC 6026: only an accepted INVITE has more to tell.
-      if (this.state.name === "accepted") this.#wire = "";
+      if (this.state.name === "accepted") this.#accepted();
       else this.#user = undefined;
     } else {
       this.#wire = "";
@@ -144,19 +145,30 @@ export class InviteClientTransaction extends Running<InviteClient, InviteClientE
     user?.onResponse(response, this.#flow!);
   }
 
+  /** It stays for 64*T1, as thousands of others do. */
+  #accepted(): void {
+    this.#wire = "";
+    this.#target = undefined;
+    this.#via = undefined;
+    this.#onFailure = undefined;
+  }
+
   #acknowledge(): void {
     const repeated = this.#request === undefined;
     if (this.#request !== undefined) {
-      this.#wire = this.#ground.serialize(ackToRefusal(this.#request, this.#via, this.#response!));
+      this.#wire = this.#ground.serialize(ackToRefusal(this.#request, this.#via!, this.#response!));
     }
-    this.#ground.sendRequest(this.#target, this.#wire, repeated, ignore);
+    this.#ground.sendRequest(this.#target!, this.#wire, repeated, ignore);
   }
 
   #sendCancel(): void {
-    if (this.#request === undefined) return;
-    const cancel = cancelOf(this.#request, this.#via, this.#cancelHeaders);
+    const request = this.#request;
+    const target = this.#target;
+    const via = this.#via;
+    if (request === undefined || target === undefined || via === undefined) return;
+    const cancel = cancelOf(request, via, this.#cancelHeaders);
     const wire = this.#ground.serialize(cancel);
-    this.#ground.startCancel(cancel, { branch: this.branch, target: this.#target, via: this.#via, wire, reliable: this.#reliable });
+    this.#ground.startCancel(cancel, { branch: this.branch, target, via, wire, reliable: this.#reliable });
   }
 }
 

@@ -21,6 +21,9 @@ const PEER_RETRY_AFTER_MS = 1_000;
 /** What the kernel makes of ICMP unreachable: no port, filtered (a firewall's REJECT), unknown host or network. */
 const REFUSALS: ReadonlySet<string> = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENONET", "ENOPROTOOPT"]);
 
+/** Flows that are remembered. */
+const FLOWS_MAX = 4_096;
+
 export interface UdpCounters {
   datagramsIn: number;
   datagramsOut: number;
@@ -69,6 +72,9 @@ export class UdpTransport {
   readonly #socketUser: UdpSocketUser;
   /** By "address port", in order of last use. */
   readonly #peers = new Map<string, UdpPeer>();
+  /** By address, then port: transactions keep theirs for half a minute, and most come from few places. */
+  readonly #flows = new Map<string, Map<number, Flow>>();
+  #flowsRemembered = 0;
   #noPeersUntilMs = Number.NEGATIVE_INFINITY;
 
   /** Throws what bind throws. */
@@ -122,7 +128,14 @@ export class UdpTransport {
 
   #received(bytes: Buffer, remoteAddress: string, remotePort: number): void {
     this.#options.counters.datagramsIn++;
-    this.#options.onDatagram(bytes, {
+    this.#options.onDatagram(bytes, this.#flowOf(remoteAddress, remotePort));
+  }
+
+  #flowOf(remoteAddress: string, remotePort: number): Flow {
+    let ports = this.#flows.get(remoteAddress);
+    const known = ports?.get(remotePort);
+    if (known !== undefined) return known;
+    const flow: Flow = {
       transport: "UDP",
       listener: this.#options.listener,
       localAddress: this.#socket.address,
@@ -130,7 +143,16 @@ export class UdpTransport {
       remoteAddress,
       remotePort,
       connection: 0,
-    });
+    };
+    if (this.#flowsRemembered === FLOWS_MAX) {
+      this.#flows.clear();
+      this.#flowsRemembered = 0;
+      ports = undefined;
+    }
+    if (ports === undefined) this.#flows.set(remoteAddress, (ports = new Map()));
+    ports.set(remotePort, flow);
+    this.#flowsRemembered++;
+    return flow;
   }
 
   #sendToPeer(peer: UdpPeer, send: Send, again: boolean): void {
