@@ -11,6 +11,8 @@ export interface CoalescingTerms {
   readonly fullDelayFrom: number;
   /** Largest delay, µs; 0 switches it off. */
   readonly maxUs: number;
+  /** So many datagrams at a time save enough: where they come in less than `maxUs`, the delay is as long as they take. */
+  readonly enough?: number;
 }
 
 const WINDOW_MS = 50;
@@ -39,7 +41,7 @@ export class Coalescing {
       const { noDelayBelow, fullDelayFrom } = this.#terms;
       const perSecond = (this.#read * 1000) / elapsedMs;
       const share = (perSecond - noDelayBelow) / (fullDelayFrom - noDelayBelow);
-      const delay = Math.round(Math.min(1, share) * this.maxUs);
+      const delay = Math.round(Math.min(Math.min(1, share) * this.maxUs, ((this.#terms.enough ?? Number.POSITIVE_INFINITY) / perSecond) * 1e6));
       this.#delayUs = delay < DELAY_MIN_US ? 0 : delay;
       this.#read = 0;
       this.#windowStartMs = nowMs;

@@ -27,11 +27,12 @@ export class TurnRest {
     this.#sleep = sleep;
   }
 
-  /** One datagram was read in this turn. */
-  readonly noted = (): void => {
-    if (this.#read++ > 0) return;
+  /** @returns how many datagrams were read in this turn, with the one that is noted here */
+  readonly noted = (): number => {
+    if (this.#read++ > 0) return this.#read;
     this.#wokeMs = performance.now();
     setImmediate(this.#soon);
+    return 1;
   };
 
   /** What handling the datagrams left to the end of the turn goes first. */
