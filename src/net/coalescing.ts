@@ -41,7 +41,9 @@ export class Coalescing {
       const { noDelayBelow, fullDelayFrom } = this.#terms;
       const perSecond = (this.#read * 1000) / elapsedMs;
       const share = (perSecond - noDelayBelow) / (fullDelayFrom - noDelayBelow);
-      const delay = Math.round(Math.min(Math.min(1, share) * this.maxUs, ((this.#terms.enough ?? Number.POSITIVE_INFINITY) / perSecond) * 1e6));
+      const delay = Math.round(
+        Math.min(Math.min(1, share) * this.maxUs, ((this.#terms.enough ?? Number.POSITIVE_INFINITY) / perSecond) * 1e6),
+      );
       this.#delayUs = delay < DELAY_MIN_US ? 0 : delay;
       this.#read = 0;
       this.#windowStartMs = nowMs;
