@@ -6,6 +6,9 @@
  */
 import type { Flow, ListenerFace, Target, TransportFailure, TransportLayer, TransportName } from "./transport.ts";
 
+/** It only stops repeats, and its caller waits for what the others lead to. */
+const TRYING = "SIP/2.0 100 ";
+
 type OnFailure = (failure: TransportFailure) => void;
 
 class Leaving {
@@ -27,6 +30,8 @@ export class Outbox implements TransportLayer {
   readonly #soon: () => void;
   readonly #guarded: (run: () => void) => void;
   #held: Leaving[] = [];
+  /** What leaves behind all those. */
+  #last: Leaving[] = [];
 
   /**
    * @param soon sees to it that `flush` is called at the end of this turn; called for each message
@@ -44,15 +49,24 @@ export class Outbox implements TransportLayer {
   }
 
   respond(flow: Flow, wire: string, onFailure: OnFailure): void {
-    this.#held.push(new Leaving(undefined, flow, wire, onFailure));
+    (wire.startsWith(TRYING) ? this.#last : this.#held).push(new Leaving(undefined, flow, wire, onFailure));
     this.#soon();
   }
 
   flush(): void {
+    if (this.#last.length > 0) this.#joinLast();
     if (this.#held.length === 0) return;
     const held = this.#held;
     this.#held = [];
     for (const leaving of held) this.#guarded(() => this.#leave(leaving));
+  }
+
+  /** A 100 behind what it announces would be odd: where anything else goes back the same way, it leaves first instead. */
+  #joinLast(): void {
+    const last = this.#last;
+    this.#last = [];
+    const late = this.#held.some(({ flow }) => flow !== undefined && last.some((trying) => trying.flow === flow));
+    this.#held = late ? [...last, ...this.#held] : [...this.#held, ...last];
   }
 
   #leave({ target, flow, wire, onFailure }: Leaving): void {
