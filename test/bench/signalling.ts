@@ -43,6 +43,8 @@ interface Plan {
   readonly warmSeconds: number;
   readonly otherRates: readonly number[];
   readonly delaySeconds: number;
+  /** Interleaved; the median counts, as stalls of the machine itself last longer than what is measured. */
+  readonly delayRounds: number;
   /** Which contestants' delay and memory are measured. */
   readonly whose: readonly Name[];
   readonly heldStep: number;
@@ -54,6 +56,7 @@ const FULL: Plan = {
   warmSeconds: 60,
   otherRates: OTHER_RATES,
   delaySeconds: 10,
+  delayRounds: 5,
   whose: ["tandem", "kamailioRtpengine"],
   heldStep: 500,
   heldSteps: 5,
@@ -64,6 +67,7 @@ const QUICK: Plan = {
   warmSeconds: 5,
   otherRates: [],
   delaySeconds: 3,
+  delayRounds: 1,
   whose: ["tandem"],
   heldStep: 200,
   heldSteps: 5,
@@ -82,7 +86,7 @@ class Bench {
   readonly #sippPrefix = pinnedTo(1);
   readonly #names: readonly Name[];
   readonly #runs = new Map<string, Run[]>();
-  readonly #delays = new Map<string, Delays>();
+  readonly #delays = new Map<string, Delays[]>();
   readonly #memory = new Map<Name, number>();
   #started = 0;
 
@@ -117,7 +121,8 @@ class Bench {
       }
       for (const rate of otherRates)
         for (const side of sides) await this.#cost(side, rate, rate < 100 ? 2 * this.#plan.seconds : this.#plan.seconds / 2, "");
-      for (const side of sides) if (whose.includes(side.name)) for (const rate of DELAY_RATES) await this.#delay(side, rate);
+      for (let round = 1; round <= this.#plan.delayRounds; round++)
+        for (const rate of DELAY_RATES) for (const side of sides) if (whose.includes(side.name)) await this.#delay(side, rate);
     } finally {
       for (const side of sides) await side.stop();
     }
@@ -150,7 +155,8 @@ class Bench {
       this.#sippPrefix,
     );
     const delays = await capture.stop();
-    this.#delays.set(`${side.name} ${ratePerSecond}`, delays);
+    const key = `${side.name} ${ratePerSecond}`;
+    this.#delays.set(key, [...(this.#delays.get(key) ?? []), delays]);
     console.log(
       `delay    ${String(ratePerSecond).padStart(5)} calls/s  ${side.name.padEnd(18)} p50 ${delays.p50Ms} ms  p99 ${delays.p99Ms} ms  of ${delays.calls} calls`,
     );
@@ -184,6 +190,17 @@ class Bench {
     );
   }
 
+  /** Each figure is the median of its rounds. */
+  #delayOf(name: Name, rate: number): Delays | undefined {
+    const rounds = this.#delays.get(`${name} ${rate}`);
+    if (rounds === undefined) return undefined;
+    return {
+      calls: rounds.reduce((sum, { calls }) => sum + calls, 0),
+      p50Ms: median(rounds.map(({ p50Ms }) => p50Ms)),
+      p99Ms: median(rounds.map(({ p99Ms }) => p99Ms)),
+    };
+  }
+
   #summary(): object {
     const cost = (name: Name, rate: number): number | null => {
       const runs = this.#runs.get(`${name} ${rate}`);
@@ -206,7 +223,10 @@ class Bench {
         failed: runs.reduce((sum, run) => sum + run.result.failed, 0),
         retransmittedPercent: rounded((100 * sentAgain) / (calls * MESSAGES_PER_CALL)),
         delayMs: Object.fromEntries(
-          DELAY_RATES.flatMap((rate) => (this.#delays.has(`${name} ${rate}`) ? [[rate, this.#delays.get(`${name} ${rate}`)]] : [])),
+          DELAY_RATES.flatMap((rate) => {
+            const delays = this.#delayOf(name, rate);
+            return delays === undefined ? [] : [[rate, delays]];
+          }),
         ),
         memoryKbPerCall: this.#memory.get(name) ?? null,
       };
@@ -216,8 +236,8 @@ class Bench {
       ratio500: ratio(500),
       ratio1000: ratio(1_000),
       target: TARGET,
-      p50Ms: this.#delays.get("tandem 100")?.p50Ms ?? null,
-      p99Ms: this.#delays.get("tandem 1000")?.p99Ms ?? null,
+      p50Ms: this.#delayOf("tandem", 100)?.p50Ms ?? null,
+      p99Ms: this.#delayOf("tandem", 1_000)?.p99Ms ?? null,
       memoryKbPerCall: this.#memory.get("tandem") ?? null,
       tandem: figures("tandem"),
       kamailioRtpengine: figures("kamailioRtpengine"),
