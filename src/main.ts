@@ -78,7 +78,7 @@ const LOCAL_TOKEN_S = 12 * 3_600;
 /** Of SIP messages: the event loop rests from some 150 calls a second on, fully from some 450, and less above 500. */
 const REST = { noDelayBelow: 1_000, fullDelayFrom: 3_000, maxUs: 3_000, enough: 9 } as const;
 /** What so many of one turn have to say leaves before the next are read: they are not to wait for each other long. */
-const MESSAGES_AT_A_TIME = 8;
+const MESSAGES_AT_A_TIME = 12;
 
 const { values: options } = parseArgs({ strict: false, options: { config: { type: "string" }, home: { type: "string" } } });
 const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
