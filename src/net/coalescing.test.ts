@@ -23,3 +23,12 @@ test("a batch that took long itself is followed by a shorter sleep, or none", ()
   assert.equal(restUs(1000, 900), 600);
   assert.equal(restUs(1000, 1480), 0);
 });
+
+test("the more comes, the shorter is the delay once enough datagrams come in it", () => {
+  const delayAt = (perSecond: number): number => {
+    const coalescing = new Coalescing({ noDelayBelow: 1_000, fullDelayFrom: 3_000, maxUs: 3_000, enough: 9 });
+    coalescing.delayUs(0, 1_000);
+    return coalescing.delayUs(perSecond / 10, 1_100);
+  };
+  assert.deepEqual([500, 2_000, 3_000, 6_000, 12_000].map(delayAt), [0, 1_500, 3_000, 1_500, 750]);
+});
